@@ -1,0 +1,3 @@
+//! Keeps container registries as a Git repository says.
+
+pub mod model;

@@ -1,0 +1,182 @@
+//! What a commit asks for, with every default and grant resolved.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Tag};
+
+/// The desired state of one commit.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    pub commit: CommitId,
+    pub targets: Arc<[Arc<Target>]>,
+    /// Sorted by name. A project whose files did not change between two commits is the same allocation, so that the
+    /// graph follows a one-line commit without reading the rest.
+    pub projects: Vec<Arc<ProjectClaims>>,
+}
+
+/// One project's claims that are granted and free of conflicts.
+#[derive(Debug)]
+pub struct ProjectClaims {
+    pub name: Arc<str>,
+    pub claims: Vec<Claim>,
+}
+
+/// "This digest stands at this repository of this target, under these tags."
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Index into [`Desired::targets`].
+    pub target: usize,
+    /// Below each endpoint's prefix.
+    pub repository: RepositoryPath,
+    pub digest: Digest,
+    /// Sorted; empty for digests promoted without a tag.
+    pub tags: Vec<Tag>,
+    pub source: Source,
+    pub endpoints: EndpointSet,
+    /// The project's own signer where the target allows one, else the target's.
+    pub signer: Option<Arc<Signer>>,
+    /// Sorted, without repetition; empty where there is no signer.
+    pub attest: Arc<[AttestationKind]>,
+    pub policy: Arc<Policies>,
+    /// Where this claim stands in Git.
+    pub origin: Origin,
+}
+
+/// The policies that a claim's gate asks: the target's and the project's; all must pass.
+pub type Policies = Vec<Policy>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    pub name: String,
+    pub mode: PolicyMode,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    Registry(Repository),
+    /// Read at `target`'s endpoints, where the digest must be claimed at this repository.
+    Target {
+        target: usize,
+        repository: RepositoryPath,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub file: RepoPath,
+    pub line: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    pub name: Arc<str>,
+    /// The name written into signatures and attestations.
+    pub public_name: Prefix,
+    /// The primary first, then mirrors by name; at most [`super::MAX_ENDPOINTS`].
+    pub endpoints: Vec<Endpoint>,
+    pub signatures: SignaturePlacement,
+    pub drift: Drift,
+    pub mode: TargetMode,
+}
+
+impl Target {
+    #[must_use]
+    pub fn all_endpoints(&self) -> EndpointSet {
+        EndpointSet::first(self.endpoints.len())
+    }
+
+    #[must_use]
+    pub fn endpoint(&self, index: EndpointIndex) -> &Endpoint {
+        &self.endpoints[usize::from(index.0)]
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// `primary`, or the mirror's name.
+    pub name: Arc<str>,
+    pub prefix: Prefix,
+}
+
+/// A key that signs for targets, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Signer {
+    pub name: Arc<str>,
+    /// PEM, SubjectPublicKeyInfo.
+    pub public_key: Arc<str>,
+    /// Earlier keys; what they signed still counts.
+    pub previous: Vec<Arc<str>>,
+    /// Sorted, without repetition, not empty.
+    pub formats: Vec<SignatureForm>,
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(
+    /// How a signature is kept at a registry.
+    SignatureForm {
+        /// cosign v3: a Sigstore bundle as a referrer.
+        Bundle = "bundle",
+        /// cosign v2: a layer of the manifest under `sha256-<hex>.sig`.
+        Tag = "tag",
+    }
+);
+words!(
+    /// What landfall attests about a promotion.
+    AttestationKind {
+        /// `urn:landfall:promotion:v1`
+        Promotion = "promotion",
+    }
+);
+words!(
+    /// Where signatures and attestations stand.
+    SignaturePlacement {
+        Replicate = "replicate",
+        PrimaryOnly = "primary-only",
+    }
+);
+words!(
+    /// What to do about a tag that was moved behind landfall's back.
+    Drift {
+        Repair = "repair",
+        Report = "report",
+    }
+);
+words!(TargetMode {
+    Enforce = "enforce",
+    /// Plan and report, write nothing.
+    Observe = "observe",
+});
+words!(
+    /// Whether what a source offers is checked before it is promoted.
+    PolicyMode {
+        Off = "off",
+    }
+);

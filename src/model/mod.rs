@@ -1,0 +1,34 @@
+//! Plain values that two or more modules share. Imports nothing else of the crate.
+
+mod admission;
+mod commit;
+mod desired;
+mod diagnostic;
+mod digest;
+mod endpoint;
+mod limits;
+mod manifest;
+mod node;
+mod prefix;
+mod report;
+mod repository;
+mod suggestion;
+mod tag;
+
+pub use admission::{Admission, Carried, CarriedKind, Verdict};
+pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+pub use desired::{
+    AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,
+    SignatureForm, SignaturePlacement, Signer, Source, Target, TargetMode,
+};
+pub use diagnostic::{Diagnostic, Severity};
+pub use digest::{Digest, DigestError};
+pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
+pub use limits::Limits;
+pub use manifest::{Descriptor, Manifest, ManifestError, ManifestKind, media_type};
+pub use node::{NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
+pub use prefix::Prefix;
+pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
+pub use repository::{PathError, Registry, Repository, RepositoryPath};
+pub use suggestion::nearest;
+pub use tag::{Tag, TagError};

@@ -1,0 +1,50 @@
+//! Numbers for what the graph holds. Stable while a process lives, never stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AttestationKind, SignatureForm};
+
+macro_rules! id {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u32);
+
+        impl $name {
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+    )*};
+}
+
+id!(
+    /// A target.
+    TargetId,
+    /// A repository path below a target, at each of its endpoints.
+    RepositoryId,
+    /// One image (repository and digest) at one target.
+    UnitId,
+    /// One tag of a repository of a target.
+    TagId
+);
+
+/// What a unit consists of. Each is observed and repaired on its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slot {
+    Gate,
+    Image,
+    Signature(SignatureForm),
+    Attestation(AttestationKind),
+    #[serde(skip)]
+    Tag(TagId),
+}
+
+/// A node of the dependency graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId {
+    pub unit: UnitId,
+    pub slot: Slot,
+}

@@ -1,0 +1,293 @@
+//! Registries, repository paths and repositories.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+/// A registry's host and, where it is not the default, port. Normalised: lower case, no default port 443,
+/// one name for Docker Hub (`docker.io`).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Registry(Arc<str>);
+
+/// One or more path segments below a registry: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*` each, joined by `/`
+/// (OCI distribution specification, "Pulling manifests").
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RepositoryPath(Arc<str>);
+
+/// A repository: where manifests, blobs and tags live.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository {
+    pub registry: Registry,
+    pub path: RepositoryPath,
+}
+
+/// Why a text names no registry or repository.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PathError {
+    #[error("`{0}` does not start with a registry host: expected `registry.example.com/path`")]
+    NoHost(String),
+    #[error("`{0}` is not a registry host")]
+    Host(String),
+    #[error("`{0}` names a registry without a repository path")]
+    NoPath(String),
+    #[error(
+        "`{segment}` in `{path}` is not a path segment: expected lower-case letters and digits, joined by `.`, `_`, `__` or `-`"
+    )]
+    Segment { segment: String, path: String },
+    #[error("`{0}` carries a scheme: write the registry without `https://`")]
+    Scheme(String),
+    #[error("a repository path has {0} characters: at most 255 are allowed")]
+    Length(usize),
+}
+
+impl Registry {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The host and port to connect to: Docker Hub's API does not live at its name.
+    #[must_use]
+    pub fn connect_to(&self) -> &str {
+        if &*self.0 == "docker.io" {
+            "registry-1.docker.io"
+        } else {
+            &self.0
+        }
+    }
+}
+
+impl FromStr for Registry {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || PathError::Host(text.to_owned());
+        let lower = text.to_ascii_lowercase();
+        let name = lower.strip_suffix(":443").unwrap_or(&lower);
+        let (host, port) = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((address, rest)) => {
+                if address.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(bad());
+                }
+                (None, rest.strip_prefix(':'))
+            }
+            None => match name.rsplit_once(':') {
+                Some((host, port)) => (Some(host), Some(port)),
+                None => (Some(name), None),
+            },
+        };
+        if let Some(port) = port
+            && (port.parse::<u16>().is_err() || port.starts_with('+'))
+        {
+            return Err(bad());
+        }
+        if let Some(host) = host {
+            let label = |label: &str| {
+                !label.is_empty()
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            };
+            if host.len() > 253 || !host.split('.').all(label) {
+                return Err(bad());
+            }
+        }
+        Ok(Self(match name {
+            "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io".into(),
+            other => other.into(),
+        }))
+    }
+}
+
+impl RepositoryPath {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// `self` below `parent`; an empty parent leaves it as it is.
+    #[must_use]
+    pub fn below(&self, parent: &str) -> Self {
+        if parent.is_empty() {
+            self.clone()
+        } else {
+            Self(format!("{parent}/{}", self.0).into())
+        }
+    }
+}
+
+pub(super) fn check_segments(path: &str) -> Result<(), PathError> {
+    if path.len() > 255 {
+        return Err(PathError::Length(path.len()));
+    }
+    match path.split('/').find(|segment| !is_segment(segment)) {
+        None => Ok(()),
+        Some(segment) => Err(PathError::Segment {
+            segment: segment.to_owned(),
+            path: path.to_owned(),
+        }),
+    }
+}
+
+fn is_segment(segment: &str) -> bool {
+    let alphanumeric = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = segment.as_bytes();
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return false;
+    };
+    alphanumeric(first)
+        && alphanumeric(last)
+        && bytes
+            .split(|b| alphanumeric(*b))
+            .all(|separator| matches!(separator, b"" | b"." | b"_" | b"__") || separator.iter().all(|b| *b == b'-'))
+}
+
+impl FromStr for RepositoryPath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        check_segments(text)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl Repository {
+    #[must_use]
+    pub fn new(registry: Registry, path: RepositoryPath) -> Self {
+        Self { registry, path }
+    }
+}
+
+impl FromStr for Repository {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (registry, path) = split_host(text)?;
+        let path = path.ok_or_else(|| PathError::NoPath(text.to_owned()))?;
+        let registry: Registry = registry.parse()?;
+        let path = docker_hub_path(&registry, path).parse()?;
+        Ok(Self { registry, path })
+    }
+}
+
+/// Docker Hub keeps its official images, written with one segment, under `library/`.
+pub(super) fn docker_hub_path<'a>(registry: &Registry, path: &'a str) -> std::borrow::Cow<'a, str> {
+    if registry.as_str() == "docker.io" && !path.contains('/') {
+        format!("library/{path}").into()
+    } else {
+        path.into()
+    }
+}
+
+/// Splits `host[:port][/path]`; the first segment must look like a host: a dot, a port, or `localhost`.
+pub(super) fn split_host(text: &str) -> Result<(&str, Option<&str>), PathError> {
+    if text.contains("://") {
+        return Err(PathError::Scheme(text.to_owned()));
+    }
+    let (host, path) = match text.split_once('/') {
+        Some((host, path)) => (host, Some(path)),
+        None => (text, None),
+    };
+    if host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost") {
+        Ok((host, path))
+    } else {
+        Err(PathError::NoHost(text.to_owned()))
+    }
+}
+
+macro_rules! text_value {
+    ($($type:ty),*) => {$(
+        impl fmt::Debug for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, formatter)
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                std::borrow::Cow::<'de, str>::deserialize(deserializer)?
+                    .parse()
+                    .map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+pub(super) use text_value;
+
+impl fmt::Display for Registry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for RepositoryPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.registry, self.path)
+    }
+}
+
+text_value!(Registry, RepositoryPath, Repository);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_normalised() {
+        let repository = |text: &str| text.parse::<Repository>().unwrap().to_string();
+        assert_eq!(repository("Registry.Example.com:443/a/b"), "registry.example.com/a/b");
+        assert_eq!(repository("index.docker.io/alpine"), "docker.io/library/alpine");
+        assert_eq!(repository("localhost:5000/a"), "localhost:5000/a");
+        assert_eq!(repository("[::1]:5000/a"), "[::1]:5000/a");
+    }
+
+    #[test]
+    fn texts_that_name_no_repository_are_refused() {
+        for bad in [
+            "alpine",
+            "library/alpine",
+            "registry.example.com",
+            "https://registry.example.com/a",
+            "registry.example.com/A",
+            "registry.example.com/a//b",
+            "registry.example.com/../b",
+            "registry.example.com/a/",
+            "registry.example.com:99999/a",
+            "registry..com/a",
+            "user@registry.example.com/a",
+        ] {
+            assert!(bad.parse::<Repository>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn separators_inside_segments_follow_the_specification() {
+        for good in ["a.b", "a_b", "a__b", "a---b", "0"] {
+            assert!(is_segment(good), "{good}");
+        }
+        for bad in ["a..b", "a___b", ".a", "a-", "a.-b", ""] {
+            assert!(!is_segment(bad), "{bad}");
+        }
+    }
+}
