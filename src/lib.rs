@@ -1,3 +1,4 @@
 //! Keeps container registries as a Git repository says.
 
 pub mod model;
+pub mod source;

@@ -1,0 +1,121 @@
+//! What the rest of landfall asks of Git.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+
+use super::SourceError;
+use crate::model::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+
+/// How the head of a branch stands to a commit that was accepted earlier, along first parents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    Same,
+    /// The head came after: the accepted commit is among its first parents.
+    FastForward,
+    /// The head is one of the accepted commit's first parents: the branch was taken back.
+    Behind,
+    /// Neither: the branch was rewritten, or the accepted commit came in through a merge's other parent.
+    Diverged,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitInfo {
+    pub id: CommitId,
+    /// `Name <mail address>`, without control characters.
+    pub author: String,
+    /// When it was committed (not when it was written).
+    pub time: Timestamp,
+    /// The first line of the message, without control characters.
+    pub summary: String,
+}
+
+/// What stands at a path in a commit, unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    File(BlobId),
+    Symlink(BlobId),
+}
+
+/// A path at which a commit differs from its first parent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub path: RepoPath,
+    pub before: Option<Entry>,
+    pub after: Option<Entry>,
+}
+
+/// A desired-state repository at one branch. Paths are relative to the configured folder within it; only
+/// `landfall.toml`, `keys/`, `trust/` and `promotions/` are looked at. Calls block: they read from disk.
+pub trait Source: Send + Sync + 'static {
+    /// The branch that is followed: the configured one, else the one `HEAD` points to, else (detached) `HEAD`.
+    fn branch(&self) -> Result<String, SourceError>;
+
+    /// The newest commit of [`Self::branch`].
+    fn head(&self) -> Result<CommitId, SourceError>;
+
+    /// The commit that a revision names, in git-rev-parse's notation.
+    fn resolve(&self, revision: &str) -> Result<CommitId, SourceError>;
+
+    fn commit(&self, id: CommitId) -> Result<CommitInfo, SourceError>;
+
+    /// The first parent; `None` for a root commit. [`SourceError::Shallow`] where the clone ends but history does not.
+    fn first_parent(&self, of: CommitId) -> Result<Option<CommitId>, SourceError>;
+
+    fn tree(&self, at: CommitId) -> Result<Tree, SourceError>;
+
+    /// Where a commit differs from its first parent; for a root commit, all it holds. Sorted by path.
+    fn changes(&self, of: CommitId) -> Result<Vec<Change>, SourceError>;
+
+    /// Reads what [`Self::changes`] named.
+    fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
+
+    /// `from` and its first parents, newest first, down to but without `until`; without one, down to the root.
+    /// [`SourceError::NotInHistory`] where `until` is not among them.
+    fn first_parents(&self, from: CommitId, until: Option<CommitId>) -> Result<Vec<CommitId>, SourceError> {
+        let mut commits = Vec::new();
+        let mut next = Some(from);
+        while let Some(commit) = next {
+            if Some(commit) == until {
+                return Ok(commits);
+            }
+            commits.push(commit);
+            next = self.first_parent(commit)?;
+        }
+        match until {
+            None => Ok(commits),
+            Some(until) => Err(SourceError::NotInHistory { from, until }),
+        }
+    }
+
+    /// How `head` stands to `accepted`. An accepted commit that the repository no longer has was rewritten away.
+    fn relation(&self, accepted: CommitId, head: CommitId) -> Result<Relation, SourceError> {
+        if accepted == head {
+            return Ok(Relation::Same);
+        }
+        let mut newer = HashSet::from([head]);
+        let mut next = self.first_parent(head)?;
+        while let Some(commit) = next {
+            if commit == accepted {
+                return Ok(Relation::FastForward);
+            }
+            newer.insert(commit);
+            next = self.first_parent(commit)?;
+        }
+        let mut next = match self.first_parent(accepted) {
+            Err(SourceError::NoSuchCommit { .. }) => return Ok(Relation::Diverged),
+            parent => parent?,
+        };
+        while let Some(commit) = next {
+            if commit == head {
+                return Ok(Relation::Behind);
+            }
+            // Where the two lines meet below the head, the rest of them is the same.
+            if newer.contains(&commit) {
+                return Ok(Relation::Diverged);
+            }
+            next = self.first_parent(commit)?;
+        }
+        Ok(Relation::Diverged)
+    }
+}

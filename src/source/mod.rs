@@ -1,0 +1,21 @@
+//! Git: a repository on disk, read at a commit without a checkout; its history along first parents; wake-ups.
+
+pub mod author;
+mod changes;
+mod contract;
+mod error;
+mod introduced;
+mod location;
+mod object;
+mod repository;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod watch;
+
+pub use contract::{Change, CommitInfo, Entry, Relation, Source};
+pub use error::SourceError;
+pub use introduced::introduced;
+pub use location::{Location, SubPath};
+pub use repository::{GitRepository, Options};
+pub use watch::{WatchError, Watcher};

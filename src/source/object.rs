@@ -1,0 +1,144 @@
+//! Objects read from the database and held against their ids, so that damage on disk never reads as content.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use gix::ObjectId;
+use gix::bstr::ByteSlice;
+use gix::objs::Kind;
+use gix::objs::tree::EntryKind;
+
+use super::SourceError;
+use crate::model::{BlobId, CommitId};
+
+pub(super) fn object_id(id: [u8; 20]) -> ObjectId {
+    ObjectId::Sha1(id)
+}
+
+/// The 20 bytes of a SHA-1 id; other object formats are refused when a repository is opened.
+pub(super) fn sha1(id: &gix::oid) -> [u8; 20] {
+    id.as_bytes()
+        .try_into()
+        .expect("only SHA-1 repositories are opened, and their ids have 20 bytes")
+}
+
+/// What gix reports, with its causes, on one line.
+pub(super) fn reason(error: &gix::Error) -> String {
+    let mut parts: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    parts.dedup();
+    parts.join(": ").replace('\n', " ")
+}
+
+/// One repository's objects, for one thread.
+pub(super) struct Objects<'a> {
+    pub repository: &'a gix::Repository,
+    pub path: &'a Path,
+}
+
+impl Objects<'_> {
+    /// An object's bytes, checked against its id.
+    pub fn read(&self, id: ObjectId, kind: Kind) -> Result<Vec<u8>, SourceError> {
+        let object = self
+            .repository
+            .try_find_object(id)
+            .map_err(|error| self.corrupt(&id, reason(&error)))?
+            .ok_or_else(|| self.missing(&id, kind))?;
+        if object.kind != kind {
+            return Err(self.corrupt(&id, format!("it is a {}, expected a {kind}", object.kind)));
+        }
+        gix::objs::Data::new(&object.data, kind, id.kind())
+            .verify_checksum(&id)
+            .map_err(|_| self.corrupt(&id, "its content does not hash to its id".to_owned()))?;
+        Ok(object.detach().data)
+    }
+
+    /// The size of a blob, from its header.
+    pub fn size(&self, id: ObjectId) -> Result<u64, SourceError> {
+        let header = self
+            .repository
+            .try_find_header(id)
+            .map_err(|error| self.corrupt(&id, reason(&error)))?
+            .ok_or_else(|| self.missing(&id, Kind::Blob))?;
+        Ok(header.size())
+    }
+
+    /// The bytes of a commit object.
+    pub fn commit(&self, id: CommitId) -> Result<Vec<u8>, SourceError> {
+        match self.read(object_id(id.0), Kind::Commit) {
+            Err(SourceError::MissingObject { .. }) => Err(SourceError::NoSuchCommit {
+                repository: self.path.to_owned(),
+                commit: id,
+            }),
+            result => result,
+        }
+    }
+
+    /// The tree of a commit.
+    pub fn tree_of(&self, id: CommitId) -> Result<ObjectId, SourceError> {
+        let bytes = self.commit(id)?;
+        gix::objs::CommitRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1)
+            .tree_id()
+            .map_err(|error| self.corrupt(&object_id(id.0), reason(&error)))
+    }
+
+    /// A tree's entries by name. Names that no checkout could hold, and names that stand there twice, are refused: they
+    /// only come from objects made by hand.
+    pub fn entries(&self, tree: ObjectId) -> Result<BTreeMap<String, TreeEntry>, SourceError> {
+        if tree.is_empty_tree() {
+            return Ok(BTreeMap::new());
+        }
+        let bytes = self.read(tree, Kind::Tree)?;
+        let mut entries = BTreeMap::new();
+        for entry in gix::objs::TreeRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1) {
+            let entry = entry.map_err(|error| self.corrupt(&tree, reason(&error)))?;
+            gix::validate::path::component(entry.filename, None, POSIX_NAMES)
+                .map_err(|bad| self.corrupt(&tree, format!("it has an entry `{}`: {bad}", entry.filename)))?;
+            let name = match entry.filename.to_str() {
+                Ok(name) => name.to_owned(),
+                Err(_) => entry.filename.escape_bytes().to_string(),
+            };
+            let found = TreeEntry {
+                kind: entry.mode.kind(),
+                id: entry.oid.to_owned(),
+            };
+            if entries.insert(name, found).is_some() {
+                return Err(self.corrupt(&tree, format!("it has `{}` twice", entry.filename)));
+            }
+        }
+        Ok(entries)
+    }
+
+    fn missing(&self, id: &gix::oid, kind: Kind) -> SourceError {
+        SourceError::MissingObject {
+            repository: self.path.to_owned(),
+            kind: match kind {
+                Kind::Blob => "file content",
+                Kind::Tree => "folder",
+                Kind::Commit => "commit",
+                Kind::Tag => "tag",
+            },
+            object: BlobId(sha1(id)),
+        }
+    }
+
+    pub fn corrupt(&self, id: &gix::oid, reason: String) -> SourceError {
+        SourceError::Corrupt {
+            repository: self.path.to_owned(),
+            object: BlobId(sha1(id)),
+            reason,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct TreeEntry {
+    pub kind: EntryKind,
+    pub id: ObjectId,
+}
+
+/// A name that only Windows or macOS cannot hold is none of our business: nothing is checked out.
+const POSIX_NAMES: gix::validate::path::component::Options = gix::validate::path::component::Options {
+    protect_windows: false,
+    protect_hfs: false,
+    protect_ntfs: false,
+};

@@ -1,0 +1,364 @@
+//! The files of a commit that landfall reads.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use gix::ObjectId;
+use gix::objs::Kind;
+use gix::objs::tree::EntryKind;
+
+use super::object::{Objects, TreeEntry, object_id, sha1};
+use super::{SourceError, SubPath};
+use crate::model::{BlobId, CommitId, Limits, RepoPath, Tree, TreeFile};
+
+/// The one file read at the top.
+const FILE: &str = "landfall.toml";
+/// The folders read whole.
+const FOLDERS: [&str; 3] = ["keys", "promotions", "trust"];
+
+/// Contents that were read before, so that a commit which changed one line costs one file.
+pub(super) type Contents = HashMap<BlobId, Arc<[u8]>>;
+
+/// Reads the files of `commit` below `folder`. Where the folder does not exist at that commit, there are none.
+pub(super) fn read(
+    objects: &Objects<'_>,
+    limits: &Limits,
+    folder: &SubPath,
+    commit: CommitId,
+    known: &Contents,
+) -> Result<Tree, SourceError> {
+    let too_large = |limit: u64, what| SourceError::TooLarge {
+        repository: objects.path.to_owned(),
+        commit,
+        limit,
+        what,
+    };
+    let mut files = BTreeMap::new();
+    let mut bytes = 0;
+    let mut pending: Vec<(String, usize, TreeEntry)> = top(objects, objects.tree_of(commit)?, folder)?
+        .into_iter()
+        .map(|(name, entry)| (name, 1, entry))
+        .collect();
+    while let Some((path, depth, entry)) = pending.pop() {
+        if entry.kind == EntryKind::Tree {
+            if depth > limits.tree_depth {
+                return Err(too_large(limits.tree_depth as u64, "levels of folders"));
+            }
+            let children = objects.entries(entry.id)?;
+            if files.len() + pending.len() + children.len() > limits.tree_files {
+                return Err(too_large(limits.tree_files as u64, "files"));
+            }
+            pending.extend(
+                children
+                    .into_iter()
+                    .map(|(name, child)| (format!("{path}/{name}"), depth + 1, child)),
+            );
+            continue;
+        }
+        let Some(file) = file(objects, limits, entry, known)? else {
+            continue;
+        };
+        if let TreeFile::Regular { bytes: content, .. } = &file {
+            bytes += content.len() as u64;
+            if bytes > limits.tree_bytes {
+                return Err(too_large(limits.tree_bytes, "bytes"));
+            }
+        }
+        files.insert(RepoPath::from(path.as_str()), file);
+    }
+    Ok(Tree { commit, files })
+}
+
+/// The entries below `folder` of a commit's tree that landfall reads.
+pub(super) fn top(
+    objects: &Objects<'_>,
+    mut tree: ObjectId,
+    folder: &SubPath,
+) -> Result<BTreeMap<String, TreeEntry>, SourceError> {
+    for segment in folder.segments() {
+        match objects.entries(tree)?.get(segment) {
+            Some(entry) if entry.kind == EntryKind::Tree => tree = entry.id,
+            _ => return Ok(BTreeMap::new()),
+        }
+    }
+    let mut entries = objects.entries(tree)?;
+    entries.retain(|name, entry| match entry.kind {
+        EntryKind::Tree => FOLDERS.contains(&name.as_str()),
+        EntryKind::Link => name == FILE || FOLDERS.contains(&name.as_str()),
+        EntryKind::Blob | EntryKind::BlobExecutable => name == FILE,
+        EntryKind::Commit => false,
+    });
+    Ok(entries)
+}
+
+fn file(
+    objects: &Objects<'_>,
+    limits: &Limits,
+    entry: TreeEntry,
+    known: &Contents,
+) -> Result<Option<TreeFile>, SourceError> {
+    match entry.kind {
+        EntryKind::Blob | EntryKind::BlobExecutable => {
+            content(objects, limits, BlobId(sha1(&entry.id)), known).map(Some)
+        }
+        EntryKind::Link => Ok(Some(TreeFile::Symlink)),
+        // A submodule is another repository; its files are not part of this commit.
+        EntryKind::Commit | EntryKind::Tree => Ok(None),
+    }
+}
+
+/// A file's content, read only where its size allows.
+pub(super) fn content(
+    objects: &Objects<'_>,
+    limits: &Limits,
+    blob: BlobId,
+    known: &Contents,
+) -> Result<TreeFile, SourceError> {
+    if let Some(bytes) = known.get(&blob) {
+        return Ok(TreeFile::Regular {
+            blob,
+            bytes: bytes.clone(),
+        });
+    }
+    let id = object_id(blob.0);
+    let size = objects.size(id)?;
+    if size > limits.manifest_file as u64 {
+        return Ok(TreeFile::TooLarge { bytes: size });
+    }
+    Ok(TreeFile::Regular {
+        blob,
+        bytes: objects.read(id, Kind::Blob)?.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::source::testing::History;
+    use crate::source::{Options, Source};
+
+    /// A commit whose root tree is `tree`.
+    fn commit_tree(history: &History, tree: ObjectId) -> CommitId {
+        let repository = history.gix();
+        let signature = gix::actor::SignatureRef {
+            name: "A".into(),
+            email: "a@example.com".into(),
+            time: "0 +0000",
+        };
+        let commit = repository
+            .new_commit_as(signature, signature, "by hand", tree, None::<ObjectId>)
+            .unwrap();
+        CommitId(sha1(&commit.id))
+    }
+
+    fn write_tree(history: &History, entries: &[(&str, EntryKind, ObjectId)]) -> ObjectId {
+        let entries = entries
+            .iter()
+            .map(|(name, kind, id)| gix::objs::tree::Entry {
+                mode: (*kind).into(),
+                filename: (*name).into(),
+                oid: *id,
+            })
+            .collect();
+        history
+            .gix()
+            .write_object(gix::objs::Tree { entries })
+            .unwrap()
+            .detach()
+    }
+
+    fn write_blob(history: &History, bytes: &[u8]) -> ObjectId {
+        history.gix().write_blob(bytes).unwrap().detach()
+    }
+
+    fn loose(history: &History, id: &gix::oid) -> PathBuf {
+        let hex = id.to_string();
+        history.path().join("objects").join(&hex[..2]).join(&hex[2..])
+    }
+
+    fn limited(limits: Limits) -> Options {
+        Options {
+            limits,
+            ..Options::default()
+        }
+    }
+
+    #[test]
+    fn only_what_landfall_reads_is_read() {
+        let history = History::new();
+        let head = history.commit(&[
+            ("landfall.toml", "version = 1\n"),
+            ("keys/a.pub", "a"),
+            ("trust/b.json", "b"),
+            ("promotions/dns/c.toml", "c"),
+            ("README.md", "d"),
+            ("other/promotions/e.toml", "e"),
+        ]);
+        let tree = history.open().tree(head).unwrap();
+        let paths: Vec<_> = tree.files.keys().map(RepoPath::as_str).collect();
+        assert_eq!(
+            paths,
+            ["keys/a.pub", "landfall.toml", "promotions/dns/c.toml", "trust/b.json"]
+        );
+    }
+
+    #[test]
+    fn links_are_named_and_submodules_left_out() {
+        let history = History::new();
+        let blob = write_blob(&history, b"../../etc/passwd");
+        let inner = write_tree(
+            &history,
+            &[("a.toml", EntryKind::Link, blob), ("sub", EntryKind::Commit, blob)],
+        );
+        let root = write_tree(
+            &history,
+            &[("keys", EntryKind::Link, blob), ("promotions", EntryKind::Tree, inner)],
+        );
+        let tree = history.open().tree(commit_tree(&history, root)).unwrap();
+        let expected = [("keys", TreeFile::Symlink), ("promotions/a.toml", TreeFile::Symlink)];
+        let expected = expected.map(|(path, file)| (RepoPath::from(path), file));
+        assert_eq!(tree.files, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_told_by_its_size() {
+        let history = History::new();
+        let head = history.commit(&[("promotions/a.toml", "12345")]);
+        let source = history.open_with(limited(Limits {
+            manifest_file: 4,
+            ..Limits::default()
+        }));
+        let tree = source.tree(head).unwrap();
+        assert_eq!(tree.files[&"promotions/a.toml".into()], TreeFile::TooLarge { bytes: 5 });
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_and_names_that_stand_twice_are_refused() {
+        let history = History::new();
+        let blob = write_blob(&history, b"x");
+        let (file, folder) = (EntryKind::Blob, EntryKind::Tree);
+        for (entries, what) in [
+            (&[("..", file, blob)][..], "`..`"),
+            (&[("a/b", file, blob)], "`a/b`"),
+            (&[(".git", file, blob)], "`.git`"),
+            (&[("a", file, blob), ("a", file, blob)], "`a` twice"),
+        ] {
+            let inner = write_tree(&history, entries);
+            let commit = commit_tree(&history, write_tree(&history, &[("promotions", folder, inner)]));
+            let error = history.open().tree(commit).unwrap_err();
+            assert!(matches!(error, SourceError::Corrupt { .. }));
+            assert!(error.to_string().contains(what), "{error}");
+            assert!(history.open().changes(commit).is_err());
+        }
+    }
+
+    #[test]
+    fn a_tree_that_unfolds_without_end_is_refused() {
+        let history = History::new();
+        let mut tree = write_tree(&history, &[("x", EntryKind::Blob, write_blob(&history, b"x"))]);
+        // Ten levels of ten times the same folder: 10^10 files from twelve objects.
+        for _ in 0..10 {
+            let names: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+            let entries: Vec<_> = names
+                .iter()
+                .map(|name| (name.as_str(), EntryKind::Tree, tree))
+                .collect();
+            tree = write_tree(&history, &entries);
+        }
+        let commit = commit_tree(&history, write_tree(&history, &[("promotions", EntryKind::Tree, tree)]));
+        let limits = Limits {
+            tree_files: 1_000,
+            ..Limits::default()
+        };
+        let source = history.open_with(limited(limits));
+        let limit = |result: Result<(), SourceError>| match result {
+            Err(SourceError::TooLarge { limit, what, .. }) => (limit, what),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(limit(source.tree(commit).map(drop)), (1_000, "files"));
+        assert_eq!(limit(source.changes(commit).map(drop)), (1_000, "files"));
+        let limits = Limits {
+            tree_depth: 5,
+            ..Limits::default()
+        };
+        let source = history.open_with(limited(limits));
+        assert_eq!(limit(source.tree(commit).map(drop)), (5, "levels of folders"));
+        assert_eq!(limit(source.changes(commit).map(drop)), (5, "levels of folders"));
+        let limits = Limits {
+            tree_bytes: 10,
+            ..Limits::default()
+        };
+        let source = history.open_with(limited(limits));
+        assert_eq!(limit(source.tree(commit).map(drop)), (10, "bytes"));
+    }
+
+    #[test]
+    fn damage_on_disk_is_not_content() {
+        let history = History::new();
+        let head = history.commit(&[("landfall.toml", "version = 1\n")]);
+        let (one, other) = (
+            write_blob(&history, b"version = 1\n"),
+            write_blob(&history, b"version = 2\n"),
+        );
+        let (one, other) = (loose(&history, &one), loose(&history, &other));
+        fs::remove_file(&one).unwrap();
+        let missing = history.open().tree(head).unwrap_err();
+        assert!(matches!(
+            missing,
+            SourceError::MissingObject {
+                kind: "file content",
+                ..
+            }
+        ));
+        fs::copy(&other, &one).unwrap();
+        let swapped = history.open().tree(head).unwrap_err();
+        assert!(matches!(swapped, SourceError::Corrupt { .. }), "{swapped}");
+        fs::remove_file(&one).unwrap();
+        fs::write(&one, b"no zlib stream").unwrap();
+        let garbage = history.open().tree(head).unwrap_err();
+        assert!(matches!(garbage, SourceError::Corrupt { .. }), "{garbage}");
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_kept_apart() {
+        let history = History::new();
+        let blob = write_blob(&history, b"x");
+        let entry = |name: &[u8]| gix::objs::tree::Entry {
+            mode: EntryKind::Blob.into(),
+            filename: name.into(),
+            oid: blob,
+        };
+        let entries = vec![entry(b"\xfe"), entry(b"\xff")];
+        let inner = history
+            .gix()
+            .write_object(gix::objs::Tree { entries })
+            .unwrap()
+            .detach();
+        let commit = commit_tree(
+            &history,
+            write_tree(&history, &[("promotions", EntryKind::Tree, inner)]),
+        );
+        assert_eq!(history.open().tree(commit).unwrap().files.len(), 2);
+    }
+
+    #[test]
+    fn contents_read_before_are_shared() {
+        let history = History::new();
+        let first = history.commit(&[("promotions/a.toml", "1"), ("promotions/b.toml", "1b")]);
+        let second = history.commit(&[("promotions/a.toml", "2")]);
+        let source = history.open();
+        let (first, second) = (source.tree(first).unwrap(), source.tree(second).unwrap());
+        let bytes = |tree: &Tree, path: &str| match &tree.files[&path.into()] {
+            TreeFile::Regular { bytes, .. } => bytes.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert!(Arc::ptr_eq(
+            &bytes(&first, "promotions/b.toml"),
+            &bytes(&second, "promotions/b.toml")
+        ));
+        assert_eq!(&*bytes(&second, "promotions/a.toml"), b"2");
+    }
+}
