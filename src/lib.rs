@@ -1,4 +1,5 @@
 //! Keeps container registries as a Git repository says.
 
+pub mod desired;
 pub mod model;
 pub mod source;

@@ -1,0 +1,134 @@
+//! The stable names of findings, as `validate` prints them in brackets and JSON carries them in `code`.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal),* $(,)?) => {
+        $($(#[$doc])* pub const $name: &str = $code;)*
+
+        /// Every code, in the order of this file.
+        pub const ALL: &[&str] = &[$($code),*];
+    };
+}
+
+codes! {
+    // Reading files.
+    /// A file that is needed is not in the repository.
+    MISSING_FILE = "missing-file",
+    /// A symbolic link stands where a file is expected.
+    SYMLINK = "symlink",
+    /// A file is larger than the limit.
+    TOO_LARGE = "too-large",
+    /// A file is not UTF-8.
+    NOT_UTF8 = "not-utf8",
+    /// A file is not TOML.
+    SYNTAX = "syntax",
+    /// A file under `promotions/` belongs to no project of `landfall.toml`.
+    UNKNOWN_PROJECT = "unknown-project",
+    /// A file looks like a manifest but is not read as one. A warning.
+    SUSPICIOUS_FILE = "suspicious-file",
+    /// A secret stands in the repository.
+    SECRET_IN_GIT = "secret-in-git",
+
+    /// More is wrong than is shown.
+    MORE_FINDINGS = "more-findings",
+
+    // The shape of a file.
+    /// A key that means nothing here.
+    UNKNOWN_KEY = "unknown-key",
+    /// A key or value that the design knows and this build cannot carry out.
+    UNSUPPORTED = "unsupported",
+    /// A required key is missing.
+    MISSING_KEY = "missing-key",
+    /// A value of another type than expected.
+    WRONG_TYPE = "wrong-type",
+    /// A word that is none of the choices.
+    UNKNOWN_VALUE = "unknown-value",
+    /// A list or a text is empty where it must not be.
+    EMPTY = "empty",
+    /// A list with the same entry twice.
+    DUPLICATE_ENTRY = "duplicate-entry",
+    /// Not a name for a target, project, signer, policy or mirror.
+    INVALID_NAME = "invalid-name",
+    /// Not a digest.
+    INVALID_DIGEST = "invalid-digest",
+    /// Not a tag.
+    INVALID_TAG = "invalid-tag",
+    /// Not a registry, prefix, repository or path.
+    INVALID_REFERENCE = "invalid-reference",
+    /// Not a pattern for tags.
+    INVALID_GLOB = "invalid-glob",
+    /// Not a path of a file below `keys/`.
+    INVALID_KEY_PATH = "invalid-key-path",
+    /// A tag or an image name with dots that is not quoted.
+    UNQUOTED = "unquoted",
+    /// A tag under which registries' clients keep metadata.
+    METADATA_TAG = "metadata-tag",
+
+    // landfall.toml as a whole.
+    /// A name of a target, signer, policy or endpoint that is defined nowhere.
+    UNKNOWN_NAME = "unknown-name",
+    /// A name that landfall uses itself.
+    RESERVED_NAME = "reserved-name",
+    /// A key file without a public key in it.
+    INVALID_KEY = "invalid-key",
+    /// A target with more endpoints than a set of them can hold.
+    TOO_MANY_ENDPOINTS = "too-many-endpoints",
+    /// Two endpoints of which one lies inside the other.
+    OVERLAPPING_ENDPOINTS = "overlapping-endpoints",
+    /// Two targets that can write the same public reference.
+    SHARED_REFERENCE = "shared-reference",
+    /// Two projects with the same path at the same target.
+    EQUAL_PATHS = "equal-paths",
+    /// A plain source that lies inside a target's endpoint.
+    SOURCE_IN_TARGET = "source-in-target",
+    /// A target chained to itself, or to a target that the project does not write to.
+    INVALID_CHAIN = "invalid-chain",
+    /// A signer that the target does not allow to its projects.
+    SIGNER_NOT_ALLOWED = "signer-not-allowed",
+    /// Attestations without a signer that could make them.
+    ATTEST_WITHOUT_SIGNER = "attest-without-signer",
+    /// Settings of which one defeats the other.
+    DEFEATING_SETTINGS = "defeating-settings",
+    /// Two targets whose signers hold the same key. A warning.
+    SHARED_KEY = "shared-key",
+    /// Signatures without a promotion record. A warning.
+    NO_PROMOTION_RECORD = "no-promotion-record",
+
+    // Claims, judged by landfall.toml and history.
+    /// A source or target that is not granted to the project.
+    OUTSIDE_GRANTS = "outside-grants",
+    /// Several sources or targets are granted and the file chooses none.
+    NOT_CHOSEN = "not-chosen",
+    /// A repository that belongs to another project.
+    FOREIGN_PATH = "foreign-path",
+    /// A repository path that is too long where it would be written or read.
+    PATH_TOO_LONG = "path-too-long",
+    /// The same tag of the same repository with two digests.
+    CONFLICTING_CLAIMS = "conflicting-claims",
+    /// The same digest of the same repository from two sources.
+    CONFLICTING_SOURCES = "conflicting-sources",
+    /// The same claim twice. A warning.
+    DUPLICATE_CLAIM = "duplicate-claim",
+    /// A chained claim whose digest is not claimed upstream.
+    NOT_CLAIMED_UPSTREAM = "not-claimed-upstream",
+    /// An immutable tag with another digest than it had.
+    IMMUTABLE_TAG = "immutable-tag",
+    /// A public reference in `[[retags]]` that no target writes. A warning.
+    UNUSED_RETAG = "unused-retag",
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_distinct_and_in_kebab_case() {
+        assert_eq!(super::ALL.iter().collect::<BTreeSet<_>>().len(), super::ALL.len());
+        for code in super::ALL {
+            assert!(
+                code.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{code}"
+            );
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `landfall.toml` and the keys it names, checked as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use globset::GlobSet;
+
+use crate::model::{BlobId, Diagnostic, Digest, RepoPath, Repository, Tag, Target, Tree, TreeFile};
+
+use super::code;
+use super::finding::{Finding, Report, quoted};
+use super::landfall_file::LandfallFile;
+use super::ownership::{self, Owners};
+use super::position::{LineIndex, Position};
+use super::prefix_map::PrefixMap;
+use super::projects::{self, Project, Surroundings};
+use super::shape::Reader;
+use super::table::FromTable;
+use super::targets::{self, TargetRule};
+use super::{signers, syntax};
+
+/// The file that everything begins with.
+pub(super) const LANDFALL_TOML: &str = "landfall.toml";
+
+/// The rules that claims are judged by.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    /// The files that it was read from: equal files mean equal rules.
+    pub files: Vec<(RepoPath, BlobId)>,
+    /// Sorted by name.
+    pub targets: Arc<[Arc<Target>]>,
+    /// By target.
+    pub mutable_tags: Vec<GlobSet>,
+    /// By target.
+    pub owners: Vec<Owners>,
+    /// Which endpoint (target, number) stands where.
+    pub endpoints: PrefixMap<(usize, usize)>,
+    pub projects: BTreeMap<Arc<str>, Project>,
+    retags: HashMap<(Repository, Tag), Vec<Digest>>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Configuration {
+    /// Whether `tree` holds the very files that this was read from.
+    pub fn is_of(&self, tree: &Tree) -> bool {
+        self.files.iter().all(
+            |(path, blob)| matches!(tree.files.get(path), Some(TreeFile::Regular { blob: found, .. }) if found == blob),
+        )
+    }
+
+    pub fn target(&self, name: &str) -> Option<usize> {
+        self.targets.binary_search_by(|target| (*target.name).cmp(name)).ok()
+    }
+
+    /// Whether `[[retags]]` lets this immutable tag move to `digest`.
+    pub fn may_retag(&self, reference: &Repository, tag: &Tag, digest: &Digest) -> bool {
+        self.retags
+            .get(&(reference.clone(), tag.clone()))
+            .is_some_and(|digests| digests.contains(digest))
+    }
+
+    pub fn read(tree: &Tree) -> Result<Self, Vec<Diagnostic>> {
+        let path = RepoPath::from(LANDFALL_TOML);
+        let mut report = Report::new(&path);
+        let Some(file) = tree.files.get(&path) else {
+            let finding = Finding::error(code::MISSING_FILE, "landfall.toml is not in the repository")
+                .help("`landfall init DIR` writes a repository to begin with; `path` under `[git]` in config.toml names a folder inside a repository");
+            report.add(Position::START, finding);
+            return Err(report.into_diagnostics());
+        };
+        let text = match syntax::text(file) {
+            Ok(text) => text,
+            Err((position, finding)) => {
+                report.add(position, finding);
+                return Err(report.into_diagnostics());
+            }
+        };
+        let lines = LineIndex::new(text);
+        let Some(table) = syntax::document(text, &lines, &mut report) else {
+            return Err(report.into_diagnostics());
+        };
+        let mut reader = Reader { lines, report };
+        let landfall = LandfallFile::from_table(&table, Position::START, &mut reader);
+        let mut report = reader.report;
+        let mut files = match file {
+            TreeFile::Regular { blob, .. } => vec![(path, *blob)],
+            TreeFile::Symlink | TreeFile::TooLarge { .. } => Vec::new(),
+        };
+        let compiled = landfall.map(|landfall| compile(&landfall, tree, &mut files, &mut report));
+        match compiled {
+            Some(compiled) if !report.has_errors() => Ok(Self {
+                files,
+                warnings: report.into_diagnostics(),
+                ..compiled
+            }),
+            _ => Err(report.into_diagnostics()),
+        }
+    }
+}
+
+fn compile(
+    file: &LandfallFile,
+    tree: &Tree,
+    files: &mut Vec<(RepoPath, BlobId)>,
+    report: &mut Report,
+) -> Configuration {
+    let signers = signers::signers(file, tree, files, report);
+    let policies = signers::policies(file);
+    let rules = targets::targets(file, &signers, &policies, report);
+    let endpoints = targets::endpoint_map(&rules, report);
+    let projects = projects::projects(
+        file,
+        &Surroundings {
+            targets: &rules,
+            endpoints: &endpoints,
+            signers: &signers,
+            policies: &policies,
+        },
+        report,
+    );
+    let owners = ownership::owners(file, &projects, &rules, report);
+    ownership::check_public_references(&projects, &rules, report);
+    let retags = retags(file, &rules, report);
+    let (targets, mutable_tags): (Vec<_>, _) = rules.into_iter().map(|rule| (rule.target, rule.mutable_tags)).unzip();
+    Configuration {
+        files: Vec::new(),
+        targets: targets.into(),
+        mutable_tags,
+        owners,
+        endpoints,
+        projects,
+        retags,
+        warnings: Vec::new(),
+    }
+}
+
+fn retags(file: &LandfallFile, rules: &[TargetRule], report: &mut Report) -> HashMap<(Repository, Tag), Vec<Digest>> {
+    let mut retags: HashMap<_, Vec<_>> = HashMap::new();
+    for retag in file.retags.iter().flatten() {
+        let reference = &retag.reference;
+        if !rules
+            .iter()
+            .any(|rule| rule.target.public_name.contains(&reference.value))
+        {
+            let finding = Finding::warning(
+                code::UNUSED_RETAG,
+                format!(
+                    "no target has a public name that holds {}",
+                    quoted(&reference.value.to_string())
+                ),
+            )
+            .help("write the public reference: `{public-name}/{path}/{image}`");
+            report.add(reference.at, finding);
+        }
+        let key = (reference.value.clone(), retag.tag.value.clone());
+        let digests = retags.entry(key).or_default();
+        if digests.contains(&retag.digest.value) {
+            let finding = Finding::error(code::DUPLICATE_ENTRY, "this retag stands twice").help("remove one of them");
+            report.add(reference.at, finding);
+        }
+        digests.push(retag.digest.value);
+    }
+    retags
+}

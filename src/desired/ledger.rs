@@ -1,0 +1,183 @@
+//! Every digest that was ever declared for a tag.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{CommitId, Desired, Digest, ProjectClaims, Repository, Tag};
+
+/// What accepted history says about tags, by public reference. It only grows: a digest is never forgotten, so that a
+/// tag that was removed cannot come back with another one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Ledger(BTreeMap<Repository, BTreeMap<Tag, Vec<Declaration>>>);
+
+/// A digest, and the commit that declared it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Declaration {
+    pub digest: Digest,
+    pub commit: CommitId,
+}
+
+/// A line of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// `{public-name}/{path}/{image}`
+    pub reference: Repository,
+    pub tag: Tag,
+    pub declaration: Declaration,
+}
+
+impl Ledger {
+    /// Enters what `desired` declares and returns what is new, for those who keep the ledger elsewhere too.
+    ///
+    /// `since` is the desired state of the commit recorded before: projects that are the same allocation in both are
+    /// skipped, so that a one-line commit costs what its project costs.
+    pub fn record(&mut self, desired: &Desired, since: Option<&Desired>) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for project in &desired.projects {
+            if !since.is_some_and(|since| holds(since, project)) {
+                self.record_project(desired, project, &mut entries);
+            }
+        }
+        entries
+    }
+
+    fn record_project(&mut self, desired: &Desired, project: &ProjectClaims, entries: &mut Vec<Entry>) {
+        for of_one_repository in project
+            .claims
+            .chunk_by(|a, b| a.target == b.target && a.repository == b.repository)
+        {
+            let Some(first) = of_one_repository.first() else {
+                continue;
+            };
+            let reference = desired.targets[first.target].public_name.join(&first.repository);
+            for claim in of_one_repository {
+                let declaration = Declaration {
+                    digest: claim.digest,
+                    commit: desired.commit,
+                };
+                for tag in &claim.tags {
+                    let entry = Entry {
+                        reference: reference.clone(),
+                        tag: tag.clone(),
+                        declaration,
+                    };
+                    if self.insert(&entry) {
+                        entries.push(entry);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds an entry, unless its digest is the tag's newest already; says whether it was added.
+    pub fn insert(&mut self, entry: &Entry) -> bool {
+        let known = self
+            .0
+            .get_mut(&entry.reference)
+            .and_then(|tags| tags.get_mut(&entry.tag));
+        match known {
+            Some(declarations) => {
+                let is_new = declarations
+                    .last()
+                    .is_none_or(|last| last.digest != entry.declaration.digest);
+                if is_new {
+                    declarations.push(entry.declaration);
+                }
+                is_new
+            }
+            None => {
+                let tags = self.0.entry(entry.reference.clone()).or_default();
+                tags.insert(entry.tag.clone(), vec![entry.declaration]);
+                true
+            }
+        }
+    }
+
+    /// Every digest ever declared for a tag, the newest last. A digest that came back stands again.
+    #[must_use]
+    pub fn declared(&self, reference: &Repository, tag: &Tag) -> &[Declaration] {
+        self.tags(reference)
+            .and_then(|tags| tags.get(tag))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The declarations of each tag of a repository.
+    #[must_use]
+    pub(super) fn tags(&self, reference: &Repository) -> Option<&BTreeMap<Tag, Vec<Declaration>>> {
+        self.0.get(reference)
+    }
+
+    /// Every entry, by reference and tag, each tag's in the order of history: inserted in this order they make the
+    /// same ledger.
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.0.iter().flat_map(|(reference, tags)| {
+            tags.iter().flat_map(move |(tag, declarations)| {
+                declarations.iter().map(move |declaration| Entry {
+                    reference: reference.clone(),
+                    tag: tag.clone(),
+                    declaration: *declaration,
+                })
+            })
+        })
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn holds(desired: &Desired, project: &Arc<ProjectClaims>) -> bool {
+    desired
+        .projects
+        .binary_search_by(|candidate| candidate.name.cmp(&project.name))
+        .is_ok_and(|index| Arc::ptr_eq(&desired.projects[index], project))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(tag: &str, content: &str) -> Entry {
+        Entry {
+            reference: "registry.example.com/dns/coredns".parse().unwrap(),
+            tag: tag.parse().unwrap(),
+            declaration: Declaration {
+                digest: Digest::of(content.as_bytes()),
+                commit: CommitId([1; 20]),
+            },
+        }
+    }
+
+    #[test]
+    fn a_digest_that_came_back_is_the_newest_again() {
+        let mut ledger = Ledger::default();
+        assert!(ledger.insert(&entry("latest", "a")));
+        assert!(!ledger.insert(&entry("latest", "a")));
+        assert!(ledger.insert(&entry("latest", "b")));
+        assert!(ledger.insert(&entry("latest", "a")));
+        let Entry { reference, tag, .. } = entry("latest", "");
+        let digests: Vec<_> = ledger.declared(&reference, &tag).iter().map(|d| d.digest).collect();
+        assert_eq!(digests, [Digest::of(b"a"), Digest::of(b"b"), Digest::of(b"a")]);
+        assert_eq!(ledger.declared(&reference, &"v1".parse().unwrap()), []);
+    }
+
+    #[test]
+    fn a_ledger_survives_json_and_its_own_entries() {
+        let mut ledger = Ledger::default();
+        for (tag, content) in [("latest", "a"), ("v1", "a"), ("latest", "b"), ("latest", "a")] {
+            ledger.insert(&entry(tag, content));
+        }
+        let json = serde_json::to_string(&ledger).unwrap();
+        assert_eq!(serde_json::from_str::<Ledger>(&json).unwrap(), ledger);
+        let mut copy = Ledger::default();
+        for entry in ledger.entries() {
+            copy.insert(&entry);
+        }
+        assert_eq!(copy, ledger);
+    }
+}

@@ -1,0 +1,40 @@
+//! Manifests in Git become the desired state: parsing, grants, the ledger, conflicts. No network, no clock.
+
+mod choice;
+mod claims;
+pub mod code;
+mod configuration;
+mod conflicts;
+mod finding;
+mod format;
+mod init;
+mod keys;
+mod landfall_file;
+mod ledger;
+mod limits;
+mod natural;
+mod ownership;
+mod parse;
+mod position;
+mod prefix_map;
+mod projects;
+mod promotions_file;
+mod resolve;
+mod route;
+mod scalar;
+mod schema;
+mod shape;
+mod signers;
+mod syntax;
+mod table;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod upstream;
+
+pub use format::format;
+pub use init::{InitFiles, InitOptions, init};
+pub use ledger::{Declaration, Entry, Ledger};
+pub use parse::{ParseCache, Parsed, parse};
+pub use resolve::{Accepted, Held, Resolved, resolve};
+pub use schema::schemas;

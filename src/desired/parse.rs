@@ -1,0 +1,327 @@
+//! A commit's files, read project by project.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::model::{BlobId, CommitId, Diagnostic, RepoPath, Tree, TreeFile, nearest};
+
+use super::code;
+use super::configuration::{Configuration, LANDFALL_TOML};
+use super::finding::{Finding, Report, in_order, quoted};
+use super::limits::LIMITS;
+use super::position::{LineIndex, Position};
+use super::promotions_file::PromotionsFile;
+use super::shape::Reader;
+use super::table::FromTable;
+use super::{keys, syntax};
+
+const PROMOTIONS: &str = "promotions";
+
+/// A file under `promotions/`, read.
+#[derive(Debug)]
+pub(super) struct ManifestFile {
+    pub path: RepoPath,
+    /// `None` for what is no file.
+    pub blob: Option<BlobId>,
+    /// `None` where the file does not parse.
+    pub content: Option<PromotionsFile>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Parsed files by path and blob id, so that a file that did not change is never parsed again.
+#[derive(Debug, Default)]
+pub struct ParseCache {
+    files: HashMap<(RepoPath, BlobId), (Arc<ManifestFile>, u64)>,
+    configuration: Option<Arc<Configuration>>,
+    parses: u64,
+}
+
+impl ParseCache {
+    fn configuration(&mut self, tree: &Tree) -> Result<Arc<Configuration>, Vec<Diagnostic>> {
+        if let Some(known) = self.configuration.as_ref().filter(|known| known.is_of(tree)) {
+            return Ok(known.clone());
+        }
+        let configuration = Arc::new(Configuration::read(tree)?);
+        self.configuration = Some(configuration.clone());
+        Ok(configuration)
+    }
+
+    fn file(&mut self, path: &RepoPath, file: &TreeFile) -> Arc<ManifestFile> {
+        let TreeFile::Regular { blob, .. } = file else {
+            return Arc::new(read_file(path, file));
+        };
+        let entry = self
+            .files
+            .entry((path.clone(), *blob))
+            .or_insert_with(|| (Arc::new(read_file(path, file)), 0));
+        entry.1 = self.parses;
+        entry.0.clone()
+    }
+
+    fn forget_old(&mut self) {
+        let oldest = self.parses.saturating_sub(LIMITS.kept_parses);
+        self.files.retain(|_, (_, met)| *met >= oldest);
+    }
+}
+
+/// A project's files, from one commit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ProjectFiles {
+    /// Sorted by path.
+    pub files: Vec<Arc<ManifestFile>>,
+    /// The older commit that the files are read from, where they do not parse at the head.
+    pub from: Option<CommitId>,
+    broken: bool,
+}
+
+impl ProjectFiles {
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+}
+
+/// A commit, parsed: what stands in each file, not yet judged.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    pub commit: CommitId,
+    pub(super) configuration: Arc<Configuration>,
+    /// Every project of landfall.toml.
+    pub(super) projects: BTreeMap<Arc<str>, ProjectFiles>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// Projects with files that do not parse, and no older files in their place. They have no claims.
+    pub fn broken_projects(&self) -> impl Iterator<Item = &str> {
+        let broken = self.projects.iter().filter(|(_, files)| files.broken);
+        broken.map(|(name, _)| &**name)
+    }
+
+    /// Every project of `landfall.toml`, sorted.
+    pub fn projects(&self) -> impl Iterator<Item = &str> {
+        self.projects.keys().map(|name| &**name)
+    }
+
+    /// Takes a broken project's files from `older`, if all of them parse there; says whether they do.
+    ///
+    /// The caller offers the first-parent ancestors from the newest on. Only the project's files count: whether
+    /// `older`'s landfall.toml is valid, or knows the project, does not matter, since the head's is what judges.
+    /// What is wrong at the head stays in [`Self::diagnostics`].
+    pub fn substitute(&mut self, project: &str, older: &Tree, cache: &mut ParseCache) -> bool {
+        let Some(files) = self.projects.get_mut(project) else {
+            return false;
+        };
+        let found = read_project(project, older, cache);
+        let whole = !found.broken;
+        if whole {
+            *files = ProjectFiles {
+                from: Some(older.commit),
+                ..found
+            };
+        }
+        whole
+    }
+
+    /// What is wrong with the files themselves, sorted by place.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.diagnostics
+    }
+}
+
+/// Parses a commit's files. A project whose files do not parse is listed by [`Parsed::broken_projects`].
+///
+/// # Errors
+/// Everything that is wrong in the commit, where `landfall.toml` or a key that it names is broken or missing: without
+/// it nothing can be judged, and the commit is refused.
+pub fn parse(tree: &Tree, cache: &mut ParseCache) -> Result<Parsed, Vec<Diagnostic>> {
+    cache.parses += 1;
+    let mut refusals = keys::find_private(tree);
+    refusals.extend(root_is_no_directory(tree));
+    let configuration = match cache.configuration(tree) {
+        Ok(configuration) => Some(configuration),
+        Err(errors) => {
+            refusals.extend(errors);
+            None
+        }
+    };
+
+    let mut found = found_below(tree);
+    let mut diagnostics = Vec::new();
+    let mut projects = BTreeMap::new();
+    if let Some(configuration) = &configuration {
+        diagnostics.extend_from_slice(&configuration.warnings);
+        for name in configuration.projects.keys() {
+            let files = found.remove(&**name).unwrap_or_default();
+            projects.insert(name.clone(), read_files(&files, cache));
+            diagnostics.extend(files.iter().filter_map(|(path, _)| suspicious(path)));
+        }
+        let known = || configuration.projects.keys().map(|name| &**name);
+        diagnostics.extend(found.iter().map(|(name, files)| unknown_project(name, files, known())));
+    } else {
+        for (name, files) in &found {
+            projects.insert(Arc::from(*name), read_files(files, cache));
+        }
+    }
+    let of_files = projects.values().flat_map(|project| &project.files);
+    diagnostics.extend(of_files.flat_map(|file| file.diagnostics.iter().cloned()));
+    cache.forget_old();
+
+    match configuration {
+        Some(configuration) if refusals.is_empty() => Ok(Parsed {
+            commit: tree.commit,
+            configuration,
+            projects,
+            diagnostics: in_order(diagnostics),
+        }),
+        _ => {
+            refusals.extend(diagnostics);
+            Err(in_order(refusals))
+        }
+    }
+}
+
+type Found<'t> = Vec<(&'t RepoPath, &'t TreeFile)>;
+
+/// What stands under `promotions/`, by the first segment below it.
+fn found_below(tree: &Tree) -> BTreeMap<&str, Found<'_>> {
+    let mut found: BTreeMap<&str, Found<'_>> = BTreeMap::new();
+    // `0` follows `/` in ASCII.
+    for (path, file) in tree
+        .files
+        .range(RepoPath::from("promotions/")..RepoPath::from("promotions0"))
+    {
+        let below = path.as_str().split('/').nth(1).unwrap_or_default();
+        found.entry(below).or_default().push((path, file));
+    }
+    found
+}
+
+fn read_project(name: &str, tree: &Tree, cache: &mut ParseCache) -> ProjectFiles {
+    let (from, to) = (format!("{PROMOTIONS}/{name}/"), format!("{PROMOTIONS}/{name}0"));
+    let itself = RepoPath::from(format!("{PROMOTIONS}/{name}").as_str());
+    let found: Found<'_> = tree
+        .files
+        .get_key_value(&itself)
+        .into_iter()
+        .chain(
+            tree.files
+                .range(RepoPath::from(from.as_str())..RepoPath::from(to.as_str())),
+        )
+        .collect();
+    read_files(&found, cache)
+}
+
+fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
+    let files: Vec<_> = found
+        .iter()
+        .filter(|(path, file)| is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink))
+        .map(|(path, file)| cache.file(path, file))
+        .collect();
+    ProjectFiles {
+        broken: files.iter().any(|file| file.content.is_none()),
+        from: None,
+        files,
+    }
+}
+
+fn is_manifest(path: &RepoPath) -> bool {
+    path.as_str().ends_with(".toml") && !stands_for_directory(path)
+}
+
+/// `promotions/NAME` itself.
+fn stands_for_directory(path: &RepoPath) -> bool {
+    path.as_str().matches('/').count() < 2
+}
+
+fn read_file(path: &RepoPath, file: &TreeFile) -> ManifestFile {
+    let mut report = Report::new(path);
+    let content = match syntax::text(file) {
+        Err((position, finding)) => {
+            report.add(position, finding);
+            None
+        }
+        Ok(_) if stands_for_directory(path) => {
+            let finding = Finding::error(code::UNKNOWN_PROJECT, "is a file: expected the project's directory")
+                .help("move it into a directory of that name");
+            report.add(Position::START, finding);
+            None
+        }
+        Ok(text) => {
+            let lines = LineIndex::new(text);
+            match syntax::document(text, &lines, &mut report) {
+                None => None,
+                Some(table) => {
+                    let mut reader = Reader { lines, report };
+                    let content = PromotionsFile::from_table(&table, Position::START, &mut reader);
+                    report = reader.report;
+                    content.filter(|_| !report.has_errors())
+                }
+            }
+        }
+    };
+    ManifestFile {
+        path: path.clone(),
+        blob: match file {
+            TreeFile::Regular { blob, .. } => Some(*blob),
+            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+        },
+        content,
+        diagnostics: report.into_diagnostics(),
+    }
+}
+
+/// One finding for each directory, at its first file.
+fn unknown_project<'a>(name: &str, files: &Found<'_>, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let path = files
+        .first()
+        .map_or_else(|| RepoPath::from(PROMOTIONS), |(path, _)| (*path).clone());
+    if stands_for_directory(&path) {
+        let finding = Finding::error(code::UNKNOWN_PROJECT, "stands in no project's directory")
+            .help("move it to `promotions/PROJECT/`");
+        return finding.at(&path, Position::START);
+    }
+    let count = match files.len() {
+        1 => String::new(),
+        count => format!(" ({count} files stand there)"),
+    };
+    let finding = Finding::error(
+        code::UNKNOWN_PROJECT,
+        format!(
+            "belongs to no project: {LANDFALL_TOML} has no project {}{count}",
+            quoted(name)
+        ),
+    )
+    .help(match nearest(name, known) {
+        Some(near) => format!("move it to `promotions/{near}/`"),
+        None => format!("define the project: `[projects.{}]`", name.escape_default()),
+    });
+    finding.at(&path, Position::START)
+}
+
+/// Files that someone probably takes for manifests.
+fn suspicious(path: &RepoPath) -> Option<Diagnostic> {
+    let lower = path.as_str().to_ascii_lowercase();
+    let looks_like_one = [".toml", ".tml", ".yaml", ".yml", ".json"]
+        .iter()
+        .any(|ending| lower.ends_with(ending));
+    (looks_like_one && !is_manifest(path)).then(|| {
+        Finding::warning(code::SUSPICIOUS_FILE, "is not read: manifests end in `.toml`")
+            .help("rename it, or move it out of `promotions/`")
+            .at(path, Position::START)
+    })
+}
+
+/// `promotions` as a link or a file would read as if every claim had been removed.
+fn root_is_no_directory(tree: &Tree) -> Option<Diagnostic> {
+    let (path, file) = tree.files.get_key_value(&RepoPath::from(PROMOTIONS))?;
+    let finding = match file {
+        TreeFile::Symlink => Finding::error(code::SYMLINK, "is a symbolic link")
+            .help("commit what it points to: a link could lead out of the repository"),
+        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } => {
+            Finding::error(code::UNKNOWN_PROJECT, "is a file: expected a directory")
+                .help("move it to `promotions/PROJECT/`, ending in `.toml`")
+        }
+    };
+    Some(finding.at(path, Position::START))
+}

@@ -1,0 +1,148 @@
+//! From parsed files to the desired state.
+
+use std::sync::Arc;
+
+use crate::model::{CommitId, Desired, Diagnostic, Digest, Origin, ProjectClaims, RepositoryPath, Tag};
+
+use super::claims;
+use super::configuration::Configuration;
+use super::finding::in_order;
+use super::ledger::Ledger;
+use super::parse::{ManifestFile, Parsed, ProjectFiles};
+use super::projects;
+
+/// What accepted history binds the head to.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted<'a> {
+    /// What commits before the one being resolved declared. Where that commit is recorded already, that changes
+    /// nothing.
+    pub ledger: &'a Ledger,
+}
+
+/// The desired state of a commit, what of it is held back, and why.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    pub desired: Desired,
+    /// Claims that are wrong: nothing is written for them, nothing pruned, and no older digest takes their place.
+    pub held: Vec<Held>,
+    /// What is wrong with claims, sorted by place. What is wrong with files is in [`Parsed::diagnostics`].
+    pub diagnostics: Vec<Diagnostic>,
+    configuration: Arc<Configuration>,
+    projects: Vec<Arc<Project>>,
+}
+
+/// A claim that is held back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub project: Arc<str>,
+    /// Index into [`Desired::targets`]; `None` where the file does not say, or names no target.
+    pub target: Option<usize>,
+    pub repository: RepositoryPath,
+    /// `None` for a digest that is claimed without a tag.
+    pub tag: Option<Tag>,
+    pub digest: Digest,
+    /// The code of the diagnostic that says why.
+    pub code: &'static str,
+    pub origin: Origin,
+}
+
+/// A project, resolved.
+#[derive(Debug)]
+pub(super) struct Project {
+    /// What it was resolved from.
+    files: ProjectFiles,
+    claims: Arc<ProjectClaims>,
+    held: Vec<Held>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Project {
+    fn is_of(&self, files: &ProjectFiles) -> bool {
+        let same = |(one, other): (&Arc<ManifestFile>, &Arc<ManifestFile>)| {
+            Arc::ptr_eq(one, other) || (one.blob.is_some() && one.blob == other.blob && one.path == other.path)
+        };
+        self.files.from == files.from
+            && self.files.files.len() == files.files.len()
+            && self.files.files.iter().zip(&files.files).all(same)
+    }
+}
+
+/// Judges what a commit claims: grants, the ledger, conflicts. An error holds the claims that it speaks of and no
+/// others.
+///
+/// Where neither a project's files nor landfall.toml (and its keys) changed since `previous`, its claims are the same
+/// allocation as there. `previous` must have been resolved against the same ledger or an earlier state of it. A
+/// project that is still broken has no entry.
+#[must_use]
+pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resolved>) -> Resolved {
+    let configuration = &parsed.configuration;
+    let previous = previous.filter(|previous| {
+        Arc::ptr_eq(&previous.configuration, configuration) || previous.configuration.files == configuration.files
+    });
+    let earlier = |name: &str| {
+        let projects = &previous?.projects;
+        let index = projects
+            .binary_search_by(|project| (*project.claims.name).cmp(name))
+            .ok()?;
+        Some(&projects[index])
+    };
+    let readable = parsed.projects.iter().filter(|(_, files)| !files.is_broken());
+    let projects: Vec<Arc<Project>> = readable
+        .filter_map(|(name, files)| {
+            let rules = configuration.projects.get(name)?;
+            Some(match earlier(name).filter(|known| known.is_of(files)) {
+                Some(known) => known.clone(),
+                None => Arc::new(project(configuration, rules, files, accepted.ledger)),
+            })
+        })
+        .collect();
+    Resolved {
+        desired: desired(parsed.commit, previous, configuration, &projects),
+        held: projects
+            .iter()
+            .flat_map(|project| project.held.iter().cloned())
+            .collect(),
+        diagnostics: in_order(
+            projects
+                .iter()
+                .flat_map(|project| project.diagnostics.iter().cloned())
+                .collect(),
+        ),
+        configuration: configuration.clone(),
+        projects,
+    }
+}
+
+fn project(configuration: &Configuration, rules: &projects::Project, files: &ProjectFiles, ledger: &Ledger) -> Project {
+    let mut judged = claims::judge(configuration, rules, &files.files, ledger);
+    if let Some(commit) = files.from {
+        // The lines that are spoken of are not those of the head.
+        for diagnostic in &mut judged.diagnostics {
+            diagnostic.message += &format!(" (in commit {}, whose files are used)", commit.short());
+        }
+    }
+    Project {
+        files: files.clone(),
+        claims: Arc::new(ProjectClaims {
+            name: rules.name.clone(),
+            claims: judged.claims,
+        }),
+        held: judged.held,
+        diagnostics: in_order(judged.diagnostics),
+    }
+}
+
+fn desired(
+    commit: CommitId,
+    previous: Option<&Resolved>,
+    configuration: &Configuration,
+    projects: &[Arc<Project>],
+) -> Desired {
+    Desired {
+        commit,
+        targets: previous
+            .map_or(&configuration.targets, |previous| &previous.desired.targets)
+            .clone(),
+        projects: projects.iter().map(|project| project.claims.clone()).collect(),
+    }
+}
