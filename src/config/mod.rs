@@ -1,0 +1,27 @@
+//! The runtime configuration, `config.toml`: what does not stand in Git. Where this process may read and write, with
+//! which credentials, and where it keeps its memory.
+
+mod access;
+mod credential;
+mod docker;
+mod environment;
+mod error;
+mod file;
+mod load;
+mod registries;
+mod scalar;
+mod schema;
+mod secret;
+mod signer;
+#[cfg(test)]
+mod testing;
+
+pub use access::{Operation, Refusal};
+pub use credential::{Credential, Login, SecretSource};
+pub use environment::Environment;
+pub use error::{ConfigError, Mistake};
+pub use load::{Config, GitSettings, Storage, Timeouts, Work};
+pub use registries::RegistrySettings;
+pub use schema::schema;
+pub use secret::Secret;
+pub use signer::SignerSettings;
