@@ -2,5 +2,8 @@
 
 pub mod config;
 pub mod desired;
+pub mod facts;
+pub mod graph;
 pub mod model;
+pub mod plan;
 pub mod source;

@@ -1,0 +1,76 @@
+//! What a registry can answer. An error is never an absence.
+
+use std::sync::Arc;
+
+use crate::model::{Admission, AttestationKind, Carried, Digest, Repository, SignatureForm, Tag};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The registry refused to say.
+    Forbidden(Arc<str>),
+    /// Anything else: an error, a throttled answer, a half-read list. Holds until the next pass.
+    Unknown(Arc<str>),
+}
+
+/// One endpoint's answer to one [`super::Ask`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Endpoint,
+    /// `None`: the registry does not know the repository.
+    Tags(Option<Vec<Tag>>),
+    Image(ImageAnswer),
+    Evidence(EvidenceAnswer),
+    Tag(Option<Digest>),
+    Source(SourceAnswer),
+    Failed(Failure),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageAnswer {
+    /// Whole, to the depth that was asked for.
+    Whole,
+    /// The manifest, one of its children, or a blob is not there.
+    Lacking,
+}
+
+/// What stands beside an image and verifies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EvidenceAnswer {
+    pub found: Vec<Evidence>,
+    /// Of what travels with the image, what is not there. Looked for: the list the question's unit has, and that of
+    /// `admission`.
+    pub missing_carried: Vec<Carried>,
+    /// A promotion record that verifies for exactly this public reference and digest.
+    pub admission: Option<Arc<Admission>>,
+}
+
+/// One verified artifact. Its digest is the referrer manifest's; for the tag form the entry's identity, for layers
+/// under one `.sig` tag come and go on their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    Signature(SignatureForm, Digest),
+    Attestation(AttestationKind, Digest),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceAnswer {
+    Whole(Arc<SourceImage>),
+    /// The source does not have the digest.
+    Absent,
+    /// The source lacks parts of it.
+    Lacking(Arc<[Digest]>),
+    /// It cannot be promoted: over a limit, Docker schema 1, not a manifest.
+    Refused(Arc<str>),
+}
+
+/// What the source offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceImage {
+    /// Where it was read.
+    pub repository: Repository,
+    /// What will travel with the image.
+    pub carried: Arc<[Carried]>,
+    /// Signatures by the target's signer that the source holds already: they travel instead of being made anew.
+    pub found: Vec<Evidence>,
+}

@@ -1,0 +1,94 @@
+//! Answers that are too old count as not asked.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::answer::SourceAnswer;
+use super::store::{Ages, Known};
+use super::{Facts, SourceFact};
+use crate::model::EndpointSet;
+
+/// How old an answer may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    pub tags: SignedDuration,
+    pub images: SignedDuration,
+    pub evidence: SignedDuration,
+}
+
+impl Bounds {
+    /// Everything is asked again in each pass.
+    pub const FRESH: Self = Self {
+        tags: SignedDuration::ZERO,
+        images: SignedDuration::ZERO,
+        evidence: SignedDuration::ZERO,
+    };
+}
+
+/// Tenths of seconds: ages dominate the size of facts, and 32 bits of these last 13 years.
+const TICK_MILLISECONDS: i128 = 100;
+
+impl Facts {
+    /// A moment as ages count it, from 1 on; 0 is before anything was known.
+    pub(super) fn ticks(&self, at: Timestamp) -> u32 {
+        let since = at.duration_since(self.epoch.unwrap_or(at)).as_millis();
+        if since < 0 {
+            return 0;
+        }
+        u32::try_from(since / TICK_MILLISECONDS + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Starts a pass: `Unknown` and `Forbidden` held until now, endpoints are asked again whether they answer, and
+    /// what is older than its bound is forgotten. What a source offered whole stays: a digest's content does not change.
+    pub fn begin_pass(&mut self, bounds: &Bounds, now: Timestamp) {
+        self.epoch.get_or_insert(now);
+        self.failures.clear();
+        self.sources
+            .retain(|_, fact| matches!(fact, SourceFact::Answered(SourceAnswer::Whole(_))));
+        self.endpoints.iter_mut().for_each(|known| *known = Known::default());
+        // Without any age allowed, even what was answered in this very tenth of a second is asked again.
+        let limit = |bound: SignedDuration| {
+            let oldest = self.ticks(now.saturating_sub(bound).unwrap_or(Timestamp::MIN));
+            oldest.saturating_add(u32::from(bound.is_zero()))
+        };
+        let (tags, images, evidence) = (limit(bounds.tags), limit(bounds.images), limit(bounds.evidence));
+        for repository in &mut self.repositories {
+            let stale = stale(repository.list, &repository.looked, tags);
+            repository.list.forget(stale);
+            repository.names.retain_mut(|(at, _)| {
+                *at -= stale;
+                !at.is_empty()
+            });
+        }
+        for tag in &mut self.tags {
+            let stale = stale(tag.known, &tag.looked, tags) | tag.listed;
+            tag.known.forget(stale);
+            tag.values.forget(stale);
+            tag.listed -= stale;
+        }
+        for unit in &mut self.units {
+            let old = stale(unit.image, &unit.image_looked, images);
+            unit.image.forget(old);
+            unit.blobs -= old;
+            let old = stale(unit.evidence, &unit.evidence_looked, evidence);
+            unit.forget_evidence(old);
+        }
+    }
+}
+
+fn stale(known: Known, looked: &Ages, limit: u32) -> EndpointSet {
+    known.forbidden | known.unknown | looked.before(limit, known.answered())
+}
+
+impl super::UnitFacts {
+    pub(super) fn forget_evidence(&mut self, endpoints: EndpointSet) {
+        self.evidence.forget(endpoints);
+        self.found.retain_mut(|(_, at)| {
+            *at -= endpoints;
+            !at.is_empty()
+        });
+        self.missing_carried.retain_mut(|(_, at)| {
+            *at -= endpoints;
+            !at.is_empty()
+        });
+    }
+}

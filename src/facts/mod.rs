@@ -1,0 +1,17 @@
+//! What the registries answered, by place, compact, with ages. Pure.
+
+mod answer;
+mod expiry;
+mod inference;
+mod memory;
+mod question;
+mod standing;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, SourceImage};
+pub use expiry::Bounds;
+pub use memory::{Attempt, Memory};
+pub use question::{Ask, Class, Depth, Question};
+pub use store::{Facts, Known, SourceFact, TagFacts, UnitFacts, Values};

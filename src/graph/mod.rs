@@ -1,0 +1,16 @@
+//! `Desired` to `Graph`: units, chains, cycles; drawing.
+
+mod build;
+mod chain;
+pub mod draw;
+mod notation;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use build::{Graph, Touched};
+pub use chain::Cycle;
+pub use notation::{Diagram, Notation, Shape};
+pub use unit::{Dependency, DependsAt, Unit};

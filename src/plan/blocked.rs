@@ -1,0 +1,109 @@
+//! What cannot be done, by root cause.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::facts::Ask;
+use crate::model::{Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
+
+/// One root cause, and what waits for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    pub cause: Cause,
+    /// How many nodes wait, counted once an endpoint.
+    pub nodes: usize,
+    /// The first of them.
+    pub example: NodeId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// An endpoint does not answer, or not to us: one entry, however many images wait for it.
+    Endpoint {
+        target: TargetId,
+        endpoint: EndpointIndex,
+        forbidden: bool,
+        error: Arc<str>,
+    },
+    /// One place could not be looked at.
+    Place {
+        ask: Ask,
+        endpoint: EndpointIndex,
+        forbidden: bool,
+        error: Arc<str>,
+    },
+    /// The source, or every place an admitted image could come from, does not have the digest.
+    SourceAbsent {
+        unit: UnitId,
+    },
+    SourceLacking {
+        unit: UnitId,
+        missing: Arc<[Digest]>,
+    },
+    SourceRefused {
+        unit: UnitId,
+        why: Arc<str>,
+    },
+    SourceUnreadable {
+        unit: UnitId,
+        forbidden: bool,
+        error: Arc<str>,
+    },
+    /// The claim it reads from does not stand anywhere yet.
+    Upstream {
+        unit: UnitId,
+    },
+    /// The tag stands on something landfall never set nor declared.
+    Conflict {
+        tag: TagId,
+        endpoint: EndpointIndex,
+        found: Digest,
+    },
+    /// It may have been signed before, where nobody answers now.
+    Silence {
+        target: TargetId,
+        endpoint: EndpointIndex,
+    },
+    /// It failed in this pass.
+    Failed {
+        node: NodeId,
+        endpoint: EndpointIndex,
+        error: Arc<str>,
+    },
+    /// It failed before and is tried again later.
+    BackOff {
+        node: NodeId,
+        endpoint: EndpointIndex,
+        until: Timestamp,
+        error: Arc<str>,
+    },
+    /// It was repaired again and again: somebody else undoes it.
+    Contested {
+        node: NodeId,
+        endpoint: EndpointIndex,
+        repairs: usize,
+    },
+}
+
+impl Cause {
+    /// Whether something could not be looked at, rather than was found to be in the way.
+    #[must_use]
+    pub fn hides_facts(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::Failed { .. }
+        )
+    }
+
+    /// Whether a registry refused access.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint { forbidden: true, .. }
+                | Self::Place { forbidden: true, .. }
+                | Self::SourceUnreadable { forbidden: true, .. }
+        )
+    }
+}

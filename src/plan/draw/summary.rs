@@ -1,0 +1,113 @@
+//! A plan in one line.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::layout::{counted, grouped};
+use crate::plan::{Planned, Step, Verb};
+
+/// How much a plan holds, each step counted once an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    pub copy: usize,
+    pub sign: usize,
+    pub attach: usize,
+    pub tag: usize,
+    pub withheld: usize,
+    /// Root causes, however much waits for each.
+    pub blocked: usize,
+    /// Places that have not been looked at.
+    pub questions: usize,
+}
+
+impl Summary {
+    #[must_use]
+    pub fn of(planned: &Planned) -> Self {
+        let mut summary = Self {
+            withheld: planned.withheld.iter().map(|(step, _)| places(step)).sum(),
+            blocked: planned.blocked.len(),
+            questions: planned.questions.iter().map(|question| question.at.len()).sum(),
+            ..Self::default()
+        };
+        for step in &planned.steps {
+            let count = match step.action.verb() {
+                Verb::Copy => &mut summary.copy,
+                Verb::Sign => &mut summary.sign,
+                Verb::Attach => &mut summary.attach,
+                Verb::Tag => &mut summary.tag,
+            };
+            *count += places(step);
+        }
+        summary
+    }
+
+    /// Whether all that was looked at is as desired, and all of it was.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Signing touches no endpoint and is done once.
+fn places(step: &Step) -> usize {
+    match step.action.verb() {
+        Verb::Sign => 1,
+        Verb::Copy | Verb::Attach | Verb::Tag => step.at.len(),
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let due: Vec<String> = [
+            (self.copy, "copy"),
+            (self.sign, "sign"),
+            (self.attach, "attach"),
+            (self.tag, "tag"),
+        ]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, verb)| format!("{} to {verb}", grouped(count)))
+        .collect();
+        let rest: Vec<String> = [
+            (self.withheld > 0).then(|| format!("{} only reported", grouped(self.withheld))),
+            (self.blocked > 0).then(|| format!("{} blocked", grouped(self.blocked))),
+            (self.questions > 0).then(|| counted(self.questions, "open question", "open questions")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        formatter.write_str("Plan: ")?;
+        if due.is_empty() {
+            formatter.write_str("nothing can be done now")?;
+        } else {
+            formatter.write_str(&due.join(", "))?;
+        }
+        if !rest.is_empty() {
+            write!(formatter, "; {}", rest.join(", "))?;
+        }
+        formatter.write_str(".")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_names_only_what_there_is() {
+        let summary = Summary {
+            copy: 3,
+            attach: 9_000,
+            blocked: 1,
+            ..Summary::default()
+        };
+        assert_eq!(summary.to_string(), "Plan: 3 to copy, 9,000 to attach; 1 blocked.");
+        let waiting = Summary {
+            questions: 1,
+            ..Summary::default()
+        };
+        assert_eq!(waiting.to_string(), "Plan: nothing can be done now; 1 open question.");
+    }
+}

@@ -1,0 +1,324 @@
+//! Why something is blocked, and what lifts it.
+
+use super::blocked::{Blocked, Cause};
+use super::record::{source_name, target_of};
+use crate::facts::Ask;
+use crate::graph::Graph;
+use crate::model::{BlockedReport, Digest, EndpointIndex, NodeId, Source, TagId, TargetId, UnitId};
+
+/// A blocked entry in words. Each remedy names the line or the command that lifts it.
+#[must_use]
+pub fn explain(graph: &Graph, blocked: &Blocked) -> BlockedReport {
+    let Explanation { kind, cause, remedy } = Explanation::of(graph, &blocked.cause);
+    BlockedReport {
+        cause,
+        remedy,
+        kind,
+        nodes: blocked.nodes,
+        example: graph.node_name(blocked.example),
+        access: blocked.cause.is_forbidden(),
+    }
+}
+
+struct Explanation {
+    kind: &'static str,
+    cause: String,
+    remedy: String,
+}
+
+impl Explanation {
+    fn of(graph: &Graph, cause: &Cause) -> Self {
+        match cause {
+            Cause::Endpoint {
+                target,
+                endpoint,
+                forbidden,
+                error,
+            } => Self::endpoint(graph, *target, *endpoint, *forbidden, error),
+            Cause::Place {
+                ask,
+                endpoint,
+                forbidden,
+                error,
+            } => Self::place(graph, *ask, *endpoint, *forbidden, error),
+            Cause::SourceAbsent { unit } => Self::source_absent(graph, *unit),
+            Cause::SourceLacking { unit, missing } => Self::source_lacking(graph, *unit, missing),
+            Cause::SourceRefused { unit, why } => Self {
+                kind: "source-refused",
+                cause: format!(
+                    "{} cannot be promoted: {}",
+                    image_at_source(graph, *unit),
+                    printable(why)
+                ),
+                remedy: format!("promote another digest at {}", origin(graph, *unit)),
+            },
+            Cause::SourceUnreadable { unit, forbidden, error } => {
+                Self::source_unreadable(graph, *unit, *forbidden, error)
+            }
+            Cause::Upstream { unit } => Self::upstream(graph, *unit),
+            Cause::Conflict { tag, endpoint, found } => Self::conflict(graph, *tag, *endpoint, *found),
+            Cause::Silence { target, endpoint } => Self {
+                kind: "silence",
+                cause: format!(
+                    "signatures may stand at {}, which does not answer: making them anew could sign twice",
+                    endpoint_at(graph, *target, *endpoint)
+                ),
+                remedy: "bring the endpoint back, or say that nobody needs to wait for it: `landfall apply \
+                         --sign-despite-silence`"
+                    .to_owned(),
+            },
+            Cause::Failed { node, endpoint, error } => Self {
+                kind: "failed",
+                cause: format!("{} failed: {}", node_at(graph, *node, *endpoint), printable(error)),
+                remedy: "the next pass tries it again: `landfall apply`".to_owned(),
+            },
+            Cause::BackOff {
+                node,
+                endpoint,
+                until,
+                error,
+            } => Self {
+                kind: "back-off",
+                cause: format!(
+                    "{} failed before and waits until {until:.0}: {}",
+                    node_at(graph, *node, *endpoint),
+                    printable(error)
+                ),
+                remedy: "`landfall apply` tries it at once".to_owned(),
+            },
+            Cause::Contested {
+                node,
+                endpoint,
+                repairs,
+            } => Self {
+                kind: "contested",
+                cause: format!(
+                    "{} was repaired {repairs} times within the hour, and something undoes it each time",
+                    node_at(graph, *node, *endpoint)
+                ),
+                remedy: "find what else writes or deletes there (a retention rule, another tool), then \
+                         `landfall apply`"
+                    .to_owned(),
+            },
+        }
+    }
+
+    fn endpoint(graph: &Graph, target: TargetId, endpoint: EndpointIndex, forbidden: bool, error: &str) -> Self {
+        let prefix = &graph.target(target).endpoint(endpoint).prefix;
+        let named = endpoint_at(graph, target, endpoint);
+        if forbidden {
+            return Self {
+                kind: "endpoint-forbidden",
+                cause: format!("{named} refuses access: {}", printable(error)),
+                remedy: credentials(prefix),
+            };
+        }
+        Self {
+            kind: "endpoint-unreachable",
+            cause: format!("{named} does not answer: {}", printable(error)),
+            remedy: format!(
+                "see whether it can be reached from here: `curl -i https://{}/v2/`; a private CA or plain HTTP is set \
+                 under [registries.\"{prefix}\"] in config.toml",
+                prefix.registry.connect_to()
+            ),
+        }
+    }
+
+    fn place(graph: &Graph, ask: Ask, endpoint: EndpointIndex, forbidden: bool, error: &str) -> Self {
+        let target = target_of(graph, ask);
+        let place = match ask {
+            Ask::Endpoint(_) => endpoint_at(graph, target, endpoint),
+            Ask::Tags(repository) => format!("the tags of {}", graph.place(repository, endpoint)),
+            Ask::Image(unit) => image_at(graph, unit, endpoint),
+            Ask::Evidence(unit) => format!("what is attached to {}", image_at(graph, unit, endpoint)),
+            Ask::Tag(tag) => tag_at(graph, tag, endpoint),
+            Ask::Source(unit) => image_at_source(graph, unit),
+        };
+        if forbidden {
+            return Self {
+                kind: "place-forbidden",
+                cause: format!("reading {place} is refused: {}", printable(error)),
+                remedy: credentials(&graph.target(target).endpoint(endpoint).prefix),
+            };
+        }
+        Self {
+            kind: "place-unreadable",
+            cause: format!("{place} could not be read: {}", printable(error)),
+            remedy: "the next pass asks again: `landfall apply`".to_owned(),
+        }
+    }
+
+    fn source_absent(graph: &Graph, unit: UnitId) -> Self {
+        Self {
+            kind: "source-absent",
+            cause: format!("{} does not exist", image_at_source(graph, unit)),
+            remedy: format!(
+                "push it to the source, or correct the digest at {}",
+                origin(graph, unit)
+            ),
+        }
+    }
+
+    fn source_lacking(graph: &Graph, unit: UnitId, missing: &[Digest]) -> Self {
+        const SHOWN: usize = 3;
+        let mut parts: Vec<String> = missing.iter().take(SHOWN).map(Digest::to_string).collect();
+        if missing.len() > SHOWN {
+            parts.push(format!("{} more", missing.len() - SHOWN));
+        }
+        Self {
+            kind: "source-incomplete",
+            cause: format!(
+                "{} is not whole at its source: it lacks {}",
+                image_at_source(graph, unit),
+                parts.join(", ")
+            ),
+            remedy: format!(
+                "push the image again with all its platforms, or promote another digest at {}",
+                origin(graph, unit)
+            ),
+        }
+    }
+
+    fn source_unreadable(graph: &Graph, unit: UnitId, forbidden: bool, error: &str) -> Self {
+        let image = image_at_source(graph, unit);
+        if forbidden {
+            let source = source(graph, unit);
+            return Self {
+                kind: "source-forbidden",
+                cause: format!("reading {image} is refused: {}", printable(error)),
+                remedy: credentials(&source),
+            };
+        }
+        Self {
+            kind: "source-unreadable",
+            cause: format!("{image} could not be read: {}", printable(error)),
+            remedy: "the next pass asks again: `landfall apply`".to_owned(),
+        }
+    }
+
+    fn upstream(graph: &Graph, upstream: UnitId) -> Self {
+        let unit = graph.unit(upstream);
+        let target = &graph.target(graph.target_of(upstream)).name;
+        let image = format!("{}@{}", graph.public_reference(unit.repository), unit.digest);
+        if unit.claim().is_none() {
+            return Self {
+                kind: "upstream",
+                cause: format!("{image} is read from target {target}, where nothing claims it"),
+                remedy: format!("promote it to {target} too, or read it from elsewhere"),
+            };
+        }
+        Self {
+            kind: "upstream",
+            cause: format!("{image} does not stand signed and attested at any endpoint of target {target} yet"),
+            remedy: format!(
+                "it goes on by itself once what {} asks for stands",
+                origin(graph, upstream)
+            ),
+        }
+    }
+
+    fn conflict(graph: &Graph, tag: TagId, endpoint: EndpointIndex, found: Digest) -> Self {
+        Self {
+            kind: "tag-conflict",
+            cause: format!(
+                "{} stands on {found}, which landfall never set nor any commit declared",
+                tag_at(graph, tag, endpoint)
+            ),
+            remedy: "if that digest is wrong, delete the tag there and landfall sets it anew; if it is right, declare \
+                     it for the tag"
+                .to_owned(),
+        }
+    }
+}
+
+fn credentials(prefix: &dyn std::fmt::Display) -> String {
+    format!(
+        "set `read` and `write` under [registries.\"{prefix}\"] in config.toml, and list \"{prefix}\" in `allow-reads` \
+         and `allow-writes` where these are set"
+    )
+}
+
+fn endpoint_at(graph: &Graph, target: TargetId, endpoint: EndpointIndex) -> String {
+    let target = graph.target(target);
+    let endpoint = target.endpoint(endpoint);
+    format!("{} of {} ({})", endpoint.name, target.name, endpoint.prefix)
+}
+
+fn node_at(graph: &Graph, node: NodeId, endpoint: EndpointIndex) -> String {
+    let target = graph.target(graph.target_of(node.unit));
+    format!("{} at {}", graph.node_name(node), target.endpoint(endpoint).name)
+}
+
+fn image_at(graph: &Graph, unit: UnitId, endpoint: EndpointIndex) -> String {
+    let unit = graph.unit(unit);
+    format!("{}@{}", graph.place(unit.repository, endpoint), unit.digest)
+}
+
+fn tag_at(graph: &Graph, tag: TagId, endpoint: EndpointIndex) -> String {
+    let (repository, tag) = graph.tag(tag);
+    format!("{}:{tag}", graph.place(repository, endpoint))
+}
+
+fn source(graph: &Graph, unit: UnitId) -> String {
+    graph
+        .unit(unit)
+        .claim()
+        .map(|claim| match &claim.source {
+            // Credentials are set by repository, so the place to name is where a chained claim reads first.
+            Source::Target { target, repository } => graph.targets()[*target]
+                .endpoint(EndpointIndex::PRIMARY)
+                .prefix
+                .join(repository)
+                .to_string(),
+            registry @ Source::Registry(_) => source_name(graph, registry),
+        })
+        .unwrap_or_default()
+}
+
+fn image_at_source(graph: &Graph, unit: UnitId) -> String {
+    let at = graph
+        .unit(unit)
+        .claim()
+        .map(|claim| source_name(graph, &claim.source))
+        .unwrap_or_default();
+    format!("{at}@{}", graph.unit(unit).digest)
+}
+
+/// Where the claim stands in Git.
+fn origin(graph: &Graph, unit: UnitId) -> String {
+    graph
+        .unit(unit)
+        .claim()
+        .map(|claim| format!("{}:{}", claim.origin.file, claim.origin.line))
+        .unwrap_or_default()
+}
+
+/// An error's text comes from a registry: what a terminal would obey is taken out of it.
+fn printable(error: &str) -> String {
+    const LONGEST: usize = 400;
+    let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut text: String = error
+        .chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() || reorders(c) { ' ' } else { c })
+        .collect();
+    if text.trim().is_empty() {
+        return "no reason was given".to_owned();
+    }
+    if error.chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_cannot_steer_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2J\r\nb\u{202e}c"), "a [2J  b c");
+        assert_eq!(printable("\n"), "no reason was given");
+        assert_eq!(printable(&"x".repeat(1_000)).chars().count(), 401);
+    }
+}

@@ -1,0 +1,61 @@
+//! What earlier attempts say about the next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::facts::Attempt;
+
+const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
+/// This many repairs of one thing within [`CONTEST_WINDOW`] mean that somebody undoes them.
+const CONTEST_REPAIRS: usize = 5;
+pub(super) const CONTEST_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// When a thing that failed may be tried again: twice as long after each failure, an hour at most.
+pub(super) fn next_attempt(attempt: &Attempt) -> Option<Timestamp> {
+    let last = attempt.last_failure?;
+    let doublings = attempt.failures.checked_sub(1)?.min(16);
+    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    Some(last.saturating_add(wait).unwrap_or(Timestamp::MAX))
+}
+
+/// How many recent repairs make a node contested; `None` where it is not.
+pub(super) fn contested(attempt: &Attempt, now: Timestamp) -> Option<usize> {
+    let recent = attempt
+        .repairs
+        .iter()
+        .filter(|at| now.duration_since(**at) < CONTEST_WINDOW)
+        .count();
+    (recent >= CONTEST_REPAIRS).then_some(recent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_an_hour() {
+        let wait = |failures| {
+            let attempt = Attempt {
+                failures,
+                last_failure: Some(Timestamp::UNIX_EPOCH),
+                ..Attempt::default()
+            };
+            next_attempt(&attempt).map(Timestamp::as_second)
+        };
+        assert_eq!(wait(0), None);
+        assert_eq!(wait(1), Some(30));
+        assert_eq!(wait(2), Some(60));
+        assert_eq!(wait(1000), Some(3600));
+    }
+
+    #[test]
+    fn old_repairs_do_not_count() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let attempt = Attempt {
+            repairs: (0..5).map(|i| at(i * 60)).collect(),
+            ..Attempt::default()
+        };
+        assert_eq!(contested(&attempt, at(300)), Some(5));
+        assert_eq!(contested(&attempt, at(3_630)), None);
+    }
+}

@@ -1,0 +1,21 @@
+//! Graph, facts and time to steps, questions and what is blocked. Pure.
+
+mod blocked;
+pub mod draw;
+mod explanation;
+pub mod file;
+mod history;
+mod planner;
+mod record;
+mod signatures;
+mod step;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use blocked::{Blocked, Cause};
+pub use explanation::explain;
+pub use planner::{Planned, Scope, Units, plan};
+pub use record::{QuestionRecord, StepRecord, Verb};
+pub use step::{Action, Content, Provider, Reason, Step, Withheld};

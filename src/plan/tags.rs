@@ -1,0 +1,134 @@
+//! Tags come last.
+
+use super::blocked::Cause;
+use super::planner::Planner;
+use super::signatures::Artifact;
+use super::step::{Action, Reason, Step, Withheld};
+use super::unit::Subject;
+use crate::facts::Ask;
+use crate::graph::{Dependency, DependsAt};
+use crate::model::{Digest, Drift, EndpointIndex, EndpointSet, SignaturePlacement, Slot, TagId};
+
+impl Planner<'_> {
+    pub(super) fn tags(&mut self, subject: &Subject<'_>, image_ready: EndpointSet, artifacts: &[Artifact]) {
+        let may_stand = self.tag_may_stand(subject, image_ready, artifacts);
+        for tag in &subject.unit.tags {
+            self.tag(subject, *tag, may_stand, artifacts);
+        }
+    }
+
+    fn tag(&mut self, subject: &Subject<'_>, tag: TagId, may_stand: EndpointSet, artifacts: &[Artifact]) {
+        let facts = self.facts.tag(tag);
+        let node = subject.node(Slot::Tag(tag));
+        // For a new claim the list is asked first: what is not in it is known to be absent.
+        let askable = if subject.admission.is_some() {
+            subject.up
+        } else {
+            self.facts.list(subject.unit.repository).answered() & subject.up
+        };
+        self.ask(Ask::Tag(tag), askable - facts.known.asked(), subject.class);
+        self.block_failures(
+            Ask::Tag(tag),
+            facts.known.forbidden & subject.up,
+            facts.known.unknown & subject.up,
+            node,
+        );
+        let right = facts.values.at(subject.unit.digest);
+        let due = (facts.known.answered() & subject.up) - right;
+
+        // By what is replaced and why: one step each.
+        let mut groups: Vec<(Option<Digest>, Reason, EndpointSet)> = Vec::new();
+        let mut add = |replaces, reason, at: EndpointSet| {
+            if at.is_empty() {
+                return;
+            }
+            match groups.iter_mut().find(|(r, why, _)| (*r, *why) == (replaces, reason)) {
+                Some((_, _, known)) => *known |= at,
+                None => groups.push((replaces, reason, at)),
+            }
+        };
+        let mut conflicts = Vec::new();
+        let written = self.memory.written.get(&tag);
+        let absent = due & facts.known.absent;
+        let was_written = written.map_or(EndpointSet::EMPTY, |written| written.at(subject.unit.digest));
+        add(None, Reason::Missing, absent & was_written);
+        add(None, subject.reason(), absent - was_written);
+        for (value, at) in facts.values.iter() {
+            for endpoint in (at & due).iter() {
+                let last_written = written.and_then(|written| written.get(endpoint));
+                let only = EndpointSet::only(endpoint);
+                if last_written == Some(subject.unit.digest) {
+                    add(Some(value), Reason::Drift, only);
+                } else if last_written.is_some() || self.was_declared(tag, value) {
+                    add(Some(value), Reason::Moved, only);
+                } else if self
+                    .memory
+                    .adopted
+                    .get(&tag)
+                    .is_some_and(|adopted| adopted.contains(&value))
+                {
+                    add(Some(value), Reason::Adopted, only);
+                } else {
+                    conflicts.push((endpoint, value));
+                }
+            }
+        }
+        for (endpoint, found) in conflicts {
+            self.block(Cause::Conflict { tag, endpoint, found }, node);
+        }
+        if groups.is_empty() {
+            return;
+        }
+        let after = after(subject, artifacts);
+        for (replaces, because, at) in groups {
+            let step = Step {
+                node,
+                action: Action::Tag {
+                    tag,
+                    digest: subject.unit.digest,
+                    replaces,
+                },
+                at: at & may_stand,
+                after: after.clone(),
+                because,
+            };
+            if because == Reason::Drift && subject.target.drift == Drift::Report {
+                self.withhold(step, Withheld::ReportOnly);
+            } else {
+                self.emit(subject.target_id, step);
+            }
+        }
+    }
+
+    fn was_declared(&self, tag: TagId, value: Digest) -> bool {
+        self.memory
+            .declared
+            .get(&tag)
+            .is_some_and(|digests| digests.contains(&value))
+    }
+}
+
+/// What a tag of this unit waits for.
+fn after(subject: &Subject<'_>, artifacts: &[Artifact]) -> Box<[Dependency]> {
+    let at = match subject.target.signatures {
+        SignaturePlacement::Replicate => DependsAt::SameEndpoint,
+        SignaturePlacement::PrimaryOnly if subject.claim.endpoints.contains(EndpointIndex::PRIMARY) => {
+            DependsAt::Primary
+        }
+        SignaturePlacement::PrimaryOnly => return [image(subject)].into(),
+    };
+    [image(subject)]
+        .into_iter()
+        .chain(artifacts.iter().map(|artifact| Dependency {
+            node: subject.node(artifact.slot),
+            at,
+        }))
+        .collect()
+}
+
+fn image(subject: &Subject<'_>) -> Dependency {
+    Dependency {
+        node: subject.node(Slot::Image),
+        at: DependsAt::SameEndpoint,
+    }
+}

@@ -1,0 +1,310 @@
+//! What people and programs are shown.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+
+use super::truth::{Truth, World};
+use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
+use crate::graph::{Graph, Notation};
+use crate::model::{CommitId, Drift, EndpointIndex, NodeId, Slot, TargetId, TargetMode, UnitId};
+use crate::plan::draw::{Style, TableOptions, diagram, json, table};
+use crate::plan::{Blocked, Cause, Planned, explain};
+
+const ASIA: EndpointIndex = EndpointIndex(1);
+const EUROPE: EndpointIndex = EndpointIndex(2);
+
+fn world(manifests: &Manifests, truth: Truth) -> World {
+    let mut world = World::new(Graph::new(&manifests.desired()), truth);
+    world.memory.intact = true;
+    world
+}
+
+/// A new image, a damaged one, one whose tag was moved, and one that a foreign tag is in the way of.
+fn night() -> (World, Planned) {
+    let manifests = Manifests::new([target("production", &["asia", "europe"])])
+        .with("dns", claim("dns/coredns", "new", &["v1.2", "latest"]))
+        .with("web", claim("web/nginx", "damaged", &["v1"]))
+        .with("web", claim("web/drifted", "drifted", &["v1"]))
+        .with("web", unsigned(claim("web/conflict", "conflict", &["v1"])))
+        .with("web", claim("web/gone", "gone", &["v3"]));
+    let mut world = world(&manifests, Truth::WHOLE);
+    let unit = |world: &World, path: &str, image: &str| {
+        world
+            .graph
+            .find("production", &path.parse().unwrap(), digest(image))
+            .unwrap()
+    };
+    let new = unit(&world, "dns/coredns", "new");
+    world.memory.admissions.remove(&new);
+    for slot in world.graph.unit(new).slots() {
+        world.memory.made.remove(&NodeId { unit: new, slot });
+        world.memory.journal.remove(&NodeId { unit: new, slot });
+        if let Slot::Tag(tag) = slot {
+            world.memory.written.remove(&tag);
+        }
+    }
+    for endpoint in world.graph.target(TargetId(0)).all_endpoints().iter() {
+        let repository = world.graph.unit(new).repository;
+        world.record(Ask::Tags(repository), endpoint, Answer::Tags(None));
+    }
+    let damaged = unit(&world, "web/nginx", "damaged");
+    world.record(Ask::Image(damaged), ASIA, Answer::Image(ImageAnswer::Lacking));
+    let drifted = unit(&world, "web/drifted", "drifted");
+    let tag = world.graph.unit(drifted).tags[0];
+    world.record(Ask::Tag(tag), EUROPE, Answer::Tag(Some(digest("foreign"))));
+    let conflict = unit(&world, "web/conflict", "conflict");
+    let tag = world.graph.unit(conflict).tags[0];
+    world.memory.written.remove(&tag);
+    world.record(Ask::Tag(tag), EUROPE, Answer::Tag(Some(digest("foreign"))));
+    let gone = unit(&world, "web/gone", "gone");
+    world.memory.admissions.remove(&gone);
+    world.record(
+        Ask::Source(gone),
+        EndpointIndex::PRIMARY,
+        Answer::Source(SourceAnswer::Absent),
+    );
+    let planned = world.settle();
+    (world, planned)
+}
+
+#[test]
+fn a_plan_at_night() {
+    let (world, planned) = night();
+    assert_snapshot!(table(&world.graph, &planned, &TableOptions::default()));
+}
+
+#[test]
+fn a_plan_on_a_narrow_screen_in_colour() {
+    let (world, planned) = night();
+    let options = TableOptions {
+        style: Style::Coloured,
+        width: 60,
+        ..TableOptions::default()
+    };
+    let drawn = table(&world.graph, &planned, &options);
+    assert_snapshot!(drawn.replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn a_large_plan_says_how_much_it_does_not_show() {
+    let (world, planned) = night();
+    let options = TableOptions {
+        most: 1,
+        ..TableOptions::default()
+    };
+    assert_snapshot!(table(&world.graph, &planned, &options));
+}
+
+#[test]
+fn a_plan_with_nothing_to_do_is_one_line() {
+    let manifests =
+        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut world = world(&manifests, Truth::WHOLE);
+    let planned = world.settle();
+    assert_eq!(
+        table(&world.graph, &planned, &TableOptions::default()),
+        "Nothing to do: 1 image at 3 endpoints are as desired.\n"
+    );
+}
+
+#[test]
+fn a_plan_that_lacks_answers_says_so() {
+    let manifests =
+        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut world = world(&manifests, Truth::EMPTY);
+    let planned = world.plan();
+    world.answer(&planned, || true);
+    assert_snapshot!(table(&world.graph, &world.plan(), &TableOptions::default()));
+}
+
+#[test]
+fn what_is_only_reported_stands_apart() {
+    let mut manifests = Manifests::new([target("production", &["asia", "europe"]), target("observed", &[])])
+        .with("dns", claim("dns/coredns", "a", &["v1"]))
+        .with("dns", {
+            let mut one = unsigned(claim("dns/coredns", "a", &["v1"]));
+            one.target = 1;
+            one.endpoints = crate::model::EndpointSet::PRIMARY;
+            one
+        });
+    manifests.targets[0].drift = Drift::Report;
+    manifests.targets[1].mode = TargetMode::Observe;
+    let mut world = world(&manifests, Truth::WHOLE);
+    let unit = world.graph.wanted().next().unwrap();
+    let tag = world.graph.unit(unit).tags[0];
+    let mut written = Values::default();
+    written.set(ASIA, world.graph.unit(unit).digest);
+    world.memory.written.insert(tag, written);
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(Some(digest("foreign"))));
+    let observed = world.graph.wanted().nth(1).unwrap();
+    world.record(
+        Ask::Image(observed),
+        EndpointIndex::PRIMARY,
+        Answer::Image(ImageAnswer::Lacking),
+    );
+    let planned = world.settle();
+    assert_snapshot!(table(&world.graph, &planned, &TableOptions::default()));
+}
+
+#[test]
+fn a_plan_for_programs() {
+    let (world, planned) = night();
+    let mut out = Vec::new();
+    json(&world.graph, &planned, CommitId([7; 20]), &mut out).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn a_plan_as_diagram() {
+    let (world, planned) = night();
+    for (name, notation) in [("dot", Notation::Dot), ("mermaid", Notation::Mermaid)] {
+        let mut out = Vec::new();
+        diagram(&world.graph, &planned, notation, &mut out).unwrap();
+        assert_snapshot!(name, String::from_utf8(out).unwrap());
+    }
+}
+
+/// One of each.
+fn causes() -> (Graph, Vec<Cause>) {
+    let manifests = Manifests::new([
+        target("staging", &["asia", "europe"]),
+        target("production", &["asia", "europe"]),
+    ])
+    .with("dev", claim("app", "a", &["v1"]))
+    .with("ops", chained(claim("app", "a", &["v1"]), 0, 1))
+    .with("ops", chained(claim("tool", "b", &["v1"]), 0, 1));
+    let graph = Graph::new(&manifests.desired());
+    let find =
+        |target: &str, path: &str, image: &str| graph.find(target, &path.parse().unwrap(), digest(image)).unwrap();
+    let (app, tool) = (find("staging", "app", "a"), find("staging", "tool", "b"));
+    let chained = find("production", "app", "a");
+    let tag = graph.unit(app).tags[0];
+    let repository = graph.unit(app).repository;
+    let (target, endpoint, error): (_, _, Arc<str>) = (TargetId(1), EUROPE, "GET https://europe.test/v2/: 401".into());
+    let place = |ask, forbidden| Cause::Place {
+        ask,
+        endpoint,
+        forbidden,
+        error: Arc::clone(&error),
+    };
+    let node = NodeId {
+        unit: app,
+        slot: Slot::Image,
+    };
+    let until = "2026-11-22T03:00:00Z".parse().unwrap();
+    let unreadable = |unit: UnitId, forbidden| Cause::SourceUnreadable {
+        unit,
+        forbidden,
+        error: Arc::clone(&error),
+    };
+    let causes = vec![
+        Cause::Endpoint {
+            target,
+            endpoint,
+            forbidden: false,
+            error: "connection refused".into(),
+        },
+        Cause::Endpoint {
+            target,
+            endpoint,
+            forbidden: true,
+            error: Arc::clone(&error),
+        },
+        place(Ask::Tags(repository), false),
+        place(Ask::Image(app), true),
+        place(Ask::Evidence(app), false),
+        place(Ask::Tag(tag), false),
+        Cause::SourceAbsent { unit: app },
+        Cause::SourceLacking {
+            unit: app,
+            missing: ["1", "2", "3", "4", "5"].map(digest).into(),
+        },
+        Cause::SourceRefused {
+            unit: app,
+            why: "it is Docker schema 1".into(),
+        },
+        unreadable(app, false),
+        unreadable(app, true),
+        unreadable(chained, true),
+        Cause::Upstream { unit: app },
+        Cause::Upstream { unit: tool },
+        Cause::Conflict {
+            tag,
+            endpoint,
+            found: digest("foreign"),
+        },
+        Cause::Silence { target, endpoint },
+        Cause::Failed {
+            node,
+            endpoint,
+            error: Arc::clone(&error),
+        },
+        Cause::BackOff {
+            node,
+            endpoint,
+            until,
+            error: Arc::clone(&error),
+        },
+        Cause::Contested {
+            node,
+            endpoint,
+            repairs: 5,
+        },
+    ];
+    (graph, causes)
+}
+
+#[test]
+fn every_cause_names_what_lifts_it() {
+    let (graph, causes) = causes();
+    let example = NodeId {
+        unit: graph.wanted().next().unwrap(),
+        slot: Slot::Gate,
+    };
+    let told: Vec<String> = causes
+        .into_iter()
+        .map(|cause| {
+            let blocked = Blocked {
+                cause,
+                nodes: 1,
+                example,
+            };
+            let report = explain(&graph, &blocked);
+            format!(
+                "[{}{}]\n{}\n→ {}",
+                report.kind,
+                if report.access { ", access" } else { "" },
+                report.cause,
+                report.remedy
+            )
+        })
+        .collect();
+    assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn an_error_that_carries_escapes_cannot_steer_the_terminal() {
+    let manifests =
+        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut world = world(&manifests, Truth::WHOLE);
+    let hostile = Answer::Failed(Failure::Unknown("\u{1b}]0;owned\u{7}\r\n\u{1b}[2J".into()));
+    world.record(Ask::Endpoint(TargetId(0)), EUROPE, hostile);
+    let unit = world.graph.wanted().next().unwrap();
+    let failed = Attempt::default();
+    world.memory.attempts.insert(
+        (
+            NodeId {
+                unit,
+                slot: Slot::Image,
+            },
+            ASIA,
+        ),
+        failed,
+    );
+    let planned = world.settle();
+    let drawn = table(&world.graph, &planned, &TableOptions::default());
+    assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn}");
+}

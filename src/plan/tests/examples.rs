@@ -1,0 +1,450 @@
+//! What is planned in worlds that can be told in a sentence.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::truth::{Truth, World, admission, declared};
+use crate::facts::{Answer, Ask, Attempt, Class, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::graph::Graph;
+use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
+use crate::model::{
+    AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot, TagId,
+    TargetId, UnitId,
+};
+use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb, Withheld};
+
+const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
+const ASIA: EndpointIndex = EndpointIndex(1);
+const EUROPE: EndpointIndex = EndpointIndex(2);
+
+fn one_image() -> Manifests {
+    Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]))
+}
+
+fn world(manifests: &Manifests, truth: Truth) -> World {
+    let mut world = World::new(Graph::new(&manifests.desired()), truth);
+    world.memory.intact = true;
+    world
+}
+
+fn unit(world: &World) -> UnitId {
+    world.graph.wanted().next().unwrap()
+}
+
+fn tag(world: &World) -> TagId {
+    world.graph.unit(unit(world)).tags[0]
+}
+
+fn verbs(planned: &Planned) -> Vec<(Verb, usize)> {
+    planned
+        .steps
+        .iter()
+        .map(|step| (step.action.verb(), step.at.len()))
+        .collect()
+}
+
+fn causes(planned: &Planned) -> Vec<&Cause> {
+    planned.blocked.iter().map(|blocked| &blocked.cause).collect()
+}
+
+#[test]
+fn the_first_question_to_an_endpoint_is_whether_it_answers() {
+    let world = world(&one_image(), Truth::EMPTY);
+    let planned = world.plan();
+    assert_eq!(planned.questions.len(), 1);
+    assert_eq!(planned.questions[0].ask, Ask::Endpoint(TargetId(0)));
+    assert_eq!(planned.questions[0].at.len(), 3);
+    assert_eq!(planned.questions[0].class, Class::Unblocks);
+}
+
+#[test]
+fn a_new_claim_is_copied_signed_attested_and_tagged_last() {
+    let mut world = world(&one_image(), Truth::EMPTY);
+    let planned = world.settle();
+    let (copy, sign, attach, tag) = (Verb::Copy, Verb::Sign, Verb::Attach, Verb::Tag);
+    let one = [(sign, 0), (attach, 3)];
+    assert_eq!(
+        verbs(&planned),
+        [&[(copy, 3)][..], &one, &one, &one, &[(tag, 3)]].concat()
+    );
+    assert_eq!(planned.blocked, []);
+    let Action::Copy { from, .. } = &planned.steps[0].action else {
+        panic!("the copy comes first")
+    };
+    assert_eq!(
+        **from,
+        [Provider::Source],
+        "before admission bytes come from the source only"
+    );
+    assert!(planned.steps.iter().all(|step| step.because == Reason::Promotion));
+}
+
+#[test]
+fn a_dead_mirror_is_one_entry_and_stops_nothing_elsewhere() {
+    let manifests = (0..20).fold(one_image(), |manifests, index| {
+        manifests.with("more", claim(&format!("more/{index}"), "b", &["v1"]))
+    });
+    let mut world = world(&manifests, Truth::EMPTY);
+    let down = Answer::Failed(Failure::Unknown("connection refused".into()));
+    world.record(Ask::Endpoint(TargetId(0)), EUROPE, down);
+    let planned = world.settle();
+    assert_eq!(planned.blocked.len(), 1);
+    assert_eq!(planned.blocked[0].nodes, 21);
+    assert!(matches!(
+        planned.blocked[0].cause,
+        Cause::Endpoint {
+            endpoint: EUROPE,
+            forbidden: false,
+            ..
+        }
+    ));
+    let tags = planned.steps.iter().filter(|step| step.action.verb() == Verb::Tag);
+    assert_eq!(tags.map(|step| step.at.len()).sum::<usize>(), 21 * 2);
+}
+
+#[test]
+fn a_promotion_record_admits_after_state_was_lost_even_where_the_source_has_gone() {
+    let mut world = world(
+        &one_image(),
+        Truth {
+            remembered: 0,
+            ..Truth::WHOLE
+        },
+    );
+    world.memory.intact = false;
+    let unit = unit(&world);
+    world.record(Ask::Source(unit), PRIMARY, Answer::Source(SourceAnswer::Absent));
+    let planned = world.settle();
+    assert_eq!(world.facts.unit(unit).admission, Some(admission(&world.graph, unit)));
+    assert_eq!(planned.blocked, []);
+    assert_eq!(planned.steps, []);
+}
+
+#[test]
+fn a_lost_image_is_repaired_from_where_it_stands_and_the_source_last() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    world.record(Ask::Image(unit), ASIA, Answer::Image(ImageAnswer::Lacking));
+    let planned = world.settle();
+    assert_eq!(verbs(&planned), [(Verb::Copy, 1)]);
+    let Action::Copy { from, .. } = &planned.steps[0].action else {
+        panic!("it is copied")
+    };
+    let endpoints = [PRIMARY, EUROPE].map(Provider::Endpoint);
+    assert_eq!(**from, [endpoints[0], endpoints[1], Provider::Source]);
+    assert_eq!(planned.steps[0].because, Reason::Missing);
+}
+
+#[test]
+fn a_lost_signature_is_restored_with_the_same_bytes() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    let Answer::Evidence(mut answer) = world.truth.answer(&world.graph, Ask::Evidence(unit), EUROPE) else {
+        panic!("evidence answers evidence")
+    };
+    let lost = answer.found.remove(0);
+    world.record(Ask::Evidence(unit), EUROPE, Answer::Evidence(answer));
+    let planned = world.settle();
+    assert_eq!(verbs(&planned), [(Verb::Attach, 1)]);
+    let Evidence::Signature(SignatureForm::Bundle, digest) = lost else {
+        panic!("the bundle comes first")
+    };
+    assert!(
+        matches!(planned.steps[0].action, Action::Attach { content: Content::Known(known), .. } if known == digest)
+    );
+}
+
+#[test]
+fn journalled_bytes_are_attached_and_not_made_again() {
+    let mut world = world(&one_image(), Truth::EMPTY);
+    let node = NodeId {
+        unit: unit(&world),
+        slot: Slot::Signature(SignatureForm::Tag),
+    };
+    world.memory.journal.insert(node, digest("signed"));
+    world.memory.made.insert(node);
+    let planned = world.settle();
+    let of_node: Vec<_> = planned.steps.iter().filter(|step| step.node == node).collect();
+    assert_eq!(of_node.len(), 1);
+    assert!(matches!(
+        of_node[0].action,
+        Action::Attach {
+            content: Content::Journal(_),
+            ..
+        }
+    ));
+}
+
+/// Admitted and signed before, and the signature is gone wherever somebody answers; Europe is silent.
+fn a_signature_that_may_stand_at_a_silent_mirror() -> World {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    world.memory.journal.clear();
+    for endpoint in [PRIMARY, ASIA] {
+        let nothing = EvidenceAnswer::default();
+        world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(nothing));
+    }
+    let down = Answer::Failed(Failure::Unknown("connection refused".into()));
+    world.record(Ask::Endpoint(TargetId(0)), EUROPE, down);
+    world
+}
+
+#[test]
+fn what_may_be_signed_at_a_silent_mirror_is_not_signed_anew() {
+    let mut world = a_signature_that_may_stand_at_a_silent_mirror();
+    let planned = world.settle();
+    assert_eq!(planned.steps, []);
+    assert!(causes(&planned).contains(&&Cause::Silence {
+        target: TargetId(0),
+        endpoint: EUROPE
+    }));
+}
+
+#[test]
+fn it_is_signed_anew_after_an_hour_of_silence_or_on_the_operators_word() {
+    let mut world = a_signature_that_may_stand_at_a_silent_mirror();
+    let since = world.now.checked_sub(SignedDuration::from_mins(59)).unwrap();
+    world.memory.silent_since.insert((TargetId(0), EUROPE), since);
+    assert_eq!(world.settle().steps, []);
+    let since = world.now.checked_sub(SignedDuration::from_hours(1)).unwrap();
+    world.memory.silent_since.insert((TargetId(0), EUROPE), since);
+    let signed = |planned: &Planned| planned.steps.iter().filter(|step| step.action == Action::Sign).count();
+    assert_eq!(signed(&world.settle()), 3);
+    world.memory.intact = false;
+    assert_eq!(world.settle().steps, [], "after state was lost, silence is not enough");
+    world.scope.sign_despite_silence = true;
+    assert_eq!(signed(&world.settle()), 3);
+}
+
+#[test]
+fn a_signer_that_failed_is_not_asked_again_in_the_same_pass() {
+    let mut world = world(&one_image(), Truth::EMPTY);
+    let node = NodeId {
+        unit: unit(&world),
+        slot: Slot::Signature(SignatureForm::Bundle),
+    };
+    world
+        .memory
+        .tried
+        .insert((node, PRIMARY), "the password is wrong".into());
+    let planned = world.settle();
+    assert!(planned.steps.iter().all(|step| step.node != node));
+    assert!(
+        planned.steps.iter().all(|step| step.action.verb() != Verb::Tag),
+        "no tag without its signature"
+    );
+    assert!(matches!(causes(&planned)[..], [Cause::Failed { .. }]));
+}
+
+#[test]
+fn what_failed_waits_and_what_is_undone_again_and_again_is_left() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    let image = NodeId {
+        unit,
+        slot: Slot::Image,
+    };
+    world.scope.honour_history = true;
+    for endpoint in [ASIA, EUROPE] {
+        world.record(Ask::Image(unit), endpoint, Answer::Image(ImageAnswer::Lacking));
+    }
+    let failed = Attempt {
+        failures: 1,
+        last_failure: Some(world.now),
+        error: "reset".into(),
+        ..Attempt::default()
+    };
+    world.memory.attempts.insert((image, ASIA), failed);
+    let undone = Attempt {
+        repairs: vec![world.now; 5],
+        ..Attempt::default()
+    };
+    world.memory.attempts.insert((image, EUROPE), undone);
+    let planned = world.settle();
+    assert_eq!(planned.steps, []);
+    assert!(matches!(
+        causes(&planned)[..],
+        [
+            Cause::BackOff { endpoint: ASIA, .. },
+            Cause::Contested {
+                endpoint: EUROPE,
+                repairs: 5,
+                ..
+            }
+        ]
+    ));
+    world.scope.honour_history = false;
+    assert_eq!(
+        verbs(&world.settle()),
+        [(Verb::Copy, 2)],
+        "whoever asks by hand wants it tried now"
+    );
+}
+
+/// A world that stands whole but for the tag at Asia.
+fn tag_at_asia(value: &str, memory: impl FnOnce(&mut World)) -> Planned {
+    tag_of(&one_image(), value, memory)
+}
+
+fn tag_of(manifests: &Manifests, value: &str, memory: impl FnOnce(&mut World)) -> Planned {
+    let mut world = world(manifests, Truth::WHOLE);
+    world.memory.written.clear();
+    let tag = tag(&world);
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(Some(digest(value))));
+    memory(&mut world);
+    world.settle()
+}
+
+#[test]
+fn a_tag_that_landfall_never_set_is_a_conflict_until_it_is_adopted() {
+    let planned = tag_at_asia("foreign", |_| {});
+    assert_eq!(planned.steps, []);
+    assert!(
+        matches!(causes(&planned)[..], [Cause::Conflict { endpoint: ASIA, found, .. }] if *found == digest("foreign"))
+    );
+    let planned = tag_at_asia("foreign", |world| {
+        let tag = tag(world);
+        world.memory.adopted.insert(tag, vec![digest("foreign")]);
+    });
+    assert_eq!(planned.steps[0].because, Reason::Adopted);
+}
+
+#[test]
+fn a_tag_on_what_an_earlier_commit_declared_is_moved() {
+    let planned = tag_at_asia("earlier", |world| {
+        let tag = tag(world);
+        world
+            .memory
+            .declared
+            .insert(tag, vec![digest("earlier"), declared(&world.graph, tag)]);
+    });
+    assert_eq!(planned.steps.len(), 1);
+    assert_eq!(planned.steps[0].because, Reason::Moved);
+    assert!(matches!(planned.steps[0].action, Action::Tag { replaces: Some(old), .. } if old == digest("earlier")));
+}
+
+#[test]
+fn a_tag_moved_behind_landfalls_back_is_drift_and_repaired_or_reported() {
+    let drifted = |world: &mut World| {
+        let (tag, unit) = (tag(world), unit(world));
+        let mut written = Values::default();
+        written.set(ASIA, world.graph.unit(unit).digest);
+        world.memory.written.insert(tag, written);
+    };
+    let planned = tag_at_asia("foreign", drifted);
+    assert_eq!(planned.steps[0].because, Reason::Drift);
+    let mut manifests = one_image();
+    manifests.targets[0].drift = Drift::Report;
+    let planned = tag_of(&manifests, "foreign", drifted);
+    assert_eq!(planned.steps, []);
+    assert_eq!(planned.withheld[0].1, Withheld::ReportOnly);
+}
+
+#[test]
+fn with_primary_only_a_tag_at_a_mirror_waits_for_signatures_at_the_primary() {
+    let mut manifests = one_image();
+    manifests.targets[0].signatures = SignaturePlacement::PrimaryOnly;
+    let mut world = world(&manifests, Truth::EMPTY);
+    let planned = world.settle();
+    let attached: Vec<usize> = planned
+        .steps
+        .iter()
+        .filter(|step| step.action.verb() == Verb::Attach)
+        .map(|step| step.at.len())
+        .collect();
+    assert_eq!(attached, [1, 1, 1]);
+    let node = NodeId {
+        unit: unit(&world),
+        slot: Slot::Attestation(AttestationKind::Promotion),
+    };
+    world.memory.tried.insert((node, PRIMARY), "reset".into());
+    let planned = world.settle();
+    assert!(planned.steps.iter().all(|step| step.action.verb() != Verb::Tag));
+}
+
+#[test]
+fn a_chained_claim_waits_until_what_it_reads_from_stands_whole_at_one_endpoint() {
+    let manifests = Manifests::new([
+        target("staging", &["asia", "europe"]),
+        target("production", &["asia", "europe"]),
+    ])
+    .with("dev", claim("app", "a", &["v1"]))
+    .with("ops", chained(claim("app", "a", &["v1"]), 0, 1));
+    let mut world = world(&manifests, Truth::EMPTY);
+    let downstream = world
+        .graph
+        .wanted()
+        .find(|unit| world.graph.upstream(*unit).is_some())
+        .unwrap();
+    let planned = world.settle();
+    assert!(planned.steps.iter().all(|step| step.node.unit != downstream));
+    assert!(matches!(causes(&planned)[..], [Cause::Upstream { .. }]));
+    // Asking for the one asks for the other.
+    world.scope.units = Units::Only(vec![downstream]);
+    assert_eq!(world.plan().units, 2);
+    world.perform(&planned);
+    let planned = world.settle();
+    assert!(!planned.steps.is_empty());
+    assert!(planned.steps.iter().all(|step| step.node.unit == downstream));
+}
+
+#[test]
+fn an_unsigned_claim_has_no_signatures_nor_attestations() {
+    let manifests = Manifests::new([target("production", &["asia", "europe"])])
+        .with("dns", unsigned(claim("dns/coredns", "a", &["v1"])));
+    let mut world = world(&manifests, Truth::EMPTY);
+    assert_eq!(verbs(&world.settle()), [(Verb::Copy, 3), (Verb::Tag, 3)]);
+}
+
+#[test]
+fn a_source_that_cannot_give_the_image_blocks_the_claim() {
+    let refused = |answer: SourceAnswer| {
+        let mut world = world(&one_image(), Truth::EMPTY);
+        let unit = unit(&world);
+        world.record(Ask::Source(unit), PRIMARY, Answer::Source(answer));
+        let planned = world.settle();
+        assert_eq!(planned.steps, []);
+        assert_eq!(planned.blocked.len(), 1);
+        planned.blocked[0].cause.clone()
+    };
+    let unit = UnitId(0);
+    assert_eq!(refused(SourceAnswer::Absent), Cause::SourceAbsent { unit });
+    let missing: Arc<[_]> = [digest("child")].into();
+    let lacking = SourceAnswer::Lacking(Arc::clone(&missing));
+    assert_eq!(refused(lacking), Cause::SourceLacking { unit, missing });
+    let why: Arc<str> = "it is Docker schema 1".into();
+    assert_eq!(
+        refused(SourceAnswer::Refused(Arc::clone(&why))),
+        Cause::SourceRefused { unit, why }
+    );
+}
+
+#[test]
+fn an_unknown_place_authorises_no_write_and_is_asked_in_the_next_pass() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    let failed = Answer::Failed(Failure::Unknown("429".into()));
+    world.record(Ask::Image(unit), ASIA, failed);
+    let planned = world.settle();
+    assert_eq!(planned.steps, []);
+    assert!(matches!(
+        causes(&planned)[..],
+        [Cause::Place {
+            ask: Ask::Image(_),
+            endpoint: ASIA,
+            ..
+        }]
+    ));
+    world.now = world.now.checked_add(SignedDuration::from_secs(1)).unwrap();
+    let hour = SignedDuration::from_hours(1);
+    let bounds = crate::facts::Bounds {
+        tags: hour,
+        images: hour,
+        evidence: hour,
+    };
+    world.facts.begin_pass(&bounds, world.now);
+    let planned = world.settle();
+    assert_eq!((planned.steps, planned.blocked), (Vec::new(), Vec::new()));
+    assert_eq!(world.facts.unit(unit).image.present, EndpointSet::first(3));
+}

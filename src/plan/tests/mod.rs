@@ -1,0 +1,8 @@
+//! The planner, its drawings and plan files, on worlds that answer from a seed.
+
+mod drawing;
+mod examples;
+mod files;
+mod properties;
+mod truth;
+mod worlds;

@@ -1,0 +1,331 @@
+//! One unit: its admission and its image, then what stands beside it.
+
+use std::sync::Arc;
+
+use super::blocked::Cause;
+use super::planner::Planner;
+use super::step::{Action, Provider, Reason, Step};
+use crate::facts::{Ask, Class, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
+use crate::graph::Unit;
+use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, Slot, Target, TargetId, UnitId};
+
+/// What the parts of the planner share about the unit at hand.
+pub(super) struct Subject<'a> {
+    pub id: UnitId,
+    pub unit: &'a Unit,
+    pub claim: &'a Claim,
+    pub target_id: TargetId,
+    pub target: &'a Target,
+    pub facts: &'a UnitFacts,
+    /// Wanted endpoints that answer.
+    pub up: EndpointSet,
+    pub class: Class,
+    pub admission: Option<&'a Arc<Admission>>,
+    /// Whether landfall's own state knows the admission, rather than only a record at a registry.
+    pub admitted_by_state: bool,
+    pub source: Option<&'a Arc<SourceImage>>,
+    /// Endpoints whose registry does not know the repository: nothing of this unit is there, unless asked and found.
+    pub no_repository: EndpointSet,
+}
+
+impl Subject<'_> {
+    pub fn node(&self, slot: Slot) -> NodeId {
+        NodeId { unit: self.id, slot }
+    }
+
+    /// Whether something of this unit may be written: it is admitted, or its gate has passed.
+    pub fn passes(&self) -> bool {
+        self.admission.is_some() || self.source.is_some()
+    }
+
+    pub fn carried(&self) -> Option<&Arc<[Carried]>> {
+        self.admission
+            .map(|admission| &admission.carried)
+            .or_else(|| self.source.map(|source| &source.carried))
+    }
+
+    pub fn reason(&self) -> Reason {
+        if self.admission.is_some() {
+            Reason::Missing
+        } else {
+            Reason::Promotion
+        }
+    }
+
+    /// What is known of the unit's evidence; a missing repository has none.
+    pub fn evidence(&self) -> Known {
+        let mut known = self.facts.evidence;
+        known.absent |= self.no_repository - known.asked();
+        known
+    }
+
+    /// Endpoints at which artifacts are wanted: all, or the primary only.
+    pub fn evidence_wanted(&self) -> EndpointSet {
+        self.unit.artifact_endpoints(self.target)
+    }
+
+    /// The endpoints of `at` in the order in which they are read from: the primary, then mirrors, each unit
+    /// beginning with another one so that no mirror serves all repairs.
+    pub fn spread(&self, at: EndpointSet) -> impl Iterator<Item = Provider> {
+        let mirrors: Vec<EndpointIndex> = (at - EndpointSet::PRIMARY).iter().collect();
+        let first = if mirrors.is_empty() {
+            0
+        } else {
+            self.id.index() % mirrors.len()
+        };
+        let primary = at.contains(EndpointIndex::PRIMARY).then_some(EndpointIndex::PRIMARY);
+        primary
+            .into_iter()
+            .chain(mirrors.clone().into_iter().skip(first))
+            .chain(mirrors.into_iter().take(first))
+            .map(Provider::Endpoint)
+    }
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn unit(&mut self, id: UnitId) {
+        let graph = self.graph;
+        let unit = graph.unit(id);
+        let Some(claim) = unit.claim() else { return };
+        let target_id = graph.target_of(id);
+        let image_node = NodeId {
+            unit: id,
+            slot: Slot::Image,
+        };
+
+        let facts = self.facts.unit(id);
+        let in_state = self.memory.admissions.get(&id);
+        let admission = in_state.or(facts.admission.as_ref());
+        let class = if admission.is_some() {
+            self.scope.class
+        } else {
+            Class::Unblocks
+        };
+
+        let endpoints = self.facts.endpoints(target_id);
+        self.ask(Ask::Endpoint(target_id), claim.endpoints - endpoints.asked(), class);
+        self.block_failures(
+            Ask::Endpoint(target_id),
+            endpoints.forbidden & claim.endpoints,
+            endpoints.unknown & claim.endpoints,
+            image_node,
+        );
+        let up = claim.endpoints & endpoints.present;
+
+        let no_repository = if admission.is_none() {
+            let list = self.facts.list(unit.repository);
+            self.ask(Ask::Tags(unit.repository), up - list.asked(), class);
+            self.block_failures(
+                Ask::Tags(unit.repository),
+                list.forbidden & up,
+                list.unknown & up,
+                image_node,
+            );
+            list.absent & up
+        } else {
+            EndpointSet::EMPTY
+        };
+        let mut subject = Subject {
+            id,
+            unit,
+            claim,
+            target_id,
+            target: graph.target(target_id),
+            facts,
+            up,
+            class,
+            admission,
+            admitted_by_state: in_state.is_some(),
+            source: None,
+            no_repository,
+        };
+        subject.source = match admission {
+            None => self.source(&subject),
+            Some(_) => self.known_source(id),
+        };
+        let image_ready = self.image(&mut subject);
+        self.ask_evidence(&subject);
+        let artifacts = self.artifacts(&subject, image_ready);
+        self.tags(&subject, image_ready, &artifacts);
+    }
+
+    fn known_source(&self, id: UnitId) -> Option<&'a Arc<SourceImage>> {
+        match self.facts.source(id) {
+            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(image),
+            _ => None,
+        }
+    }
+
+    /// What the source offers; where that is not known, asks or blocks.
+    fn source(&mut self, subject: &Subject<'_>) -> Option<&'a Arc<SourceImage>> {
+        let unit = subject.id;
+        let gate = subject.node(Slot::Gate);
+        if let Some(upstream) = self.graph.upstream(unit)
+            && self.facts.standing(self.graph, upstream).is_empty()
+        {
+            self.block(Cause::Upstream { unit: upstream }, gate);
+            return None;
+        }
+        let cause = match self.facts.source(unit) {
+            None => {
+                // Without an endpoint to write to there is nothing to ask the source for.
+                if !subject.up.is_empty() {
+                    self.ask(Ask::Source(unit), EndpointSet::PRIMARY, subject.class);
+                }
+                return None;
+            }
+            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => return Some(image),
+            Some(SourceFact::Answered(SourceAnswer::Absent)) => Cause::SourceAbsent { unit },
+            Some(SourceFact::Answered(SourceAnswer::Lacking(missing))) => Cause::SourceLacking {
+                unit,
+                missing: Arc::clone(missing),
+            },
+            Some(SourceFact::Answered(SourceAnswer::Refused(why))) => Cause::SourceRefused {
+                unit,
+                why: Arc::clone(why),
+            },
+            Some(fact @ (SourceFact::Forbidden | SourceFact::Unknown)) => Cause::SourceUnreadable {
+                unit,
+                forbidden: *fact == SourceFact::Forbidden,
+                error: self.error(Ask::Source(unit), EndpointIndex::PRIMARY),
+            },
+        };
+        self.block(cause, gate);
+        None
+    }
+
+    /// Returns where the image stands or will stand after this plan.
+    fn image(&mut self, subject: &mut Subject<'a>) -> EndpointSet {
+        let up = subject.up;
+        let known = subject.facts.image;
+        let present = self.facts.present(subject.id, self.scope.depth);
+        let absent = known.absent | (subject.no_repository - known.asked());
+        let failed = known.forbidden | known.unknown;
+        // A new claim's repository list comes first: most answers follow from it.
+        let listed = if subject.admission.is_some() {
+            up
+        } else {
+            self.facts.list(subject.unit.repository).answered()
+        };
+        self.ask(
+            Ask::Image(subject.id),
+            (up & listed) - present - absent - failed,
+            subject.class,
+        );
+        let node = subject.node(Slot::Image);
+        self.block_failures(Ask::Image(subject.id), known.forbidden & up, known.unknown & up, node);
+        if !subject.passes() {
+            return EndpointSet::EMPTY;
+        }
+        let present = present & up;
+        let missing = absent & up;
+        let Some(carried) = subject.carried().cloned() else {
+            return present;
+        };
+
+        // By what is missing, so that endpoints in the same state share a step.
+        let mut groups: Vec<(Arc<[Carried]>, EndpointSet)> = Vec::new();
+        if !missing.is_empty() {
+            groups.push((Arc::clone(&carried), missing));
+        }
+        let lacking: EndpointSet = subject
+            .facts
+            .missing_carried
+            .iter()
+            .fold(EndpointSet::EMPTY, |all, (_, at)| all | *at);
+        for endpoint in (lacking & present & subject.facts.evidence.present).iter() {
+            let pieces: Arc<[Carried]> = carried
+                .iter()
+                .filter(|item| {
+                    subject
+                        .facts
+                        .missing_carried
+                        .iter()
+                        .any(|(missing, at)| missing == *item && at.contains(endpoint))
+                })
+                .cloned()
+                .collect();
+            if pieces.is_empty() {
+                continue;
+            }
+            match groups
+                .iter_mut()
+                .skip(usize::from(!missing.is_empty()))
+                .find(|(known, _)| *known == pieces)
+            {
+                Some((_, at)) => at.insert(endpoint),
+                None => groups.push((pieces, EndpointSet::only(endpoint))),
+            }
+        }
+        if groups.is_empty() {
+            return present;
+        }
+        let Some(from) = self.providers(subject, present) else {
+            return present;
+        };
+        let mut ready = present;
+        for (carried, at) in groups {
+            let copied = self.emit(
+                subject.target_id,
+                Step {
+                    node,
+                    action: Action::Copy {
+                        from: from.clone(),
+                        carried,
+                    },
+                    at,
+                    after: Box::default(),
+                    because: subject.reason(),
+                },
+            );
+            ready |= copied;
+        }
+        ready
+    }
+
+    /// Before admission bytes come from the source only; after it from the endpoints, the source last.
+    fn providers(&mut self, subject: &mut Subject<'a>, present: EndpointSet) -> Option<Box<[Provider]>> {
+        if subject.admission.is_none() {
+            return Some([Provider::Source].into());
+        }
+        if present.is_empty() && subject.source.is_none() {
+            subject.source = self.source(subject);
+            subject.source?;
+        }
+        Some(subject.spread(present).chain([Provider::Source]).collect())
+    }
+
+    /// Asks what stands beside the image, once it is known what to look for.
+    fn ask_evidence(&mut self, subject: &Subject<'_>) {
+        let carries = match subject.carried() {
+            Some(carried) => !carried.is_empty(),
+            // State was lost: where the source cannot admit the claim, a promotion record still can.
+            None if !self.memory.intact && self.facts.source(subject.id).is_some() => false,
+            None => return,
+        };
+        let wanted = if carries {
+            subject.up
+        } else if subject.claim.signer.is_some() {
+            subject.up & subject.evidence_wanted()
+        } else {
+            EndpointSet::EMPTY
+        };
+        let known = subject.evidence();
+        let listed = if subject.admission.is_some() {
+            wanted
+        } else {
+            self.facts.list(subject.unit.repository).answered()
+        };
+        self.ask(
+            Ask::Evidence(subject.id),
+            (wanted & listed) - known.asked(),
+            subject.class,
+        );
+        self.block_failures(
+            Ask::Evidence(subject.id),
+            known.forbidden & wanted,
+            known.unknown & wanted,
+            subject.node(Slot::Image),
+        );
+    }
+}
