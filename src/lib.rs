@@ -4,6 +4,8 @@ pub mod config;
 pub mod desired;
 pub mod facts;
 pub mod graph;
+pub mod http;
 pub mod model;
 pub mod plan;
+pub mod registry;
 pub mod source;

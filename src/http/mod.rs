@@ -1,0 +1,31 @@
+//! One HTTP client: trusted roots, time-outs, size limits, redirects, budgets, redaction.
+
+mod answer;
+mod budget;
+mod client;
+mod connector;
+mod error;
+mod network;
+mod options;
+mod redact;
+mod redirect;
+mod request;
+mod retry;
+mod retry_after;
+#[cfg(test)]
+pub(crate) mod test_server;
+mod upload;
+
+pub use answer::{Answer, Reply};
+pub use budget::{Lane, Place};
+pub use client::HttpClient;
+pub use connector::Trust;
+pub use error::{HttpError, HttpErrorKind, method_name};
+pub use network::Network;
+pub use options::{ClientOptions, Concurrency, RetryPolicy, Timeouts};
+pub use redact::redacted;
+pub use redirect::on_origin_of;
+pub use request::{Home, Request};
+pub use retry::Retries;
+pub use retry_after::{http_date, retry_after};
+pub use upload::UploadError;

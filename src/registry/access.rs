@@ -1,0 +1,125 @@
+//! How a repository is reached: where, by what trust, with which credentials, for which actions.
+
+use reqwest::Method;
+use url::Url;
+
+use super::auth::Scopes;
+use super::credentials::{CredentialSource, Credentials};
+use super::error::{ErrorKind, RegistryError};
+use super::options::Setting;
+use crate::http::Home;
+use crate::model::{Limits, Repository, RepositoryPath};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Mode {
+    Read,
+    Write,
+}
+
+/// One repository, for one purpose.
+pub(super) struct Access<'a> {
+    pub(super) repository: &'a Repository,
+    pub(super) setting: &'a Setting,
+    pub(super) mode: Mode,
+    pub(super) scopes: Scopes,
+    /// The registry's `/v2/`.
+    pub(super) home: Home,
+    pub(super) limits: &'a Limits,
+}
+
+impl<'a> Access<'a> {
+    pub(super) fn new(
+        repository: &'a Repository,
+        setting: &'a Setting,
+        mode: Mode,
+        limits: &'a Limits,
+    ) -> Result<Self, RegistryError> {
+        let scheme = if setting.plain_http { "http" } else { "https" };
+        let text = format!("{scheme}://{}/v2/", repository.registry.connect_to());
+        let url = Url::parse(&text).map_err(|error| RegistryError {
+            kind: ErrorKind::Unreachable,
+            method: "GET",
+            url: text,
+            status: None,
+            code: None,
+            message: format!("the registry's name is no host: {error}"),
+            retry_after: None,
+        })?;
+        Ok(Self {
+            repository,
+            setting,
+            mode,
+            scopes: match mode {
+                Mode::Read => Scopes::pull(&repository.path),
+                Mode::Write => Scopes::push(&repository.path),
+            },
+            home: Home {
+                url,
+                trust: setting.trust,
+            },
+            limits,
+        })
+    }
+
+    pub(super) fn and_pull(mut self, path: &RepositoryPath) -> Self {
+        self.scopes = self.scopes.and_pull(path);
+        self
+    }
+
+    /// Without a scope: for the registry's `/v2/` itself.
+    pub(super) fn without_scopes(mut self) -> Self {
+        self.scopes = Scopes::default();
+        self
+    }
+
+    /// The URL of `rest` (path and query) in this repository.
+    pub(super) fn url(&self, rest: &str) -> Url {
+        let mut url = self.home.url.clone();
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        url.set_path(&format!("/v2/{}/{path}", self.repository.path.as_str()));
+        url.set_query(query);
+        url
+    }
+
+    fn source(&self) -> Option<&dyn CredentialSource> {
+        match self.mode {
+            Mode::Read => self.setting.read.as_deref(),
+            Mode::Write => self.setting.write.as_deref(),
+        }
+    }
+
+    pub(super) fn has_credentials(&self) -> bool {
+        self.source().is_some()
+    }
+
+    /// The credentials as they are now.
+    pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
+        match self.source() {
+            None => Ok(None),
+            Some(source) => source.credentials().await.map(Some).map_err(|message| {
+                let message = format!("{} cannot be read: {message}", self.shown_credentials());
+                self.error(ErrorKind::Denied, message)
+            }),
+        }
+    }
+
+    /// Names the credentials for people.
+    pub(super) fn shown_credentials(&self) -> String {
+        let purpose = match self.mode {
+            Mode::Read => "read",
+            Mode::Write => "write",
+        };
+        match &self.setting.prefix {
+            Some(prefix) if self.has_credentials() => format!("the {purpose} credentials of `{prefix}`"),
+            _ => format!("{purpose} credentials for `{}`", self.repository),
+        }
+    }
+
+    /// An error before the registry itself was asked, or about what it told us to do.
+    pub(super) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> RegistryError {
+        RegistryError::new(kind, &Method::GET, &self.home.url, message)
+    }
+}

@@ -1,0 +1,140 @@
+//! All registries of the world.
+
+use std::fmt;
+
+use bytes::Bytes;
+use tracing::{Instrument as _, Span, debug_span};
+
+use super::access::{Access, Mode};
+use super::auth::Authenticator;
+use super::error::RegistryError;
+use super::options::{OptionsError, RegistryOptions, Settings};
+use super::protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry};
+use super::sessions::UploadSessions;
+use crate::http::HttpClient;
+use crate::model::{Descriptor, Digest, Limits, Repository, RepositoryPath, Tag};
+
+/// Registries over HTTP, each found by the repository's own name.
+pub struct HttpRegistries {
+    pub(super) http: HttpClient,
+    pub(super) auth: Authenticator,
+    pub(super) sessions: UploadSessions,
+    pub(super) limits: Limits,
+    settings: Settings,
+}
+
+impl HttpRegistries {
+    /// # Errors
+    /// Two settings for one prefix, or certificate authorities that cannot be read.
+    pub fn new(options: RegistryOptions) -> Result<Self, OptionsError> {
+        let mut http = HttpClient::new(options.client);
+        let settings = Settings::new(options.prefixes, &mut http)?;
+        Ok(Self {
+            http,
+            settings,
+            auth: Authenticator::default(),
+            sessions: UploadSessions::default(),
+            limits: options.limits,
+        })
+    }
+
+    pub(super) fn access<'a>(&'a self, repository: &'a Repository, mode: Mode) -> Result<Access<'a>, RegistryError> {
+        Access::new(repository, self.settings.of(repository), mode, &self.limits)
+    }
+}
+
+impl fmt::Debug for HttpRegistries {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpRegistries")
+            .field("http", &self.http)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+fn span(operation: &'static str, repository: &Repository) -> Span {
+    debug_span!("registry", operation, registry = %repository.registry, repository = %repository)
+}
+
+impl Registry for HttpRegistries {
+    async fn ping(&self, repository: &Repository) -> Result<(), RegistryError> {
+        self.answers(repository).instrument(span("ping", repository)).await
+    }
+
+    async fn manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> Result<Option<FetchedManifest>, RegistryError> {
+        self.get_manifest(repository, at)
+            .instrument(span("manifest", repository))
+            .await
+    }
+
+    async fn head_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> Result<Option<Digest>, RegistryError> {
+        self.manifest_digest(repository, at)
+            .instrument(span("head manifest", repository))
+            .await
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Pushed, RegistryError> {
+        self.push_manifest(repository, at, media_type, bytes)
+            .instrument(span("put manifest", repository))
+            .await
+    }
+
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.head_blob(repository, blob)
+            .instrument(span("head blob", repository))
+            .await
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        self.open_blob(repository, blob)
+            .instrument(span("blob", repository))
+            .await
+    }
+
+    async fn put_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: BlobStream,
+    ) -> Result<(), RegistryError> {
+        self.upload(repository, blob, content)
+            .instrument(span("put blob", repository))
+            .await
+    }
+
+    async fn mount_blob(
+        &self,
+        repository: &Repository,
+        from: &RepositoryPath,
+        blob: &Descriptor,
+    ) -> Result<Mount, RegistryError> {
+        self.mount(repository, from, blob)
+            .instrument(span("mount blob", repository))
+            .await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.list_tags(repository).instrument(span("tags", repository)).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.list_referrers(repository, subject)
+            .instrument(span("referrers", repository))
+            .await
+    }
+}

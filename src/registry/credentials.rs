@@ -1,0 +1,127 @@
+//! What landfall shows to registries.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::header::HeaderValue;
+use serde::{Deserialize, Deserializer};
+use zeroize::Zeroizing;
+
+/// Text that is never shown and is wiped from memory when dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+/// Credentials for one registry or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Sent to the registry where it asks for Basic, to its token server where it asks for Bearer.
+    Basic { username: String, password: Secret },
+    /// A bearer token that the registry itself takes; sent with every request, exchanged for nothing.
+    Token(Secret),
+}
+
+impl Credentials {
+    /// The value of the `Authorization` header (RFC 7617, section 2; RFC 6750, section 2.1).
+    ///
+    /// # Errors
+    /// Says why these credentials cannot be sent.
+    pub(super) fn header(&self) -> Result<HeaderValue, String> {
+        let text = match self {
+            Self::Basic { username, .. } if username.contains(':') => {
+                return Err("the user name contains `:`, which no server can tell from the password".to_owned());
+            }
+            Self::Basic { username, password } => {
+                let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
+                Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
+            }
+            Self::Token(token) => Zeroizing::new(format!("Bearer {}", token.expose())),
+        };
+        sensitive(&text).ok_or_else(|| "the token contains characters that no header can carry".to_owned())
+    }
+}
+
+/// A header value that is kept out of HTTP/2's tables and out of debug output.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+pub type CredentialsFuture<'a> = Pin<Box<dyn Future<Output = Result<Credentials, String>> + Send + 'a>>;
+
+/// Where credentials come from. It is asked each time they are needed, so that a rotated file is picked up.
+///
+/// [`Credentials`] are a source of themselves; so is a closure that returns them or says why it cannot.
+pub trait CredentialSource: Send + Sync + 'static {
+    /// The error says, without the secret, why there are none.
+    fn credentials(&self) -> CredentialsFuture<'_>;
+}
+
+impl CredentialSource for Credentials {
+    fn credentials(&self) -> CredentialsFuture<'_> {
+        Box::pin(std::future::ready(Ok(self.clone())))
+    }
+}
+
+impl<F> CredentialSource for F
+where
+    F: Fn() -> Result<Credentials, String> + Send + Sync + 'static,
+{
+    fn credentials(&self) -> CredentialsFuture<'_> {
+        Box::pin(std::future::ready(self()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let credentials = Credentials::Basic {
+            username: "robot".to_owned(),
+            password: Secret::new("hunter2"),
+        };
+        assert!(!format!("{credentials:?}").contains("hunter2"));
+        let header = credentials.header().unwrap();
+        assert_eq!(header.to_str().unwrap(), "Basic cm9ib3Q6aHVudGVyMg==");
+        assert_eq!(format!("{header:?}"), "Sensitive");
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_sent_say_why() {
+        let basic = Credentials::Basic {
+            username: "a:b".to_owned(),
+            password: Secret::new(""),
+        };
+        assert!(basic.header().unwrap_err().contains("user name"));
+        assert!(Credentials::Token(Secret::new("a\nb")).header().is_err());
+    }
+}

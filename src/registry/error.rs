@@ -1,0 +1,129 @@
+//! What can go wrong between landfall and a registry.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::Method;
+use thiserror::Error;
+use url::Url;
+
+use crate::http::{method_name, redacted};
+
+/// A request that did not bring a usable answer. An absence is no error: see the methods of [`super::Registry`].
+#[derive(Debug, Clone, Error)]
+pub struct RegistryError {
+    pub kind: ErrorKind,
+    /// `GET`, `HEAD`, `PUT`, `POST`, `PATCH`.
+    pub method: &'static str,
+    /// Without query values and credentials.
+    pub url: String,
+    /// The HTTP status, where an answer came.
+    pub status: Option<u16>,
+    /// The registry's own error code, such as `MANIFEST_INVALID`.
+    pub code: Option<String>,
+    /// What was wrong, for people.
+    pub message: String,
+    /// How long the registry asked to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// No connection: name resolution, refused, TLS.
+    Unreachable,
+    /// An answer did not come, or did not end, in time.
+    TimedOut,
+    /// The connection broke.
+    Interrupted,
+    /// 401 or 403 after every credential was tried.
+    Denied,
+    /// 429.
+    Throttled,
+    /// 5xx.
+    Server,
+    /// 405, or another answer that says the registry cannot do this.
+    Unsupported,
+    /// The bytes served are not those the digest names, or headers contradict the body.
+    DigestMismatch,
+    /// Larger than the limits allow.
+    TooLarge,
+    /// Not what the protocol prescribes.
+    Malformed,
+    /// The registry refused what was sent (4xx with a code of its own).
+    Refused,
+    /// Refused before anything was sent: outside `allow-writes` or `allow-reads`, a realm on another network.
+    NotAllowed,
+    /// Something that a write needs was not there: a source blob or manifest.
+    Missing,
+}
+
+impl RegistryError {
+    /// An error without an answer.
+    pub(super) fn new(kind: ErrorKind, method: &Method, url: &Url, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            method: method_name(method),
+            url: redacted(url),
+            status: None,
+            code: None,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// Whether a write that ended so may have happened all the same.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::TimedOut
+                | ErrorKind::Interrupted
+                | ErrorKind::Server
+                | ErrorKind::Malformed
+                | ErrorKind::DigestMismatch
+        )
+    }
+
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        matches!(self.kind, ErrorKind::Denied | ErrorKind::NotAllowed)
+    }
+}
+
+impl fmt::Display for RegistryError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}: {}", self.method, self.url, self.message)?;
+        match (&self.status, &self.code) {
+            (Some(status), Some(code)) => write!(formatter, " (status {status}, {code})"),
+            (Some(status), None) => write!(formatter, " (status {status})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_may_have_happened_is_told_from_one_that_has_not() {
+        let url = Url::parse("https://user:p@example.com/v2/?q=secret").unwrap();
+        let uncertain = |kind| RegistryError::new(kind, &Method::PUT, &url, "x").is_uncertain();
+        for kind in [
+            ErrorKind::TimedOut,
+            ErrorKind::Interrupted,
+            ErrorKind::Server,
+            ErrorKind::DigestMismatch,
+        ] {
+            assert!(uncertain(kind), "{kind:?}");
+        }
+        for kind in [
+            ErrorKind::Unreachable,
+            ErrorKind::Denied,
+            ErrorKind::Throttled,
+            ErrorKind::Refused,
+        ] {
+            assert!(!uncertain(kind), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! One registry's protocol (OCI distribution specification 1.1): auth, blobs, manifests, tags, referrers, typed errors.
+
+mod access;
+mod auth;
+mod blobs;
+mod classify;
+mod client;
+mod credentials;
+mod envelope;
+mod error;
+mod exchange;
+mod link;
+mod manifests;
+mod options;
+mod pages;
+mod protocol;
+mod referrers;
+mod sessions;
+mod tags;
+#[cfg(test)]
+mod test_support;
+mod uploads;
+mod verified;
+
+pub use client::HttpRegistries;
+pub use credentials::{CredentialSource, Credentials, CredentialsFuture, Secret};
+pub use error::{ErrorKind, RegistryError};
+pub use options::{OptionsError, PrefixOptions, RegistryOptions};
+pub use protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry};

@@ -1,0 +1,92 @@
+//! Lists that come in pages.
+
+use std::collections::HashSet;
+
+use reqwest::header::{ACCEPT, HeaderValue};
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use super::access::Access;
+use super::classify::error;
+use super::client::HttpRegistries;
+use super::error::{ErrorKind, RegistryError};
+use super::exchange::Ask;
+use super::link;
+use crate::http::{Reply, on_origin_of};
+
+/// The pages of one list, each linked from the one before (OCI distribution specification, "Listing Tags").
+pub(super) struct Pages<'a> {
+    registries: &'a HttpRegistries,
+    access: &'a Access<'a>,
+    accept: &'static str,
+    next: Option<Url>,
+    seen: HashSet<Url>,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(
+        registries: &'a HttpRegistries,
+        access: &'a Access<'a>,
+        first: Url,
+        accept: &'static str,
+    ) -> Self {
+        Self {
+            registries,
+            access,
+            accept,
+            next: Some(first),
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Whether no page, or only the first, has been read.
+    pub(super) fn at_first(&self) -> bool {
+        self.seen.len() <= 1
+    }
+
+    /// The next answer, whatever its status; the list goes on only after a 200.
+    pub(super) async fn next(&mut self) -> Result<Option<Reply>, RegistryError> {
+        let Some(url) = self.next.take() else {
+            return Ok(None);
+        };
+        self.seen.insert(url.clone());
+        let ask = Ask::new(Method::GET, self.access, url).header(ACCEPT, HeaderValue::from_static(self.accept));
+        let reply = self.registries.ask(&ask).await?;
+        if reply.status == StatusCode::OK {
+            self.next = self.following(&reply)?;
+        }
+        Ok(Some(reply))
+    }
+
+    fn following(&self, reply: &Reply) -> Result<Option<Url>, RegistryError> {
+        let refuse = |kind: ErrorKind, message: String| error(reply, kind, message);
+        let Some(target) = link::next_page(&reply.headers).map_err(|e| refuse(ErrorKind::Malformed, e.to_string()))?
+        else {
+            return Ok(None);
+        };
+        let url = reply
+            .url
+            .join(&target)
+            .map_err(|_| refuse(ErrorKind::Malformed, "the link to the next page is no URL".to_owned()))?;
+        let url = on_origin_of(&self.access.home.url, &url).ok_or_else(|| {
+            refuse(
+                ErrorKind::NotAllowed,
+                "the link to the next page leads to another host".to_owned(),
+            )
+        })?;
+        if self.seen.contains(&url) {
+            return Err(refuse(
+                ErrorKind::Malformed,
+                "the links between the pages run in a circle".to_owned(),
+            ));
+        }
+        let limit = self.access.limits.pages;
+        if self.seen.len() >= limit {
+            return Err(refuse(
+                ErrorKind::TooLarge,
+                format!("the list has more than the {limit} pages allowed"),
+            ));
+        }
+        Ok(Some(url))
+    }
+}

@@ -1,0 +1,134 @@
+//! What the rest of landfall asks of registries.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::RegistryError;
+use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
+
+/// Bytes of a blob as they come. An error ends the stream.
+pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, RegistryError>> + Send>>;
+
+/// Where a manifest stands in its repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ManifestAt<'a> {
+    Digest(&'a Digest),
+    Tag(&'a Tag),
+}
+
+impl fmt::Display for ManifestAt<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Digest(digest) => digest.fmt(formatter),
+            Self::Tag(tag) => tag.fmt(formatter),
+        }
+    }
+}
+
+/// A manifest exactly as the registry serves it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedManifest {
+    /// Computed over `bytes`; where the manifest was asked for by digest, the two are equal.
+    pub digest: Digest,
+    pub media_type: Option<String>,
+    pub bytes: Bytes,
+}
+
+/// The answer to a manifest's upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pushed {
+    /// The registry put the manifest among its subject's referrers itself (`OCI-Subject` in the answer). Otherwise the
+    /// client keeps the fallback index.
+    pub subject_acknowledged: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mount {
+    Mounted,
+    /// The registry does not have the blob there, or does not mount: upload it.
+    NotMounted,
+}
+
+/// What refers to a subject: the union of the registry's referrers API and the fallback index.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Referrers {
+    /// Each digest once. A list's `artifactType` and annotations are hints; the manifest is the truth.
+    pub descriptors: Vec<Descriptor>,
+    /// The index under the fallback tag, where there is one.
+    pub fallback: Option<FetchedManifest>,
+    /// The digests that the registry's own API gave (empty where it has none).
+    pub from_api: Vec<Digest>,
+}
+
+/// All registries of the world, addressed by repository. An absence (`None`) is only ever what a registry that
+/// understood the question said; everything else is an error.
+pub trait Registry: Send + Sync + 'static {
+    /// Whether the registry of this repository answers at all, and lets us ask.
+    fn ping(&self, repository: &Repository) -> impl Future<Output = Result<(), RegistryError>> + Send;
+
+    /// A manifest, its bytes hashed and held against the digest asked for.
+    fn manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> impl Future<Output = Result<Option<FetchedManifest>, RegistryError>> + Send;
+
+    /// The digest of what stands there, by HEAD. Evidence that something stands there, no proof of its content.
+    fn head_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> impl Future<Output = Result<Option<Digest>, RegistryError>> + Send;
+
+    /// Stores these bytes, unchanged.
+    fn put_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Pushed, RegistryError>> + Send;
+
+    /// Whether a blob is there, by HEAD.
+    fn has_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> impl Future<Output = Result<bool, RegistryError>> + Send;
+
+    /// A blob's bytes; size and digest are checked on the way, the last item is an error where they differ.
+    fn blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+    ) -> impl Future<Output = Result<Option<BlobStream>, RegistryError>> + Send;
+
+    /// Uploads a blob whose size and digest the descriptor names.
+    fn put_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: BlobStream,
+    ) -> impl Future<Output = Result<(), RegistryError>> + Send;
+
+    /// Has the registry take the blob over from another of its repositories.
+    fn mount_blob(
+        &self,
+        repository: &Repository,
+        from: &RepositoryPath,
+        blob: &Descriptor,
+    ) -> impl Future<Output = Result<Mount, RegistryError>> + Send;
+
+    /// All tags, all pages; `None` where the registry does not know the repository.
+    fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Option<Vec<Tag>>, RegistryError>> + Send;
+
+    fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> impl Future<Output = Result<Referrers, RegistryError>> + Send;
+}
