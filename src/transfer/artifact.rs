@@ -1,0 +1,93 @@
+//! Artifacts that are made here: signatures, attestations.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+
+use super::in_flight::Claim;
+use super::{Transfer, TransferError};
+use crate::model::{Descriptor, Digest, Repository};
+use crate::registry::{ManifestAt, Pushed, Registry};
+
+/// A manifest and all blobs that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    pub media_type: String,
+    pub manifest: Bytes,
+    pub blobs: Vec<(Descriptor, Bytes)>,
+}
+
+impl Artifact {
+    /// The manifest's digest.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.manifest)
+    }
+}
+
+impl Transfer {
+    /// Stores an artifact under its digest, blobs first, and reads it back.
+    ///
+    /// Where the answer acknowledges no subject, the caller enters the artifact in the subject's fallback index, under
+    /// that tag's lock (see [`super::SharedTags`]).
+    ///
+    /// # Errors
+    /// The repository's own, and [`TransferError::NotKept`].
+    pub async fn put_referrer<R: Registry>(
+        &self,
+        registry: &R,
+        repository: &Repository,
+        artifact: &Artifact,
+    ) -> Result<Pushed, TransferError> {
+        self.put_blobs(registry, repository, &artifact.blobs).await?;
+        let digest = artifact.digest();
+        let at = ManifestAt::Digest(&digest);
+        let pushed = registry
+            .put_manifest(repository, at, &artifact.media_type, artifact.manifest.clone())
+            .await?;
+        match registry.manifest(repository, at).await? {
+            Some(_) => Ok(pushed),
+            None => Err(TransferError::NotKept {
+                repository: repository.clone(),
+                digest,
+            }),
+        }
+    }
+
+    /// Stores those of these blobs that the repository does not have.
+    ///
+    /// # Errors
+    /// The repository's own.
+    pub async fn put_blobs<R: Registry>(
+        &self,
+        registry: &R,
+        repository: &Repository,
+        blobs: &[(Descriptor, Bytes)],
+    ) -> Result<(), TransferError> {
+        let puts = blobs
+            .iter()
+            .map(|(blob, content)| self.put_blob(registry, repository, blob, content));
+        join_all(puts).await.into_iter().collect()
+    }
+
+    async fn put_blob<R: Registry>(
+        &self,
+        registry: &R,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: &Bytes,
+    ) -> Result<(), TransferError> {
+        loop {
+            match self.in_flight.claim(repository, &blob.digest) {
+                Claim::Theirs(waiting) => waiting.ended().await,
+                Claim::Ours(_ticket) => {
+                    if !registry.has_blob(repository, blob).await? {
+                        let content = stream::iter([Ok(content.clone())]).boxed();
+                        registry.put_blob(repository, blob, content).await?;
+                    }
+                    return Ok(());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,552 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::*;
+use crate::model::media_type;
+use crate::registry::ErrorKind;
+use crate::sim::Seed;
+use crate::sim::images::{Image, ImageRecipe};
+use crate::sim::registry::{
+    Behaviour, Failure, Fault, FaultPlan, Latency, MemoryRegistries, Operation, Operations, Rate, Store, Window,
+    WriteKind,
+};
+use crate::transfer::{Artifact, TreeError};
+
+fn repository(text: &str) -> Repository {
+    text.parse().unwrap()
+}
+
+fn source() -> Repository {
+    repository("source.test/team/app")
+}
+
+fn mirrors(count: usize) -> Vec<Repository> {
+    (0..count)
+        .map(|number| repository(&format!("mirror-{number}.test/app")))
+        .collect()
+}
+
+/// An image that stands at the source.
+fn prepared(recipe: ImageRecipe) -> (Store, Image) {
+    let (store, image) = (Store::new(), recipe.make(Seed(1)));
+    image.push(&store, &source());
+    (store, image)
+}
+
+async fn tree_of(registries: &MemoryRegistries, image: &Image) -> ImageTree {
+    let reads = Transfer::default();
+    reads
+        .read_from(registries, &image.root(), &[source()], &Limits::default())
+        .await
+        .unwrap()
+}
+
+/// Copies, and gives the results in the order of the destinations.
+async fn copy_with(
+    transfer: &Transfer,
+    registries: &MemoryRegistries,
+    tree: &ImageTree,
+    from: &[Repository],
+    to: &[Repository],
+) -> Vec<Result<Pushed, TransferError>> {
+    let mut results: Vec<CopyResult> = transfer.copy_tree(registries, tree, from, to, &|_| {}).collect().await;
+    results.sort_by_key(|result| result.destination);
+    assert_eq!(results.len(), to.len());
+    results.into_iter().map(|result| result.result).collect()
+}
+
+async fn copy(
+    registries: &MemoryRegistries,
+    image: &Image,
+    from: &[Repository],
+    to: &[Repository],
+) -> Vec<Result<Pushed, TransferError>> {
+    let tree = tree_of(registries, image).await;
+    copy_with(&Transfer::default(), registries, &tree, from, to).await
+}
+
+fn stands(store: &Store, image: &Image, at: &Repository) -> bool {
+    image
+        .manifests()
+        .iter()
+        .all(|manifest| store.has_manifest(at, &manifest.digest))
+        && image
+            .blobs()
+            .iter()
+            .all(|blob| store.blob(at, &blob.descriptor.digest) == Some(blob.bytes.clone()))
+}
+
+fn always(fault: Fault, on: Operations) -> Rate {
+    Rate {
+        fault,
+        on,
+        probability: 1.0,
+        during: Window::ALWAYS,
+    }
+}
+
+#[tokio::test]
+async fn one_read_of_each_blob_feeds_five_mirrors() {
+    let (store, image) = prepared(ImageRecipe::nested(2, 3).with_layers(3, 5_000));
+    let registries = MemoryRegistries::new(store.clone());
+    let to = mirrors(5);
+    let taken = AtomicU64::new(0);
+    let tree = tree_of(&registries, &image).await;
+    let transfer = Transfer::default();
+    let count = |bytes| {
+        taken.fetch_add(bytes, Ordering::Relaxed);
+    };
+    let results: Vec<_> = transfer
+        .copy_tree(&registries, &tree, &[source()], &to, &count)
+        .collect()
+        .await;
+    assert!(results.iter().all(|result| result.result.is_ok()));
+    assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64);
+    let bytes: usize = image.blobs().iter().map(|blob| blob.bytes.len()).sum();
+    assert_eq!(taken.into_inner(), 5 * bytes as u64);
+}
+
+#[tokio::test]
+async fn a_second_copy_reads_no_blob_and_writes_nothing() {
+    let (store, image) = prepared(ImageRecipe::multi(2));
+    let registries = MemoryRegistries::new(store.clone());
+    let to = mirrors(2);
+    copy(&registries, &image, &[source()], &to).await;
+    store.forget_history();
+    assert!(
+        copy(&registries, &image, &[source()], &to)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert_eq!(store.writes(), []);
+    assert_eq!(store.requests().of(Operation::ReadBlob), 0);
+}
+
+#[tokio::test]
+async fn only_what_is_missing_or_damaged_is_written() {
+    let (store, image) = prepared(ImageRecipe::multi(2));
+    let registries = MemoryRegistries::new(store.clone());
+    let to = mirrors(1);
+    copy(&registries, &image, &[source()], &to).await;
+    let (child, blob) = (image.manifests()[0].digest, image.blobs()[0].descriptor.digest);
+    store.lose_blob(&to[0], &blob);
+    store.delete_manifest(&to[0], &child);
+    store.corrupt_manifest(&to[0], &image.root());
+    let mark = store.now();
+    assert!(copy(&registries, &image, &[source()], &to).await[0].is_ok());
+    let written: Vec<WriteKind> = store
+        .client_writes_since(mark)
+        .into_iter()
+        .map(|write| write.kind)
+        .collect();
+    let manifest = |digest| WriteKind::Manifest { digest, tag: None };
+    assert_eq!(
+        written,
+        [WriteKind::Blob(blob), manifest(child), manifest(image.root())]
+    );
+    assert!(stands(&store, &image, &to[0]));
+}
+
+#[tokio::test]
+async fn blobs_are_mounted_from_another_repository_of_the_same_registry() {
+    let (store, image) = prepared(ImageRecipe::single());
+    let registries = MemoryRegistries::new(store.clone());
+    let to = [repository("source.test/production/app")];
+    assert!(copy(&registries, &image, &[source()], &to).await[0].is_ok());
+    assert_eq!(store.requests().of(Operation::ReadBlob), 0);
+    assert_eq!(store.requests().of(Operation::MountBlob), image.blobs().len() as u64);
+
+    store.set_behaviour(
+        &to[0].registry,
+        Behaviour {
+            mounts: false,
+            ..Behaviour::default()
+        },
+    );
+    store.drop_repository(&to[0]);
+    assert!(copy(&registries, &image, &[source()], &to).await[0].is_ok());
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64);
+}
+
+#[tokio::test]
+async fn a_failing_destination_fails_alone() {
+    let (store, image) = prepared(ImageRecipe::multi(2));
+    let to = mirrors(3);
+    let plan = FaultPlan::default().and_at(
+        &to[1].registry,
+        always(Fault::Fails(Failure::Server), Operations::Only(Operation::WriteBlob)),
+    );
+    let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
+    let results = copy(&registries, &image, &[source()], &to).await;
+    assert!(results[0].is_ok() && results[2].is_ok());
+    let error = results[1].as_ref().unwrap_err();
+    assert_eq!(error.destination().unwrap().kind, ErrorKind::Server);
+    assert!(error.is_uncertain());
+    assert!(stands(&store, &image, &to[0]) && stands(&store, &image, &to[2]));
+    assert!(!store.has_manifest(&to[1], &image.root()));
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_destination_leaves_the_others_and_is_served_alone() {
+    let (store, image) = prepared(ImageRecipe::single().with_layers(1, 40_000));
+    let to = mirrors(3);
+    let minute = Duration::from_secs(60);
+    let registries = MemoryRegistries::new(store.clone()).with_latency_at(
+        &to[0].registry,
+        Latency {
+            chunk: minute,
+            ..Latency::default()
+        },
+    );
+    let tree = tree_of(&registries, &image).await;
+    let transfer = Transfer::new(TransferLimits {
+        buffered_pieces: 2,
+        patience: Duration::from_secs(1),
+        ..TransferLimits::default()
+    });
+    let results: Vec<_> = transfer
+        .copy_tree(&registries, &tree, &[source()], &to, &|_| {})
+        .collect()
+        .await;
+    assert!(results.iter().all(|result| result.result.is_ok()));
+    assert_eq!(results.last().map(|result| result.destination), Some(0));
+    assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
+    // The configuration is one piece: nobody has to wait for that. The layer is read a second time.
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn destinations_that_are_all_slow_stay_together() {
+    let (store, image) = prepared(ImageRecipe::single().with_layers(1, 40_000));
+    let to = mirrors(2);
+    let latency = Latency {
+        chunk: Duration::from_secs(60),
+        ..Latency::default()
+    };
+    let registries = MemoryRegistries::new(store.clone())
+        .with_latency_at(&to[0].registry, latency)
+        .with_latency_at(&to[1].registry, latency);
+    let tree = tree_of(&registries, &image).await;
+    let hour = Duration::from_secs(3_600);
+    let transfer = Transfer::new(TransferLimits {
+        buffered_pieces: 1,
+        patience: hour,
+        ..TransferLimits::default()
+    });
+    let results = copy_with(&transfer, &registries, &tree, &[source()], &to).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64);
+}
+
+#[tokio::test]
+async fn a_source_that_serves_wrong_bytes_publishes_nothing() {
+    let (store, image) = prepared(ImageRecipe::single().with_layers(2, 3_000));
+    let registries = MemoryRegistries::new(store.clone());
+    let damaged = image.blobs()[1].descriptor.digest;
+    store.corrupt_blob(&source(), &damaged);
+    let to = mirrors(2);
+    for result in copy(&registries, &image, &[source()], &to).await {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(&error, TransferError::NoSource { digest, .. } if *digest == damaged),
+            "{error}"
+        );
+        assert!(!error.is_uncertain());
+    }
+    for mirror in &to {
+        let held = store.contents(mirror).unwrap_or_default();
+        assert!(held.manifests.is_empty());
+        assert!(!held.blobs.contains(&damaged));
+    }
+}
+
+#[tokio::test]
+async fn the_next_source_is_asked_where_one_lacks_a_blob_serves_another_or_breaks_off() {
+    for damage in [
+        Store::lose_blob as fn(&Store, &Repository, &Digest) -> bool,
+        Store::corrupt_blob,
+    ] {
+        let (store, image) = prepared(ImageRecipe::single());
+        let registries = MemoryRegistries::new(store.clone());
+        let second = repository("second.test/app");
+        image.push(&store, &second);
+        damage(&store, &source(), &image.blobs()[0].descriptor.digest);
+        let to = mirrors(2);
+        assert!(
+            copy(&registries, &image, &[source(), second], &to)
+                .await
+                .iter()
+                .all(Result::is_ok)
+        );
+        assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
+    }
+    let (store, image) = prepared(ImageRecipe::single().with_layers(2, 3_000));
+    let second = repository("second.test/app");
+    image.push(&store, &second);
+    let plan = FaultPlan::default().and_at(
+        &source().registry,
+        always(Fault::BreaksOff, Operations::Only(Operation::ReadBlob)),
+    );
+    let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
+    assert!(
+        copy(&registries, &image, &[source(), second], &mirrors(2))
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+}
+
+#[tokio::test]
+async fn a_child_that_is_missing_at_the_source_blocks_the_image() {
+    let (store, image) = prepared(ImageRecipe::multi(2));
+    let registries = MemoryRegistries::new(store.clone());
+    let child = image.manifests()[0].digest;
+    store.delete_manifest(&source(), &child);
+    let transfer = Transfer::default();
+    let root = image.root();
+    let read = |from: Vec<Repository>| {
+        let (transfer, registries) = (&transfer, &registries);
+        async move { transfer.read_from(registries, &root, &from, &Limits::default()).await }
+    };
+    let error = read(vec![source()]).await.unwrap_err();
+    let TransferError::NoSource { failures, .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(matches!(&failures[0].problem, SourceProblem::Incomplete(missing) if *missing == [child]));
+    assert!(error.to_string().contains(&child.to_string()));
+
+    let second = repository("second.test/app");
+    image.push(&store, &second);
+    assert!(read(vec![source(), second]).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_image_nested_too_deep_is_not_copied() {
+    let (store, image) = prepared(ImageRecipe::nested(5, 1));
+    let registries = MemoryRegistries::new(store);
+    let transfer = Transfer::default();
+    let error = transfer
+        .read_from(&registries, &image.root(), &[source()], &Limits::default())
+        .await
+        .unwrap_err();
+    let TransferError::NoSource { failures, .. } = error else {
+        panic!("{error}")
+    };
+    assert!(matches!(
+        &failures[0].problem,
+        SourceProblem::Tree(TreeError::TooDeep { limit: 4, .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_registry_that_loses_what_it_accepted_is_found_out() {
+    let (store, image) = prepared(ImageRecipe::single());
+    let to = mirrors(1);
+    store.set_behaviour(
+        &to[0].registry,
+        Behaviour {
+            validates_content: false,
+            ..Behaviour::default()
+        },
+    );
+    let plan = FaultPlan::default().and_at(&to[0].registry, always(Fault::LosesWrite, Operations::Writes));
+    let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
+    let error = copy(&registries, &image, &[source()], &to).await.remove(0).unwrap_err();
+    assert!(matches!(&error, TransferError::NotKept { repository, .. } if *repository == to[0]));
+    assert!(error.is_uncertain());
+}
+
+#[tokio::test]
+async fn concurrent_copies_write_a_shared_blob_once() {
+    let (store, image) = prepared(ImageRecipe::single().with_layers(2, 5_000));
+    let sbom = image.sbom_referrer();
+    sbom.push(&store, &source());
+    let registries = Arc::new(MemoryRegistries::new(store.clone()));
+    let transfer = Arc::new(Transfer::default());
+    let copies = (0..4).map(|_| {
+        let (registries, transfer, image) = (registries.clone(), transfer.clone(), image.clone());
+        tokio::spawn(async move {
+            let tree = tree_of(&registries, &image).await;
+            copy_with(&transfer, &registries, &tree, &[source()], &mirrors(2)).await
+        })
+    });
+    for results in futures_util::future::join_all(copies).await {
+        assert!(results.unwrap().iter().all(Result::is_ok));
+    }
+    assert_eq!(store.requests().of(Operation::ReadBlob), image.blobs().len() as u64);
+    assert_eq!(
+        store.requests().of(Operation::WriteBlob),
+        2 * image.blobs().len() as u64
+    );
+}
+
+#[tokio::test]
+async fn a_copy_dropped_halfway_is_finished_by_the_next() {
+    let (store, image) = prepared(ImageRecipe::multi(3).with_layers(3, 2_000));
+    let registries = MemoryRegistries::new(store.clone());
+    let tree = tree_of(&registries, &image).await;
+    let (transfer, from, to) = (Transfer::default(), [source()], mirrors(2));
+    for polls in 1..200 {
+        let mut copies = Box::pin(transfer.copy_tree(&registries, &tree, &from, &to, &|_| {}));
+        for _ in 0..polls {
+            if futures_util::future::poll_immediate(copies.next()).await.is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(copies);
+        for mirror in &to {
+            assert!(!store.has_manifest(mirror, &image.root()) || stands(&store, &image, mirror));
+        }
+        store.drop_repository(&to[polls % 2]);
+    }
+    assert!(
+        copy_with(&transfer, &registries, &tree, &from, &to)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
+}
+
+#[tokio::test]
+async fn a_referrer_is_always_sent_because_the_answer_tells_who_lists_it() {
+    let (store, image) = prepared(ImageRecipe::single());
+    let sbom = image.sbom_referrer();
+    sbom.push(&store, &source());
+    let to = mirrors(2);
+    store.set_behaviour(&to[1].registry, Behaviour::without_referrers());
+    let registries = MemoryRegistries::new(store.clone());
+    for _ in 0..2 {
+        let results = copy(&registries, &sbom, &[source()], &to).await;
+        let acknowledged: Vec<bool> = results
+            .into_iter()
+            .map(|result| result.unwrap().subject_acknowledged)
+            .collect();
+        assert_eq!(acknowledged, [true, false]);
+    }
+}
+
+#[tokio::test]
+async fn foreign_layers_stay_where_they_are() {
+    let store = Store::new();
+    let config = store.add_blob(&source(), Bytes::from_static(b"{}"));
+    let foreign = json!({
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "digest": Digest::of(b"elsewhere"),
+        "size": 9,
+        "urls": ["https://elsewhere.test/layer"],
+    });
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::DOCKER_MANIFEST,
+        "config": { "mediaType": media_type::OCI_EMPTY, "digest": config, "size": 2 },
+        "layers": [foreign],
+    });
+    let root = store.add_manifest(&source(), media_type::DOCKER_MANIFEST, manifest.to_string().into());
+    let registries = MemoryRegistries::new(store.clone());
+    let transfer = Transfer::default();
+    let tree = transfer
+        .read_from(&registries, &root, &[source()], &Limits::default())
+        .await
+        .unwrap();
+    let to = mirrors(1);
+    assert!(copy_with(&transfer, &registries, &tree, &[source()], &to).await[0].is_ok());
+    assert_eq!(
+        store.contents(&to[0]).unwrap().blobs.into_iter().collect::<Vec<_>>(),
+        [config]
+    );
+}
+
+#[tokio::test]
+async fn an_artifact_is_stored_blobs_first_and_not_uploaded_twice() {
+    let (store, image) = prepared(ImageRecipe::single());
+    let made = image.attestation_referrer();
+    let artifact = Artifact {
+        media_type: made.root_manifest().media_type.clone(),
+        manifest: made.root_manifest().bytes.clone(),
+        blobs: made
+            .blobs()
+            .iter()
+            .map(|blob| (blob.descriptor.clone(), blob.bytes.clone()))
+            .collect(),
+    };
+    let registries = MemoryRegistries::new(store.clone());
+    let transfer = Transfer::default();
+    for _ in 0..2 {
+        let pushed = transfer.put_referrer(&registries, &source(), &artifact).await.unwrap();
+        assert!(pushed.subject_acknowledged);
+    }
+    assert!(stands(&store, &made, &source()));
+    assert_eq!(store.requests().of(Operation::WriteBlob), 2);
+    let found = registries.referrers(&source(), &image.root()).await.unwrap();
+    assert_eq!(found.from_api, [artifact.digest()]);
+}
+
+/// Whatever fails, however often: where the root stands, all of it stands; and once the faults end, one copy suffices.
+#[tokio::test(start_paused = true)]
+async fn nothing_half_copied_looks_whole_under_any_faults() {
+    for seed in 0..200 {
+        let (store, image) = prepared(ImageRecipe::multi(2).with_layers(2, 1_500));
+        let to = mirrors(3);
+        let second = repository("second.test/app");
+        image.push(&store, &second);
+        let from = [source(), second];
+        let registries: Vec<_> = to
+            .iter()
+            .chain(&from)
+            .map(|repository| repository.registry.clone())
+            .collect();
+        let tree = tree_of(&MemoryRegistries::new(store.clone()), &image).await;
+        let plan = FaultPlan::drawn(Seed(seed), &registries, Duration::from_secs(3_600));
+        let registries = MemoryRegistries::seeded(store.clone(), Seed(seed), plan).with_latency(Latency {
+            request: Duration::from_millis(200),
+            chunk: Duration::from_millis(200),
+        });
+        let transfer = Transfer::new(TransferLimits {
+            patience: Duration::from_secs(1),
+            ..TransferLimits::default()
+        });
+        for _ in 0..3 {
+            let results = copy_with(&transfer, &registries, &tree, &from, &to).await;
+            for (mirror, result) in to.iter().zip(&results) {
+                let whole = stands(&store, &image, mirror);
+                assert!(!store.has_manifest(mirror, &image.root()) || whole, "seed {seed}");
+                assert!(result.is_err() || whole, "seed {seed}");
+            }
+        }
+        registries.faults().stop();
+        let results = copy_with(&transfer, &registries, &tree, &from, &to).await;
+        assert!(results.iter().all(Result::is_ok), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_error_names_every_source_and_what_it_did() {
+    let failures = vec![
+        SourceFailure {
+            source: source(),
+            problem: SourceProblem::Absent,
+        },
+        SourceFailure {
+            source: repository("second.test/app"),
+            problem: SourceProblem::Incomplete(vec![Digest::of(b"")]),
+        },
+    ];
+    let error = TransferError::NoSource {
+        digest: Digest::of(b"blob"),
+        failures,
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains("source.test/team/app does not have it; second.test/app lacks 1 of its manifests"),
+        "{text}"
+    );
+}
