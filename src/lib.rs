@@ -8,5 +8,7 @@ pub mod http;
 pub mod model;
 pub mod plan;
 pub mod registry;
+pub mod signing;
 pub mod source;
 pub mod transfer;
+pub mod trust;

@@ -1,0 +1,20 @@
+//! What the engine asks of signers.
+
+use std::future::Future;
+
+use thiserror::Error;
+
+use crate::model::Signer;
+
+pub trait Signers: Send + Sync + 'static {
+    /// An ECDSA P-256 signature, DER, over the SHA-256 of `message`, by the signer's current key.
+    fn sign(&self, signer: &Signer, message: &[u8]) -> impl Future<Output = Result<Vec<u8>, SigningError>> + Send;
+}
+
+#[derive(Debug, Clone, Error)]
+#[error("signer `{signer}`: {message}")]
+pub struct SigningError {
+    pub signer: String,
+    pub message: String,
+    pub help: Option<String>,
+}
