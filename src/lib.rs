@@ -6,6 +6,7 @@ pub mod facts;
 pub mod graph;
 pub mod http;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod registry;
 pub mod signing;

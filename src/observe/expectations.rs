@@ -1,0 +1,141 @@
+//! What has to be known already before registries can be asked.
+
+use std::sync::Arc;
+
+use crate::facts::{Evidence, Facts, Memory, SourceAnswer, SourceFact};
+use crate::graph::Graph;
+use crate::model::{Carried, EndpointSet, Slot, UnitId};
+
+/// What earlier answers and landfall's memory say of a unit.
+pub trait Expectations: Sync {
+    /// What travels with the image: by its admission, else by what its source offered. `None` where neither is known.
+    fn carried(&self, unit: UnitId) -> Option<Arc<[Carried]>>;
+
+    /// Where the unit's image, signatures and attestations all stand: chained units are read from there.
+    fn standing(&self, unit: UnitId) -> EndpointSet;
+}
+
+/// Expectations as the planner has them.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub graph: &'a Graph,
+    pub facts: &'a Facts,
+    pub memory: &'a Memory,
+}
+
+impl Expectations for Known<'_> {
+    fn carried(&self, unit: UnitId) -> Option<Arc<[Carried]>> {
+        let admission = self.memory.admissions.get(&unit);
+        if let Some(admission) = admission.or(self.facts.unit(unit).admission.as_ref()) {
+            return Some(Arc::clone(&admission.carried));
+        }
+        match self.facts.source(unit) {
+            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(Arc::clone(&image.carried)),
+            _ => None,
+        }
+    }
+
+    fn standing(&self, unit: UnitId) -> EndpointSet {
+        let facts = self.facts.unit(unit);
+        let found = |wanted: Slot| {
+            let of_slot = facts.found.iter().filter(|(evidence, _)| slot(*evidence) == wanted);
+            of_slot.fold(EndpointSet::EMPTY, |all, (_, at)| all | *at)
+        };
+        let unit = self.graph.unit(unit);
+        if unit.claim().is_none() {
+            return EndpointSet::EMPTY;
+        }
+        unit.slots()
+            .filter(|slot| matches!(slot, Slot::Signature(_) | Slot::Attestation(_)))
+            .fold(facts.image.present, |standing, slot| standing & found(slot))
+    }
+}
+
+fn slot(evidence: Evidence) -> Slot {
+    match evidence {
+        Evidence::Signature(form, _) => Slot::Signature(form),
+        Evidence::Attestation(kind, _) => Slot::Attestation(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::facts::{Answer, Ask, Depth, EvidenceAnswer, ImageAnswer, SourceImage};
+    use crate::model::{AttestationKind, CarriedKind, Digest, SignatureForm};
+    use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY};
+
+    fn carried(name: &str) -> Carried {
+        Carried {
+            digest: Digest::of(name.as_bytes()),
+            kind: CarriedKind::Referrer {
+                subject: Digest::of(b"image"),
+            },
+        }
+    }
+
+    #[test]
+    fn what_travels_is_what_was_admitted_and_before_that_what_the_source_offers() {
+        let fixture = Fixture::new();
+        let (graph, unit) = (&fixture.graph, fixture.unit);
+        let mut facts = Facts::new(graph);
+        let mut memory = Memory::default();
+        let travels = |facts: &Facts, memory: &Memory| Known { graph, facts, memory }.carried(unit);
+        assert_eq!(travels(&facts, &memory), None);
+        let offered = SourceAnswer::Whole(Arc::new(SourceImage {
+            repository: fixture.source(),
+            carried: [carried("offered")].into(),
+            found: Vec::new(),
+        }));
+        let mut record = |ask, answer| {
+            facts.record(graph, ask, Depth::Manifests, PRIMARY, answer, Timestamp::UNIX_EPOCH);
+        };
+        record(Ask::Source(unit), Answer::Source(offered));
+        assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("offered")][..]));
+        let mut record = |ask, answer| {
+            facts.record(graph, ask, Depth::Manifests, PRIMARY, answer, Timestamp::UNIX_EPOCH);
+        };
+        let recorded = EvidenceAnswer {
+            admission: Some(Arc::new(fixture.admission(&[carried("recorded")]))),
+            ..EvidenceAnswer::default()
+        };
+        record(Ask::Evidence(unit), Answer::Evidence(recorded));
+        assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("recorded")][..]));
+        let admitted = Arc::new(fixture.admission(&[carried("admitted")]));
+        memory.admissions.insert(unit, admitted);
+        assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("admitted")][..]));
+    }
+
+    #[test]
+    fn a_unit_stands_where_all_that_it_needs_does() {
+        let fixture = Fixture::new();
+        let (graph, unit) = (&fixture.graph, fixture.unit);
+        let mut facts = Facts::new(graph);
+        let mut record = |ask, endpoint, answer| {
+            facts.record(graph, ask, Depth::Manifests, endpoint, answer, Timestamp::UNIX_EPOCH);
+        };
+        let digest = Digest::of(b"artifact");
+        let found = [
+            Evidence::Signature(SignatureForm::Bundle, digest),
+            Evidence::Signature(SignatureForm::Tag, digest),
+            Evidence::Attestation(AttestationKind::Promotion, digest),
+        ];
+        for (endpoint, count) in [(PRIMARY, 2), (MIRROR, 3)] {
+            record(Ask::Image(unit), endpoint, Answer::Image(ImageAnswer::Whole));
+            let evidence = EvidenceAnswer {
+                found: found[..count].to_vec(),
+                ..EvidenceAnswer::default()
+            };
+            record(Ask::Evidence(unit), endpoint, Answer::Evidence(evidence));
+        }
+        let memory = Memory::default();
+        let known = Known {
+            graph,
+            facts: &facts,
+            memory: &memory,
+        };
+        assert_eq!(known.standing(unit), EndpointSet::only(MIRROR));
+    }
+}

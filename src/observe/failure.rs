@@ -1,0 +1,129 @@
+//! Why a look brought no answer.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::facts::{Answer, Failure};
+use crate::model::{Digest, ManifestError, Repository};
+use crate::registry::{ErrorKind, RegistryError};
+use crate::transfer::TreeError;
+use crate::trust::KeyError;
+
+/// Characters of an error that are kept: registries' own words are part of it.
+const TEXT: usize = 1_000;
+
+#[derive(Debug, Error)]
+pub(super) enum LookError {
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// Its bytes are those that the digest names, and yet nothing can be made of them.
+    #[error("{repository}@{digest}: {error}")]
+    Manifest {
+        repository: Repository,
+        digest: Digest,
+        error: ManifestError,
+    },
+    #[error("{repository}@{subject}: {count} referrers may be bundles: at most {limit} are looked at")]
+    TooMany {
+        repository: Repository,
+        subject: Digest,
+        count: usize,
+        limit: usize,
+    },
+    #[error("a public key of signer `{signer}` cannot be read: {error}")]
+    Key { signer: Arc<str>, error: KeyError },
+    #[error("nothing is claimed here any more")]
+    Unclaimed,
+    #[error("the image that it is read from stands at no endpoint of target `{target}`")]
+    NotStanding { target: Arc<str> },
+}
+
+impl LookError {
+    /// The answer that this is: never an absence.
+    pub fn answer(&self) -> Answer {
+        let text = one_line(&self.to_string());
+        Answer::Failed(if self.is_denied() {
+            Failure::Forbidden(text)
+        } else {
+            Failure::Unknown(text)
+        })
+    }
+
+    fn is_denied(&self) -> bool {
+        match self {
+            Self::Registry(error) | Self::Tree(TreeError::Registry(error)) => error.is_denied(),
+            _ => false,
+        }
+    }
+
+    /// Whether it was read, and is not what landfall handles: asking again changes nothing.
+    pub fn is_about_content(&self) -> bool {
+        match self {
+            Self::Registry(error) | Self::Tree(TreeError::Registry(error)) => error.kind == ErrorKind::TooLarge,
+            Self::Tree(_) | Self::Manifest { .. } => true,
+            Self::TooMany { .. } | Self::Key { .. } | Self::Unclaimed | Self::NotStanding { .. } => false,
+        }
+    }
+}
+
+/// A registry's own words may hold line breaks, or control a terminal.
+pub(super) fn one_line(text: &str) -> Arc<str> {
+    let mut line: String = text
+        .chars()
+        .take(TEXT)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect();
+    if text.chars().nth(TEXT).is_some() {
+        line.push('…');
+    }
+    line.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(kind: ErrorKind, message: &str) -> LookError {
+        LookError::Registry(RegistryError {
+            kind,
+            method: "GET",
+            url: "https://one.test/v2/".to_owned(),
+            status: Some(429),
+            code: None,
+            message: message.to_owned(),
+            retry_after: None,
+        })
+    }
+
+    #[test]
+    fn a_failure_is_one_line_of_bounded_length() {
+        assert_eq!(
+            error(ErrorKind::Throttled, "slow\n\u{1b}[31mdown").answer(),
+            Answer::Failed(Failure::Unknown(
+                "GET https://one.test/v2/: slow  [31mdown (status 429)".into()
+            ))
+        );
+        assert_eq!(one_line(&"x".repeat(5_000)).chars().count(), TEXT + 1);
+    }
+
+    #[test]
+    fn only_a_refusal_is_forbidden() {
+        for (kind, forbidden) in [
+            (ErrorKind::Denied, true),
+            (ErrorKind::NotAllowed, true),
+            (ErrorKind::Server, false),
+            (ErrorKind::Unreachable, false),
+            (ErrorKind::Missing, false),
+        ] {
+            let answer = error(kind, "").answer();
+            assert_eq!(
+                matches!(answer, Answer::Failed(Failure::Forbidden(_))),
+                forbidden,
+                "{kind:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Answers the planner's questions: registries are read, and everything found is verified before it counts.
+
+mod budget;
+mod carried;
+mod collection;
+mod endpoint;
+mod evidence;
+mod expectations;
+mod failure;
+mod generations;
+mod image;
+mod limits;
+mod observer;
+mod place;
+mod schedule;
+mod signed;
+mod source;
+#[cfg(test)]
+mod tests;
+mod verification;
+
+pub use expectations::{Expectations, Known};
+pub use limits::ObserveLimits;
+pub use observer::{Answered, Observed, Observer};

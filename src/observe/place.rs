@@ -1,0 +1,87 @@
+//! One repository that is being looked at.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream};
+
+use super::budget::Counted;
+use super::failure::LookError;
+use crate::facts::Depth;
+use crate::model::{Descriptor, Digest, Limits, Manifest, Repository};
+use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
+use crate::transfer::{TreeAnswer, TreeError, read_tree};
+
+/// Where to look, and within which limits.
+#[derive(Debug)]
+pub(super) struct Place<'a, R> {
+    pub registry: &'a Counted<R>,
+    pub repository: Repository,
+    pub limits: &'a Limits,
+}
+
+impl<R: Registry> Place<'_, R> {
+    pub async fn referrers(&self, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.registry.referrers(&self.repository, subject).await
+    }
+
+    pub async fn fetch(&self, at: ManifestAt<'_>) -> Result<Option<FetchedManifest>, RegistryError> {
+        self.registry.manifest(&self.repository, at).await
+    }
+
+    pub async fn head(&self, at: ManifestAt<'_>) -> Result<Option<Digest>, RegistryError> {
+        self.registry.head_manifest(&self.repository, at).await
+    }
+
+    pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.registry.has_blob(&self.repository, blob).await
+    }
+
+    /// A blob that is small by what its descriptor says, in memory. `None` where it is not there.
+    pub async fn small_blob(&self, blob: &Descriptor) -> Result<Option<Bytes>, RegistryError> {
+        let Some(mut stream) = self.registry.blob(&self.repository, blob).await? else {
+            return Ok(None);
+        };
+        // The stream ends with an error where more comes than the descriptor says.
+        let mut bytes = BytesMut::new();
+        while let Some(piece) = stream.next().await {
+            bytes.extend_from_slice(&piece?);
+        }
+        Ok(Some(bytes.freeze()))
+    }
+
+    /// Reads what was fetched; nothing can be said about content that landfall cannot read.
+    pub fn parse(&self, fetched: &FetchedManifest) -> Result<Manifest, LookError> {
+        Manifest::parse(&fetched.bytes, fetched.media_type.as_deref(), self.limits).map_err(|error| {
+            LookError::Manifest {
+                repository: self.repository.clone(),
+                digest: fetched.digest,
+                error,
+            }
+        })
+    }
+
+    pub async fn tree(&self, root: &Digest) -> Result<TreeAnswer, TreeError> {
+        read_tree(self.registry, &self.repository, root, self.limits).await
+    }
+
+    /// Whether a manifest and everything below it is there, down to `depth`.
+    pub async fn is_whole(&self, root: &Digest, depth: Depth) -> Result<bool, LookError> {
+        let tree = match self.tree(root).await? {
+            TreeAnswer::Whole(tree) => tree,
+            TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(false),
+        };
+        if depth == Depth::Manifests {
+            return Ok(true);
+        }
+        let looking = tree.blobs().iter().map(|blob| self.has_blob(blob));
+        // Boxed: the compiler cannot prove this future `Send` for every lifetime of `self` otherwise.
+        let mut looking = stream::iter(looking)
+            .buffer_unordered(self.limits.image_reads.max(1))
+            .boxed();
+        while let Some(there) = looking.next().await {
+            if !there? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,172 @@
+//! Signatures and attestations beside an image, and which of them verify.
+
+use std::sync::Arc;
+
+use super::failure::LookError;
+use super::place::Place;
+use super::verification::{Expected, Verdict, Verifier};
+use crate::facts::Evidence;
+use crate::model::{Admission, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
+use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};
+use crate::trust::{referrer, signature_manifest};
+
+/// What was found, in the order of the artifacts' digests.
+#[derive(Debug, Default)]
+pub(super) struct Signed {
+    pub found: Vec<Evidence>,
+    /// Of the promotion record with the lowest digest.
+    pub admission: Option<Arc<Admission>>,
+}
+
+/// Verifies what refers to the image and, where `signatures` is given, what stands under its `.sig` tag. What does not
+/// verify, or is listed and not there, does not count; what cannot be read is an error.
+pub(super) async fn find<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    expected: &Expected,
+    referrers: &Referrers,
+    signatures: Option<&FetchedManifest>,
+) -> Result<Signed, LookError> {
+    let mut signed = Signed::default();
+    for artifact in candidates(place, expected, referrers)? {
+        match bundle(place, verifier, expected, &artifact).await? {
+            Verdict::Nothing => {}
+            Verdict::Signature => signed.found.push(Evidence::Signature(SignatureForm::Bundle, artifact)),
+            Verdict::Promotion(admission) => {
+                signed
+                    .found
+                    .push(Evidence::Attestation(AttestationKind::Promotion, artifact));
+                signed.admission.get_or_insert(admission);
+            }
+        }
+    }
+    if let Some(signatures) = signatures {
+        let layers = place.parse(signatures)?.layers;
+        for layer in layers {
+            let Some(entry) = signature_manifest::entry_id(&layer) else {
+                continue;
+            };
+            if payload(place, verifier, expected, &entry, layer).await? == Verdict::Signature {
+                signed.found.push(Evidence::Signature(SignatureForm::Tag, entry));
+            }
+        }
+    }
+    signed.found.sort_unstable();
+    signed.found.dedup();
+    Ok(signed)
+}
+
+/// The referrers that can be bundles. The list's artifact type alone proves nothing: go-containerregistry gives the
+/// config's media type for it.
+fn candidates<R: Registry>(
+    place: &Place<'_, R>,
+    expected: &Expected,
+    referrers: &Referrers,
+) -> Result<Vec<Digest>, LookError> {
+    let mut candidates: Vec<Digest> = referrers
+        .descriptors
+        .iter()
+        .filter(|listed| may_be_bundle(listed))
+        .map(|listed| listed.digest)
+        .collect();
+    candidates.sort_unstable();
+    candidates.dedup();
+    let limit = place.limits.descriptors;
+    if candidates.len() > limit {
+        return Err(LookError::TooMany {
+            repository: place.repository.clone(),
+            subject: expected.image,
+            count: candidates.len(),
+            limit,
+        });
+    }
+    Ok(candidates)
+}
+
+fn may_be_bundle(listed: &Descriptor) -> bool {
+    match listed.artifact_type.as_deref() {
+        None | Some("" | media_type::OCI_EMPTY) => true,
+        Some(artifact_type) => artifact_type.starts_with("application/vnd.dev.sigstore.bundle"),
+    }
+}
+
+/// The verdict on a referrer, where its manifest and its bundle are there. Its empty configuration is not looked for, at no
+/// depth: clients do not read it, and a bundle that counted as gone without it would be made a second time.
+async fn bundle<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    expected: &Expected,
+    artifact: &Digest,
+) -> Result<Verdict, LookError> {
+    let known = verifier.known(expected, artifact);
+    if known == Some(Verdict::Nothing) {
+        return Ok(Verdict::Nothing);
+    }
+    let Some(fetched) = place.fetch(ManifestAt::Digest(artifact)).await? else {
+        return Ok(Verdict::Nothing);
+    };
+    let layer = match bundle_of(place, expected, &fetched) {
+        Ok(layer) => layer,
+        Err(why) => {
+            verifier.dismiss(expected, artifact, &why);
+            return Ok(Verdict::Nothing);
+        }
+    };
+    if let Some(known) = known {
+        let there = place.has_blob(&layer).await?;
+        return Ok(if there { known } else { Verdict::Nothing });
+    }
+    Ok(match place.small_blob(&layer).await? {
+        Some(bytes) => verifier.bundle(expected, artifact, &bytes),
+        None => Verdict::Nothing,
+    })
+}
+
+/// The layer with the bundle, or why this can be none. Said of the bytes alone, for it is remembered by their digest:
+/// what one registry says of them must not count against them at another.
+fn bundle_of<R>(place: &Place<'_, R>, expected: &Expected, fetched: &FetchedManifest) -> Result<Descriptor, String> {
+    let manifest = Manifest::parse(&fetched.bytes, None, place.limits).map_err(|error| error.to_string())?;
+    match &manifest.subject {
+        Some(subject) if subject.digest == expected.image => {}
+        Some(subject) => return Err(format!("its subject is {}", subject.digest)),
+        None => return Err("it has no subject".to_owned()),
+    }
+    let layer = referrer::bundle_layer(&manifest).ok_or("it holds no bundle")?.clone();
+    if !is_small(place, &layer) {
+        return Err(format!(
+            "its bundle has {} bytes: at most {} are read",
+            layer.size, place.limits.small_blob
+        ));
+    }
+    Ok(layer)
+}
+
+/// The verdict on one layer of a `.sig` manifest, where its payload is there.
+async fn payload<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    expected: &Expected,
+    entry: &Digest,
+    layer: Descriptor,
+) -> Result<Verdict, LookError> {
+    match verifier.known(expected, entry) {
+        Some(Verdict::Nothing) => return Ok(Verdict::Nothing),
+        Some(known) => {
+            let there = place.has_blob(&layer).await?;
+            return Ok(if there { known } else { Verdict::Nothing });
+        }
+        None => {}
+    }
+    if !is_small(place, &layer) {
+        // Not remembered: the size is no part of the entry's identity, and may be a lie of this manifest only.
+        return Ok(Verdict::Nothing);
+    }
+    Ok(match place.small_blob(&layer).await? {
+        Some(bytes) => verifier.entry(expected, entry, layer, bytes),
+        None => Verdict::Nothing,
+    })
+}
+
+fn is_small<R>(place: &Place<'_, R>, blob: &Descriptor) -> bool {
+    blob.size <= place.limits.small_blob as u64
+}

@@ -1,0 +1,71 @@
+//! What a claim's source offers.
+
+use std::sync::Arc;
+
+use super::collection::{self, Collected, Obstacle};
+use super::failure::{LookError, one_line};
+use super::place::Place;
+use super::signed;
+use super::verification::{Expected, Verifier};
+use crate::facts::{Answer, Evidence, SourceAnswer, SourceImage};
+use crate::model::Digest;
+use crate::registry::Registry;
+use crate::transfer::TreeAnswer;
+
+/// Reads an image at its source, what is beside it, and which of that our signer made.
+pub(super) async fn look<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    image: &Digest,
+    expected: Option<&Expected>,
+) -> Result<Answer, LookError> {
+    let offered = match offered(place, verifier, image, expected).await {
+        Ok(Some(offered)) => SourceAnswer::Whole(Arc::new(offered)),
+        Ok(None) => SourceAnswer::Absent,
+        Err(Obstacle::Lacking(missing)) => SourceAnswer::Lacking(missing.into()),
+        Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
+        Err(Obstacle::Look(error)) => return Err(error),
+    };
+    Ok(Answer::Source(offered))
+}
+
+async fn offered<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    image: &Digest,
+    expected: Option<&Expected>,
+) -> Result<Option<SourceImage>, Obstacle> {
+    let tree = match place.tree(image).await? {
+        TreeAnswer::Whole(tree) => tree,
+        TreeAnswer::Absent => return Ok(None),
+        TreeAnswer::Incomplete { missing } => return Err(Obstacle::Lacking(missing)),
+    };
+    let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
+    let Collected {
+        carried,
+        referrers,
+        signatures,
+        ..
+    } = collection::collect(place, image, &manifests).await?;
+    let found: Vec<Evidence> = match expected {
+        Some(expected) => {
+            signed::find(place, verifier, expected, &referrers, signatures.as_ref())
+                .await?
+                .found
+        }
+        None => Vec::new(),
+    };
+    Ok(Some(SourceImage {
+        repository: place.repository.clone(),
+        carried: carried.into_iter().collect(),
+        found,
+    }))
+}
+
+/// Whether there is no use in asking elsewhere.
+pub(super) fn is_settled(answer: &Result<Answer, LookError>) -> bool {
+    matches!(
+        answer,
+        Ok(Answer::Source(SourceAnswer::Whole(_) | SourceAnswer::Refused(_)))
+    )
+}
