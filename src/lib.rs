@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod desired;
+pub mod execute;
 pub mod facts;
 pub mod graph;
 pub mod http;

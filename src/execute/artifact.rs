@@ -1,0 +1,116 @@
+//! What is attached to an image: exact bytes that verify.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::journal::SignedArtifact;
+use crate::facts::Evidence;
+use crate::model::{Descriptor, Digest, Limits, Manifest, Repository, SignatureForm, Slot, media_type};
+use crate::trust::{
+    PromotionRecord, PublicKey, ReferrerArtifact, SignatureEntry, VerificationError, bundle, referrer,
+    signature_manifest,
+};
+
+/// A signature or an attestation, ready to be attached anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Artifact {
+    /// A bundle, and the manifest by which it refers to the image.
+    Bundle(ReferrerArtifact),
+    /// One layer under the `.sig` tag.
+    Entry(SignatureEntry),
+}
+
+/// What an artifact must be to count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub slot: Slot,
+    pub image: &'a Digest,
+    pub public_reference: &'a Repository,
+    pub keys: &'a [PublicKey],
+}
+
+impl Artifact {
+    /// The artifact of signed bytes: the same wherever and whenever it is built. `subject` names the image.
+    pub fn of_signed(signed: &SignedArtifact, subject: &Descriptor) -> Result<Self, VerificationError> {
+        match signed {
+            SignedArtifact::Bundle {
+                bundle,
+                predicate_type,
+                created,
+            } => {
+                let bundle = Bytes::copy_from_slice(bundle.as_bytes());
+                let attached = referrer::attach_bundle(subject, bundle, predicate_type, *created);
+                Ok(Self::Bundle(attached))
+            }
+            SignedArtifact::Simple { payload, signature } => {
+                let payload = Bytes::copy_from_slice(payload.as_bytes());
+                let annotations = BTreeMap::from([(signature_manifest::SIGNATURE.to_owned(), signature.clone())]);
+                let descriptor = Descriptor {
+                    annotations,
+                    ..Descriptor::of(media_type::SIMPLE_SIGNING, &payload)
+                };
+                SignatureEntry::found(descriptor, payload).map(Self::Entry)
+            }
+        }
+    }
+
+    /// What tells this artifact from another of its slot: see [`Evidence`].
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Bundle(referrer) => referrer.descriptor.digest,
+            Self::Entry(entry) => entry.id(),
+        }
+    }
+
+    /// Whether it is what the slot asks for, signed by one of the keys, for this image. Nothing else is ever attached.
+    pub fn verify(&self, expected: &Expected<'_>, limits: &Limits) -> Result<(), VerificationError> {
+        let Expected {
+            slot,
+            image,
+            public_reference,
+            keys,
+        } = *expected;
+        match (slot, self) {
+            (Slot::Signature(SignatureForm::Bundle), Self::Bundle(referrer)) => {
+                bundle::verify_signature(bundle_of(referrer, limits)?, keys, image)?;
+            }
+            (Slot::Attestation(crate::model::AttestationKind::Promotion), Self::Bundle(referrer)) => {
+                PromotionRecord::verify(bundle_of(referrer, limits)?, keys, public_reference, image)?;
+            }
+            (Slot::Signature(SignatureForm::Tag), Self::Entry(entry)) => {
+                entry.verify(keys, image)?;
+            }
+            _ => {
+                let what = "an artifact of another form than was asked for".to_owned();
+                return Err(VerificationError::Unsupported { what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a place once an artifact is attached there.
+pub(super) fn evidence(slot: Slot, digest: Digest) -> Option<Evidence> {
+    match slot {
+        Slot::Signature(form) => Some(Evidence::Signature(form, digest)),
+        Slot::Attestation(kind) => Some(Evidence::Attestation(kind, digest)),
+        Slot::Gate | Slot::Image | Slot::Tag(_) => None,
+    }
+}
+
+fn bundle_of<'a>(artifact: &'a ReferrerArtifact, limits: &Limits) -> Result<&'a [u8], VerificationError> {
+    let unreadable = |reason: String| VerificationError::Malformed {
+        what: "referrer manifest",
+        reason,
+    };
+    let manifest = Manifest::parse(&artifact.manifest, Some(&artifact.descriptor.media_type), limits)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let layer = referrer::bundle_layer(&manifest).ok_or_else(|| unreadable("it holds no bundle".to_owned()))?;
+    artifact
+        .blobs
+        .iter()
+        .find(|(blob, _)| blob.digest == layer.digest)
+        .map(|(_, bytes)| &bytes[..])
+        .ok_or_else(|| unreadable("its bundle is not there".to_owned()))
+}

@@ -1,0 +1,132 @@
+//! Putting signatures and attestations beside an image: the same bytes everywhere.
+
+use futures_util::FutureExt;
+
+use super::artifact::{Artifact, evidence};
+use super::attach_referrer::{Needs, Referrer};
+use super::blob::read_small;
+use super::failure::Failure;
+use super::journal::Journal;
+use super::provider::read_manifest;
+use super::unit::{StepResult, UnitTask};
+use super::world::World;
+use crate::model::{Descriptor, Digest, EndpointIndex, Repository, SignatureForm, Slot, Tag};
+use crate::plan::{Content, Provider};
+use crate::registry::{ManifestAt, Registry};
+use crate::transfer;
+use crate::trust::{ReferrerArtifact, SignatureEntry, referrer, signature_manifest};
+
+impl<W: World> UnitTask<W> {
+    pub(super) async fn attach(
+        &self,
+        slot: Slot,
+        content: Content,
+        from: &[Provider],
+        endpoint: EndpointIndex,
+    ) -> StepResult {
+        let artifact = self
+            .artifact(slot, Box::pin(self.obtained(slot, content, from)))
+            .await?;
+        self.ensure_admitted()?;
+        let place = self.view.place(endpoint);
+        match &*artifact {
+            Artifact::Bundle(bundle) => self.put_bundle(place, bundle).await?,
+            Artifact::Entry(entry) => self.put_signature(place, entry).await?,
+        }
+        Ok(evidence(slot, artifact.digest()))
+    }
+
+    async fn put_bundle(&self, place: &Repository, bundle: &ReferrerArtifact) -> Result<(), Failure> {
+        let blobs: Vec<Descriptor> = bundle.blobs.iter().map(|(blob, _)| blob.clone()).collect();
+        let referrer = Referrer {
+            subject: &self.view.digest,
+            entry: &bundle.descriptor,
+            needs: Needs {
+                blobs: &blobs,
+                ..Needs::default()
+            },
+        };
+        let artifact = transfer::Artifact {
+            media_type: bundle.descriptor.media_type.clone(),
+            manifest: bundle.manifest.clone(),
+            blobs: bundle.blobs.clone(),
+        };
+        let send = self
+            .shared
+            .transfer
+            .put_referrer(self.world.registry(), place, &artifact)
+            .boxed();
+        self.put_listed(place, referrer, send).await
+    }
+
+    /// Bytes that were made before, and verify still.
+    async fn obtained(&self, slot: Slot, content: Content, from: &[Provider]) -> Result<Artifact, Failure> {
+        match content {
+            Content::MadeHere => Err(Failure::stale("it was to be signed in this run and was not")),
+            Content::Journal(digest) => self.journalled(slot, digest).await,
+            Content::Known(digest) => {
+                self.read_from(from, |place| Box::pin(self.read_artifact(slot, digest, place)))
+                    .await
+            }
+        }
+    }
+
+    async fn journalled(&self, slot: Slot, digest: Digest) -> Result<Artifact, Failure> {
+        let kept = self
+            .world
+            .journal()
+            .kept(&self.view.artifact_key(slot))?
+            .ok_or_else(|| Failure::stale(format_args!("the state holds no signed bytes of {digest} any more")))?;
+        let artifact = self.verified(slot, &kept, self.subject().await?)?;
+        if artifact.digest() != digest {
+            let found = artifact.digest();
+            return Err(Failure::stale(format_args!(
+                "the state holds signed bytes of {found}, not of {digest}"
+            )));
+        }
+        Ok(artifact)
+    }
+
+    async fn read_artifact(&self, slot: Slot, digest: Digest, place: &Repository) -> Result<Artifact, String> {
+        let artifact = match slot {
+            Slot::Signature(SignatureForm::Tag) => self.read_entry(&digest, place).await.map(Artifact::Entry)?,
+            _ => self.read_bundle(&digest, place).await.map(Artifact::Bundle)?,
+        };
+        self.expect(slot, &artifact).map_err(|failure| failure.to_string())?;
+        Ok(artifact)
+    }
+
+    async fn read_bundle(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, String> {
+        let (registry, limits) = (self.world.registry(), &self.shared.limits);
+        let read = read_manifest(registry, place, digest, limits).await?;
+        if read.manifest.subject.as_ref().map(|subject| subject.digest) != Some(self.view.digest) {
+            return Err(format!("{place}@{digest} does not refer to {}", self.view.digest));
+        }
+        let mut blobs = Vec::new();
+        for blob in read.manifest.blobs() {
+            blobs.push((blob.clone(), read_small(registry, place, blob, limits).await?));
+        }
+        Ok(ReferrerArtifact {
+            descriptor: referrer::index_entry(&read.manifest, *digest, read.fetched.bytes.len() as u64),
+            manifest: read.fetched.bytes,
+            blobs,
+        })
+    }
+
+    async fn read_entry(&self, id: &Digest, place: &Repository) -> Result<SignatureEntry, String> {
+        let (registry, limits) = (self.world.registry(), &self.shared.limits);
+        let tag = Tag::cosign(&self.view.digest, "sig");
+        let standing = registry
+            .manifest(place, ManifestAt::Tag(&tag))
+            .await
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| format!("{place} does not have {tag}"))?;
+        let layers = signature_manifest::parse(&standing.bytes, limits).map_err(|error| error.to_string())?;
+        let layer = layers
+            .into_iter()
+            .find(|layer| signature_manifest::entry_id(layer) == Some(*id))
+            .ok_or_else(|| format!("{place}:{tag} does not hold signature {id}"))?;
+        let payload = read_small(registry, place, &layer, limits).await?;
+        SignatureEntry::found(layer, payload).map_err(|error| error.to_string())
+    }
+}

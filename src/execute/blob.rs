@@ -1,0 +1,44 @@
+//! Blobs small enough for memory.
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use crate::model::{Descriptor, Digest, Limits, Repository};
+use crate::registry::Registry;
+use crate::transfer::known_content;
+
+/// Reads a blob and holds it against its digest, unless its bytes are known anyway. An error says why this place did not
+/// give it.
+pub(super) async fn read_small<R: Registry>(
+    registry: &R,
+    repository: &Repository,
+    blob: &Descriptor,
+    limits: &Limits,
+) -> Result<Bytes, String> {
+    if let Some(bytes) = known_content(blob) {
+        return Ok(bytes);
+    }
+    let limit = limits.small_blob as u64;
+    if blob.size > limit {
+        return Err(format!(
+            "{repository}: blob {} has {} bytes: at most {limit} are allowed",
+            blob.digest, blob.size
+        ));
+    }
+    let mut content = registry
+        .blob(repository, blob)
+        .await
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| format!("{repository} does not have blob {}", blob.digest))?;
+    let mut bytes = Vec::new();
+    while let Some(piece) = content.next().await {
+        bytes.extend_from_slice(&piece.map_err(|error| error.to_string())?);
+        if bytes.len() as u64 > blob.size {
+            return Err(format!("{repository}: blob {} is longer than it says", blob.digest));
+        }
+    }
+    if Digest::of(&bytes) != blob.digest {
+        return Err(format!("{repository}: blob {} has other bytes", blob.digest));
+    }
+    Ok(bytes.into())
+}

@@ -1,0 +1,36 @@
+//! Runs a plan on a world: order, concurrency, cancellation.
+
+mod artifact;
+mod attach;
+mod attach_referrer;
+mod attach_signature_tag;
+mod blob;
+mod carry;
+mod context;
+mod copy;
+mod failure;
+mod gone_entries;
+mod journal;
+mod outcome;
+mod progress;
+mod provider;
+mod run;
+mod schedule;
+mod shared_tag;
+mod sign;
+mod silence;
+mod stop;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod view;
+mod world;
+
+pub use context::{Concurrency, ExecutionContext, UnitAdmission};
+pub use journal::{ArtifactKey, Journal, JournalError, SignedArtifact};
+pub use outcome::{Outcome, StepOutcome};
+pub use progress::{Progress, Silent};
+pub use run::execute;
+pub use stop::Stop;
+pub use world::{AssembledWorld, Clock, SystemClock, World};

@@ -1,0 +1,51 @@
+//! What became of each step at each endpoint.
+
+use std::sync::Arc;
+
+use crate::facts::{Ask, Evidence};
+use crate::model::{EndpointIndex, NodeId};
+
+/// One step at one endpoint. Signing, which touches no endpoint, reports the primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// Position in the plan.
+    pub step: usize,
+    pub node: NodeId,
+    pub endpoint: EndpointIndex,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; for attached artifacts, what now stands.
+    Done { attached: Option<Evidence> },
+    /// Something else stood there than the step replaces, or what it builds on was gone: looked at again.
+    Stale { why: Arc<str> },
+    /// Failed before anything could have changed.
+    Failed { error: Arc<str> },
+    /// Failed, and the write may have happened all the same.
+    Uncertain { error: Arc<str> },
+    /// A step it waits for did not succeed, or its endpoint had stopped answering by then.
+    Skipped,
+    /// The pass was told to stop first.
+    Cancelled,
+}
+
+impl Outcome {
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done { .. })
+    }
+}
+
+impl StepOutcome {
+    /// The question whose answer this outcome puts in doubt.
+    #[must_use]
+    pub fn doubts(&self, slot_ask: Ask) -> Option<Ask> {
+        matches!(
+            self.outcome,
+            Outcome::Stale { .. } | Outcome::Uncertain { .. } | Outcome::Failed { .. }
+        )
+        .then_some(slot_ask)
+    }
+}

@@ -1,0 +1,150 @@
+//! Making signatures and attestations: once, journalled before they are attached anywhere.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
+
+use super::artifact::{Artifact, Expected};
+use super::failure::Failure;
+use super::journal::{Journal, SignedArtifact};
+use super::unit::{StepResult, UnitTask};
+use super::world::{Clock, World};
+use crate::model::{AttestationKind, Descriptor, EndpointIndex, SignatureForm, Slot};
+use crate::signing::Signers;
+use crate::trust::statement::predicate_type;
+use crate::trust::{Promotion, PromotionRecord, PublicKey, bundle, simple_signing, statement};
+
+impl<W: World> UnitTask<W> {
+    pub(super) async fn sign(&self, slot: Slot) -> StepResult {
+        self.artifact(slot, Box::pin(self.made(slot))).await?;
+        Ok(None)
+    }
+
+    /// What a slot's steps attach: read or made by the first that asks, the same for all.
+    pub(super) async fn artifact(
+        &self,
+        slot: Slot,
+        get: BoxFuture<'_, Result<Artifact, Failure>>,
+    ) -> Result<Arc<Artifact>, Failure> {
+        let get = get.map_ok(Arc::new);
+        match self.artifacts.get(&slot) {
+            Some(cell) => cell.get_or_init(|| get).await.clone(),
+            None => get.await,
+        }
+    }
+
+    async fn made(&self, slot: Slot) -> Result<Artifact, Failure> {
+        let subject = self.subject().await?;
+        self.ensure_admitted()?;
+        let key = self.view.artifact_key(slot);
+        // Bytes that were signed before count, though the plan was made without knowing of them.
+        if let Some(kept) = self.world.journal().kept(&key)?
+            && let Ok(artifact) = self.verified(slot, &kept, subject)
+        {
+            return Ok(artifact);
+        }
+        let signed = match slot {
+            Slot::Signature(SignatureForm::Bundle) => {
+                let statement = statement::signature(&self.view.digest);
+                self.sign_bundle(&statement, predicate_type::SIGNATURE).await?
+            }
+            Slot::Attestation(AttestationKind::Promotion) => {
+                let statement = self.promotion_record()?.statement();
+                self.sign_bundle(&statement, predicate_type::PROMOTION).await?
+            }
+            Slot::Signature(SignatureForm::Tag) => self.sign_payload().await?,
+            Slot::Gate | Slot::Image | Slot::Tag(_) => {
+                return Err(Failure::failed("the plan asks for a signature where none belongs"));
+            }
+        };
+        let artifact = self.verified(slot, &signed, subject)?;
+        self.world.journal().keep(&key, artifact.digest(), &signed)?;
+        Ok(artifact)
+    }
+
+    /// Builds the artifact of signed bytes. Bytes that would not count at a registry are an error.
+    pub(super) fn verified(
+        &self,
+        slot: Slot,
+        signed: &SignedArtifact,
+        subject: &Descriptor,
+    ) -> Result<Artifact, Failure> {
+        let artifact = Artifact::of_signed(signed, subject).map_err(Failure::failed)?;
+        self.expect(slot, &artifact)?;
+        Ok(artifact)
+    }
+
+    pub(super) fn expect(&self, slot: Slot, artifact: &Artifact) -> Result<(), Failure> {
+        let expected = Expected {
+            slot,
+            image: &self.view.digest,
+            public_reference: &self.view.public_reference,
+            keys: &self.view.keys()?,
+        };
+        artifact
+            .verify(&expected, &self.shared.limits)
+            .map_err(|error| Failure::failed(format_args!("{} does not verify: {error}", artifact.digest())))
+    }
+
+    async fn sign_bundle(&self, statement: &[u8], predicate_type: &str) -> Result<SignedArtifact, Failure> {
+        let signature = self.signature(&bundle::message_to_sign(statement)).await?;
+        let bundle =
+            bundle::assemble(&self.current_key()?, statement, &signature).map_err(|error| self.not_the_key(&error))?;
+        Ok(SignedArtifact::Bundle {
+            bundle: String::from_utf8(bundle).map_err(Failure::failed)?,
+            predicate_type: predicate_type.to_owned(),
+            created: self.world.clock().now(),
+        })
+    }
+
+    async fn sign_payload(&self) -> Result<SignedArtifact, Failure> {
+        let payload = simple_signing::payload(&self.view.public_reference, &self.view.digest);
+        let signature = self.signature(&payload).await?;
+        if !self.current_key()?.verify(&payload, &signature) {
+            return Err(self.not_the_key(&"the signature is by another key"));
+        }
+        Ok(SignedArtifact::Simple {
+            payload: String::from_utf8(payload).map_err(Failure::failed)?,
+            signature: STANDARD.encode(signature),
+        })
+    }
+
+    async fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
+        let signed = self.world.signers().sign(self.view.signer()?, message).await;
+        signed.map_err(|error| match &error.help {
+            Some(help) => Failure::failed(format_args!("{error}: {help}")),
+            None => Failure::failed(error),
+        })
+    }
+
+    fn promotion_record(&self) -> Result<PromotionRecord, Failure> {
+        let admission = &self.admission()?.admission;
+        let promotion = Promotion {
+            public_reference: &self.view.public_reference,
+            digest: &self.view.digest,
+            destination: self.view.place(EndpointIndex::PRIMARY),
+            git_url: &self.shared.git_url,
+            landfall_version: env!("CARGO_PKG_VERSION"),
+            recorded_at: self.world.clock().now(),
+        };
+        Ok(PromotionRecord::new(promotion, admission))
+    }
+
+    fn current_key(&self) -> Result<PublicKey, Failure> {
+        let keys = self.view.keys()?;
+        keys.into_iter()
+            .next()
+            .ok_or_else(|| Failure::failed("the signer has no public key"))
+    }
+
+    fn not_the_key(&self, error: &dyn std::fmt::Display) -> Failure {
+        let name = self.view.signer.as_ref().map_or("", |signer| &signer.name);
+        Failure::failed(format_args!(
+            "signer `{name}`: what it signed does not verify with its public key in the manifests ({error}): \
+             its private key is another one"
+        ))
+    }
+}

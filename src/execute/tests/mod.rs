@@ -1,0 +1,10 @@
+//! Whole plans on registries in memory.
+
+mod kill;
+mod looking;
+mod memory;
+mod promotion;
+mod scenario;
+mod shared;
+mod stopping;
+mod world;
