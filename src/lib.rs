@@ -9,6 +9,7 @@ pub mod http;
 pub mod model;
 pub mod observe;
 pub mod plan;
+pub mod reconcile;
 pub mod registry;
 pub mod signing;
 pub mod source;

@@ -1,0 +1,102 @@
+//! Passes until none makes progress.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ReconcileError;
+use super::pass::{Pass, Writes};
+use super::reconciler::Reconciler;
+use super::watch::Watch;
+use crate::execute::{Clock, Stop, World};
+use crate::facts::Bounds;
+use crate::plan::{self, Scope, Step};
+use crate::source::Source;
+
+impl<W: World, S: Source> Reconciler<W, S> {
+    /// Looks at everything and plans; writes nothing.
+    ///
+    /// # Errors
+    /// Where landfall's own state cannot be read.
+    pub async fn preview(&mut self, scope: &Scope, watch: &dyn Watch, stop: &Stop) -> Result<Pass, ReconcileError> {
+        self.pass(scope, &Bounds::FRESH, Writes::None, watch, stop).await
+    }
+
+    /// Runs passes to a fixpoint. What was answered in one of them is not asked again in the next.
+    ///
+    /// # Errors
+    /// Where landfall's own state cannot be read or written.
+    pub async fn converge(
+        &mut self,
+        scope: &Scope,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Vec<Pass>, ReconcileError> {
+        let now = self.world.clock().now();
+        self.converge_after(now, scope, watch, stop).await
+    }
+
+    /// As [`Self::converge`], and what a preview just answered is not asked again either.
+    ///
+    /// # Errors
+    /// As [`Self::converge`].
+    pub async fn converge_since(
+        &mut self,
+        preview: &Pass,
+        scope: &Scope,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Vec<Pass>, ReconcileError> {
+        self.converge_after(preview.began, scope, watch, stop).await
+    }
+
+    /// Runs these steps of a plan that was just made, and no others, once.
+    ///
+    /// # Errors
+    /// Where landfall's own state cannot be read or written.
+    pub async fn run_steps(
+        &mut self,
+        preview: Pass,
+        steps: Vec<Step>,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Pass, ReconcileError> {
+        let now = self.world.clock().now();
+        let mut pass = preview;
+        if !steps.is_empty() {
+            pass.ran = self.run(steps, now, watch, stop).await?;
+        }
+        self.memory.tried.clear();
+        pass.interrupted = stop.is_draining();
+        pass.last = plan::plan(&self.graph, &self.facts, &self.memory, &Scope::default(), now);
+        self.settle(&pass, now)?;
+        Ok(pass)
+    }
+
+    async fn converge_after(
+        &mut self,
+        started: Timestamp,
+        scope: &Scope,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<Vec<Pass>, ReconcileError> {
+        let mut passes = Vec::new();
+        loop {
+            let since_start = self
+                .world
+                .clock()
+                .now()
+                .duration_since(started)
+                .max(SignedDuration::ZERO);
+            let bounds = Bounds {
+                tags: since_start,
+                images: since_start,
+                evidence: since_start,
+            };
+            let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
+            let again = pass.progressed() && !pass.interrupted && !pass.is_settled();
+            passes.push(pass);
+            if !again || passes.len() >= self.settings.passes {
+                return Ok(passes);
+            }
+        }
+    }
+}

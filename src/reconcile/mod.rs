@@ -1,0 +1,24 @@
+//! The pass, the controller, state.
+
+mod admission;
+pub mod cache;
+mod controller;
+mod convergence;
+mod database;
+mod error;
+mod journal;
+mod pass;
+mod recollection;
+mod reconciler;
+mod report;
+mod revision;
+pub mod state;
+mod watch;
+
+pub use controller::{Loop, Wake};
+pub use error::ReconcileError;
+pub use journal::StateJournal;
+pub use pass::{Pass, Writes};
+pub use reconciler::{Reconciler, Settings};
+pub use revision::{Following, Revision};
+pub use watch::{Unwatched, Watch};

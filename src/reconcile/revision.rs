@@ -1,0 +1,197 @@
+//! From a commit to what it asks for: which commit may be followed, its manifests, the ledger up to it.
+
+use super::ReconcileError;
+use super::reconciler::Reconciler;
+use crate::desired::{self, Accepted, Entry, Ledger, Parsed, Resolved};
+use crate::execute::World;
+use crate::model::{CommitId, Diagnostic, Severity};
+use crate::source::{Relation, Source, SourceError};
+
+/// What one commit says, judged.
+#[derive(Debug)]
+pub struct Revision {
+    pub commit: CommitId,
+    pub resolved: Resolved,
+    /// What is wrong with files and with claims, sorted by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Every digest that was declared for a tag up to and with this commit.
+    pub ledger: Ledger,
+}
+
+impl Revision {
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Whether a commit becomes the one that is followed from now on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Following {
+    /// Recorded as accepted; a head that leaves accepted commits out is refused.
+    Accept,
+    /// Read only, for a look.
+    Look,
+}
+
+/// A ledger, and the commit up to which it is kept.
+struct Known {
+    ledger: Ledger,
+    until: Option<CommitId>,
+    /// All of it is in state.
+    is_kept: bool,
+}
+
+/// What a commit adds to the ledger that state keeps.
+struct NewEntries {
+    entries: Vec<Entry>,
+    /// The ledger in state is another one: all of it is kept again.
+    anew: bool,
+}
+
+impl<W: World, S: Source> Reconciler<W, S> {
+    /// Takes a commit as what shall be.
+    ///
+    /// # Errors
+    /// Where the branch was rewritten or taken back, where landfall.toml does not parse, where Git or the state cannot
+    /// be read. An error in one project's files is no error here: it is reported, and holds that project's claims.
+    pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<&Revision, ReconcileError> {
+        let branch = self.source.branch()?;
+        let accepted = self.recollection.accepted(&branch)?;
+        if let (Some(accepted), Following::Accept) = (accepted, following) {
+            match self.source.relation(accepted, commit)? {
+                Relation::Same | Relation::FastForward => {}
+                Relation::Behind | Relation::Diverged => {
+                    return Err(ReconcileError::Rewritten {
+                        branch,
+                        accepted,
+                        head: commit,
+                    });
+                }
+            }
+        }
+        let mut read_anew = None;
+        let revision = match self.revision.take() {
+            Some(revision) if revision.commit == commit => revision,
+            previous => match self.read(commit, previous.as_ref()) {
+                Ok((revision, entries)) => {
+                    self.take(&revision)?;
+                    read_anew = Some(entries);
+                    revision
+                }
+                Err(error) => {
+                    self.revision = previous;
+                    return Err(error);
+                }
+            },
+        };
+        let revision = self.revision.insert(revision);
+        if following == Following::Accept && accepted != Some(commit) {
+            // What was read for a look before has to be kept now.
+            let entries = read_anew.unwrap_or_else(|| NewEntries {
+                entries: Vec::new(),
+                anew: true,
+            });
+            self.recollection
+                .accept(&branch, commit, &revision.ledger, &entries.entries, entries.anew)?;
+        }
+        Ok(revision)
+    }
+
+    /// Says that a head which leaves accepted commits out is meant.
+    ///
+    /// # Errors
+    /// Where Git or the state cannot be read or written.
+    pub fn accept_rewritten(&mut self, commit: CommitId) -> Result<(), ReconcileError> {
+        let branch = self.source.branch()?;
+        let (revision, _) = self.read(commit, None)?;
+        self.recollection.accept(&branch, commit, &revision.ledger, &[], true)
+    }
+
+    fn read(
+        &mut self,
+        commit: CommitId,
+        previous: Option<&Revision>,
+    ) -> Result<(Revision, NewEntries), ReconcileError> {
+        let Known {
+            mut ledger,
+            until,
+            is_kept,
+        } = self.known_ledger(commit, previous)?;
+        let mut entries = Vec::new();
+        let past = self.source.first_parents(commit, until)?;
+        let mut before: Option<Resolved> = None;
+        for past in past.into_iter().skip(1).rev() {
+            // A commit that changes nothing landfall reads declares nothing new.
+            if self.source.changes(past)?.is_empty() {
+                continue;
+            }
+            let Ok(parsed) = desired::parse(&self.source.tree(past)?, &mut self.parse_cache) else {
+                continue;
+            };
+            let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, before.as_ref());
+            entries.extend(ledger.record(&resolved.desired, before.as_ref().map(|before| &before.desired)));
+            before = Some(resolved);
+        }
+        let mut parsed = desired::parse(&self.source.tree(commit)?, &mut self.parse_cache)
+            .map_err(|diagnostics| ReconcileError::Invalid { commit, diagnostics })?;
+        self.replace_broken_projects(commit, &mut parsed)?;
+        let previous = previous.map(|previous| &previous.resolved);
+        let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, previous);
+        entries.extend(ledger.record(&resolved.desired, previous.map(|previous| &previous.desired)));
+        let mut diagnostics = [parsed.diagnostics(), &resolved.diagnostics].concat();
+        diagnostics.sort();
+        let revision = Revision {
+            commit,
+            resolved,
+            diagnostics,
+            ledger,
+        };
+        let anew = !is_kept;
+        Ok((revision, NewEntries { entries, anew }))
+    }
+
+    /// The ledger as far as it is known and lies on the way to `commit`.
+    fn known_ledger(&self, commit: CommitId, previous: Option<&Revision>) -> Result<Known, ReconcileError> {
+        let known = match previous {
+            Some(revision) => Some((revision.commit, revision.ledger.clone())),
+            None => self.recollection.ledger()?,
+        };
+        if let Some((until, ledger)) = known {
+            // Otherwise it is a look at an older commit, or another branch: the ledger is made anew for it.
+            if let Relation::Same | Relation::FastForward = self.source.relation(until, commit)? {
+                return Ok(Known {
+                    ledger,
+                    // The commit itself is read whether or not the ledger has it.
+                    is_kept: self.recollection.accepted(&self.source.branch()?)? == Some(until),
+                    until: (until != commit).then_some(until).or(self.source.first_parent(commit)?),
+                });
+            }
+        }
+        Ok(Known {
+            ledger: Ledger::default(),
+            until: None,
+            is_kept: false,
+        })
+    }
+
+    /// A project whose files do not parse is read from the newest ancestor at which they all do.
+    fn replace_broken_projects(&mut self, commit: CommitId, parsed: &mut Parsed) -> Result<(), ReconcileError> {
+        let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
+        let mut at = commit;
+        while !broken.is_empty() {
+            let parent = match self.source.first_parent(at) {
+                // What lies beyond the clone's end cannot be read; the project then has no claims.
+                Err(SourceError::Shallow { .. }) => None,
+                parent => parent?,
+            };
+            let Some(parent) = parent else { break };
+            at = parent;
+            let tree = self.source.tree(parent)?;
+            broken.retain(|project| !parsed.substitute(project, &tree, &mut self.parse_cache));
+        }
+        Ok(())
+    }
+}
