@@ -12,6 +12,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod registry;
 pub mod signing;
+pub mod sim;
 pub mod source;
 pub mod transfer;
 pub mod trust;

@@ -1,0 +1,25 @@
+//! A seeded, deterministic world: registries with faults, kills, a clock.
+
+mod clock;
+mod harm;
+mod history;
+pub mod images;
+mod judged;
+mod random;
+pub mod registry;
+mod rules;
+mod run;
+mod scenario;
+mod standing;
+mod verdicts;
+
+pub use clock::SimulatedClock;
+pub use harm::harm;
+pub use history::History;
+pub use judged::JudgedRegistries;
+pub use random::Seed;
+pub use rules::Rules;
+pub use run::{CountingSigner, SimulatedWorld, Violation, simulate};
+pub use scenario::{Scenario, TargetPlan};
+pub use standing::Standing;
+pub use verdicts::Verdicts;

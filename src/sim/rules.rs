@@ -1,0 +1,235 @@
+//! What must never happen, checked at each write as it reaches a registry.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::registry::Store;
+use super::standing::Standing;
+use super::verdicts::Verdicts;
+use crate::facts::Question;
+use crate::graph::Graph;
+use crate::model::{Digest, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
+use crate::plan::{Action, Planned};
+use crate::reconcile::Watch;
+use crate::trust::PublicKey;
+
+/// What the plans of this pass allow at one repository.
+#[derive(Debug, Default)]
+struct Allowed {
+    tags: BTreeSet<(Tag, Digest)>,
+    /// Images that are copied, or beside which something is attached.
+    subjects: BTreeSet<Digest>,
+    copies: bool,
+}
+
+/// What a tag needs at one repository before it may stand on a digest.
+#[derive(Debug, Clone)]
+struct Needs {
+    bundle: bool,
+    tag_form: bool,
+    attestation: bool,
+    /// Where the artifacts must stand; the primary, where they stand only there.
+    artifacts_at: Repository,
+    public_reference: Repository,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    allowed: BTreeMap<Repository, Allowed>,
+    needs: BTreeMap<(Repository, Digest), Needs>,
+    violations: Vec<String>,
+    asked: BTreeMap<String, usize>,
+}
+
+/// Looks on as a pass plans, and judges each write.
+#[derive(Debug)]
+pub struct Rules {
+    verdicts: Verdicts,
+    book: Mutex<Book>,
+}
+
+impl Rules {
+    #[must_use]
+    pub fn new(key: PublicKey) -> Self {
+        Self {
+            verdicts: Verdicts::new(key),
+            book: Mutex::default(),
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[must_use]
+    pub fn verdicts(&self) -> &Verdicts {
+        &self.verdicts
+    }
+
+    /// Forgets what earlier passes planned.
+    pub fn begin_pass(&self) {
+        let mut book = self.book();
+        book.allowed.clear();
+        book.asked.clear();
+    }
+
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        self.book().violations.clone()
+    }
+
+    pub fn violated(&self, what: String) {
+        self.book().violations.push(what);
+    }
+
+    /// A manifest is about to be written.
+    pub fn check_manifest(&self, store: &Store, repository: &Repository, tag: Option<&Tag>, bytes: &[u8]) {
+        let digest = Digest::of(bytes);
+        let mut book = self.book();
+        let mut wrong = Vec::new();
+        match book.allowed.get(repository) {
+            None => wrong.push("no step of the plan writes to this repository".to_owned()),
+            Some(allowed) => match tag {
+                Some(tag) if tag.is_metadata() => {
+                    let subject = metadata_subject(tag);
+                    let planned = allowed.copies || subject.is_some_and(|subject| allowed.subjects.contains(&subject));
+                    if !planned {
+                        wrong.push(format!("no step of the plan writes {tag}"));
+                    }
+                }
+                Some(tag) => {
+                    if !allowed.tags.contains(&(tag.clone(), digest)) {
+                        wrong.push(format!("no step of the plan sets {tag} to {digest}"));
+                    }
+                }
+                None => {
+                    let subject = Manifest::parse(bytes, None, &crate::model::Limits::default())
+                        .ok()
+                        .and_then(|manifest| manifest.subject)
+                        .map(|subject| subject.digest);
+                    let planned = allowed.copies || subject.is_some_and(|subject| allowed.subjects.contains(&subject));
+                    if !planned {
+                        wrong.push(format!("no step of the plan writes {digest}"));
+                    }
+                }
+            },
+        }
+        if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
+            if let Some(needs) = book.needs.get(&(repository.clone(), digest)) {
+                let lacks = lacking(store, repository, &digest, needs, &self.verdicts);
+                if !lacks.is_empty() {
+                    wrong.push(format!("{tag} is set to {digest} before {}", lacks.join(" and ")));
+                }
+            } else {
+                wrong.push(format!("{tag} is set to {digest}, which nothing claims"));
+            }
+        }
+        book.violations
+            .extend(wrong.into_iter().map(|wrong| format!("{repository}: {wrong}")));
+    }
+
+    /// A blob is about to be written.
+    pub fn check_blob(&self, repository: &Repository) {
+        let mut book = self.book();
+        if !book.allowed.contains_key(repository) {
+            book.violations.push(format!(
+                "{repository}: a blob is written, which no step of the plan does"
+            ));
+        }
+    }
+}
+
+fn lacking(
+    store: &Store,
+    repository: &Repository,
+    digest: &Digest,
+    needs: &Needs,
+    verdicts: &Verdicts,
+) -> Vec<&'static str> {
+    let here = Standing::read(store, repository, digest, &needs.public_reference, verdicts);
+    let artifacts = Standing::read(store, &needs.artifacts_at, digest, &needs.public_reference, verdicts);
+    let mut lacks = Vec::new();
+    // Blobs are looked at by passes of that depth only.
+    if !here.manifests {
+        lacks.push("its image");
+    }
+    if needs.bundle && artifacts.bundles.is_empty() {
+        lacks.push("its bundle");
+    }
+    if needs.tag_form && artifacts.entries.is_empty() {
+        lacks.push("its .sig");
+    }
+    if needs.attestation && artifacts.attestations.is_empty() {
+        lacks.push("its promotion record");
+    }
+    lacks
+}
+
+fn metadata_subject(tag: &Tag) -> Option<Digest> {
+    let hex = tag.as_str().strip_prefix("sha256-")?.get(..64)?;
+    format!("sha256:{hex}").parse().ok()
+}
+
+impl Watch for Rules {
+    fn planned(&self, graph: &Graph, planned: &Planned) {
+        let mut book = self.book();
+        for unit in graph.wanted() {
+            needs(graph, unit, &mut book.needs);
+        }
+        for step in &planned.steps {
+            let unit = graph.unit(step.node.unit);
+            for endpoint in step.at.iter() {
+                let place = graph.place(unit.repository, endpoint);
+                let allowed = book.allowed.entry(place).or_default();
+                match &step.action {
+                    Action::Copy { .. } => {
+                        allowed.copies = true;
+                        allowed.subjects.insert(unit.digest);
+                    }
+                    Action::Attach { .. } => {
+                        allowed.subjects.insert(unit.digest);
+                    }
+                    Action::Tag { tag, digest, .. } => {
+                        allowed.tags.insert((graph.tag(*tag).1.clone(), *digest));
+                    }
+                    Action::Sign => {}
+                }
+            }
+        }
+        // Answering a question takes it out of the next plan; one that comes back again and again is a loop.
+        for Question { ask, at, depth, .. } in &planned.questions {
+            let times = book.asked.entry(format!("{ask:?} {at:?} {depth:?}")).or_default();
+            *times += 1;
+            let times = *times;
+            if times == 20 {
+                book.violations
+                    .push(format!("{ask:?} at {at:?} was asked {times} times in one pass"));
+            }
+        }
+    }
+}
+
+fn needs(graph: &Graph, id: UnitId, needs: &mut BTreeMap<(Repository, Digest), Needs>) {
+    let unit = graph.unit(id);
+    let Some(claim) = unit.claim() else { return };
+    let target = graph.target(graph.target_of(id));
+    let has = |wanted: Slot| unit.slots().any(|slot| slot == wanted);
+    for endpoint in claim.endpoints.iter() {
+        let here = graph.place(unit.repository, endpoint);
+        let primary = EndpointSet::PRIMARY.iter().next().unwrap_or(endpoint);
+        let artifacts_at = match target.signatures {
+            SignaturePlacement::Replicate => here.clone(),
+            SignaturePlacement::PrimaryOnly => graph.place(unit.repository, primary),
+        };
+        needs.insert(
+            (here, unit.digest),
+            Needs {
+                bundle: has(Slot::Signature(crate::model::SignatureForm::Bundle)),
+                tag_form: has(Slot::Signature(crate::model::SignatureForm::Tag)),
+                attestation: has(Slot::Attestation(crate::model::AttestationKind::Promotion)),
+                artifacts_at,
+                public_reference: graph.public_reference(unit.repository),
+            },
+        );
+    }
+}

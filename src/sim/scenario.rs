@@ -1,0 +1,302 @@
+//! A random desired state, written as the manifests that people write, and how it changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+use rand::seq::{IndexedRandom, IteratorRandom};
+
+use super::Seed;
+use super::images::{Image, ImageRecipe};
+use super::registry::{Behaviour, Store};
+use crate::model::{Digest, Prefix, Registry, Repository, RepositoryPath};
+
+const PROJECT: &str = "team";
+const SOURCE: &str = "source.test/team";
+
+/// One target of the scenario.
+#[derive(Debug, Clone)]
+pub struct TargetPlan {
+    pub name: String,
+    /// Registry and prefix, the primary first.
+    pub endpoints: Vec<String>,
+    signatures: &'static str,
+    formats: &'static str,
+    signed: bool,
+}
+
+/// What is claimed of one image name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct ClaimedImage {
+    tags: BTreeMap<String, Digest>,
+    untagged: BTreeSet<Digest>,
+}
+
+/// Targets, and what stands in the manifests now.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub targets: Vec<TargetPlan>,
+    chained: bool,
+    public_key: String,
+    images: BTreeMap<String, ClaimedImage>,
+    /// What the source offers under each image name.
+    offered: BTreeMap<String, Vec<Digest>>,
+    /// Tags are immutable: a name is used once.
+    next_tag: usize,
+}
+
+impl Scenario {
+    /// Draws targets and puts images at the source.
+    #[must_use]
+    pub fn draw(seed: Seed, store: &Store, public_key: &str) -> Self {
+        let mut rng = seed.stream("scenario");
+        let chained = rng.random_bool(0.25);
+        let count = if chained { 2 } else { 1 };
+        let targets: Vec<TargetPlan> = (0..count).map(|index| draw_target(index, &mut rng)).collect();
+        for target in &targets {
+            for endpoint in &target.endpoints {
+                if let Ok(prefix) = endpoint.parse::<Prefix>() {
+                    store.set_behaviour(&prefix.registry, draw_behaviour(&mut rng));
+                }
+            }
+        }
+        if let Ok(registry) = "source.test".parse::<Registry>() {
+            store.set_behaviour(&registry, draw_behaviour(&mut rng));
+        }
+        let mut scenario = Self {
+            targets,
+            chained,
+            public_key: public_key.to_owned(),
+            images: BTreeMap::new(),
+            offered: BTreeMap::new(),
+            next_tag: 0,
+        };
+        let names = rng.random_range(1..=3);
+        for index in 0..names {
+            let name = ["api", "worker", "tools/cli"][index].to_owned();
+            let offered = (0..rng.random_range(1..=3))
+                .map(|version| {
+                    let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
+                    push(&image, &name, store, &mut rng);
+                    image.root()
+                })
+                .collect();
+            scenario.offered.insert(name, offered);
+        }
+        scenario.change(&mut rng);
+        scenario
+    }
+
+    /// Changes the manifests as a commit would: promotes, moves `latest`, or drops something.
+    pub fn change(&mut self, rng: &mut SmallRng) {
+        for _ in 0..rng.random_range(1..=3) {
+            let Some((name, offered)) = self.offered.iter().choose(rng) else {
+                return;
+            };
+            let Some(digest) = offered.choose(rng).copied() else {
+                return;
+            };
+            let image = self.images.entry(name.clone()).or_default();
+            match rng.random_range(0..10) {
+                0..=4 => {
+                    image.tags.insert(format!("v{}", self.next_tag), digest);
+                    self.next_tag += 1;
+                }
+                5..=6 => {
+                    image.tags.insert("latest".to_owned(), digest);
+                }
+                7 => {
+                    image.untagged.insert(digest);
+                }
+                8 => {
+                    if let Some(tag) = image.tags.keys().choose(rng).cloned() {
+                        image.tags.remove(&tag);
+                    }
+                }
+                _ => {
+                    image.untagged.pop_first();
+                }
+            }
+        }
+    }
+
+    /// The repository's files.
+    #[must_use]
+    pub fn files(&self) -> BTreeMap<String, String> {
+        let mut root = String::from("version = 1\n\n");
+        for target in &self.targets {
+            let _ = writeln!(root, "[targets.{}]", target.name);
+            let _ = writeln!(root, "public-name = \"{}.public.test\"", target.name);
+            let _ = writeln!(root, "primary = \"{}\"", target.endpoints[0]);
+            let _ = writeln!(root, "signatures = \"{}\"", target.signatures);
+            let _ = writeln!(root, "mutable-tags = [\"latest\"]");
+            if target.signed {
+                let _ = writeln!(root, "signer = \"{}\"", target.name);
+            }
+            let mirrors = &target.endpoints[1..];
+            if !mirrors.is_empty() {
+                let _ = writeln!(root, "\n[targets.{}.mirrors]", target.name);
+                for (index, mirror) in mirrors.iter().enumerate() {
+                    let _ = writeln!(root, "mirror{index} = \"{mirror}\"");
+                }
+            }
+            if target.signed {
+                let _ = writeln!(
+                    root,
+                    "\n[signers.{}]\npublic-key = \"keys/release.pub\"\nformats = {}\n",
+                    target.name, target.formats
+                );
+            }
+        }
+        let targets: Vec<String> = self
+            .targets
+            .iter()
+            .map(|target| format!("\"{}\"", target.name))
+            .collect();
+        let chain = if self.chained {
+            format!(", \"target:{}\"", self.targets[0].name)
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            root,
+            "[projects.{PROJECT}]\nsources = [\"{SOURCE}\"{chain}]\ntargets = [{}]\npaths = [\"{PROJECT}\"]",
+            targets.join(", ")
+        );
+        let mut files = BTreeMap::from([
+            ("landfall.toml".to_owned(), root),
+            ("keys/release.pub".to_owned(), self.public_key.clone()),
+        ]);
+        for (index, target) in self.targets.iter().enumerate() {
+            let source = if index == 0 {
+                SOURCE.to_owned()
+            } else {
+                format!("target:{}", self.targets[0].name)
+            };
+            files.insert(
+                format!("promotions/{PROJECT}/{}.toml", target.name),
+                format!(
+                    "source = \"{source}\"\ntarget = \"{}\"\n{}",
+                    target.name,
+                    self.promotions()
+                ),
+            );
+        }
+        files
+    }
+
+    fn promotions(&self) -> String {
+        let mut text = String::new();
+        for (name, image) in &self.images {
+            if !image.untagged.is_empty() {
+                let digests: Vec<String> = image.untagged.iter().map(|digest| format!("\"{digest}\"")).collect();
+                let _ = writeln!(text, "\n[images.\"{name}\"]\nuntagged = [{}]", digests.join(", "));
+            }
+            if !image.tags.is_empty() {
+                let _ = writeln!(text, "\n[images.\"{name}\".tags]");
+                for (tag, digest) in &image.tags {
+                    let _ = writeln!(text, "\"{tag}\" = \"{digest}\"");
+                }
+            }
+        }
+        text
+    }
+
+    /// Every registry of the scenario.
+    #[must_use]
+    pub fn registries(&self) -> Vec<Registry> {
+        self.endpoints()
+            .map(|prefix| prefix.registry)
+            .chain("source.test".parse())
+            .collect()
+    }
+
+    /// Every endpoint of every target.
+    pub fn endpoints(&self) -> impl Iterator<Item = Prefix> {
+        self.targets
+            .iter()
+            .flat_map(|target| &target.endpoints)
+            .filter_map(|endpoint| endpoint.parse().ok())
+    }
+
+    /// Every repository below an endpoint that a claim was ever made for.
+    #[must_use]
+    pub fn repositories(&self) -> Vec<Repository> {
+        self.endpoints()
+            .flat_map(|prefix| {
+                self.offered
+                    .keys()
+                    .filter_map(|name| format!("{PROJECT}/{name}").parse::<RepositoryPath>().ok())
+                    .map(|path| prefix.join(&path))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
+
+fn draw_target(index: usize, rng: &mut SmallRng) -> TargetPlan {
+    let name = ["staging", "production"][index].to_owned();
+    let endpoints = (0..rng.random_range(1..=4))
+        .map(|endpoint| format!("{name}{endpoint}.test/images"))
+        .collect();
+    TargetPlan {
+        endpoints,
+        signatures: if rng.random_bool(0.2) {
+            "primary-only"
+        } else {
+            "replicate"
+        },
+        formats: if rng.random_bool(0.7) {
+            "[\"bundle\", \"tag\"]"
+        } else {
+            "[\"bundle\"]"
+        },
+        signed: rng.random_bool(0.9),
+        name,
+    }
+}
+
+fn draw_behaviour(rng: &mut SmallRng) -> Behaviour {
+    let referrers_api = rng.random_bool(0.6);
+    Behaviour {
+        referrers_api,
+        acknowledges_subject: referrers_api && rng.random_bool(0.9),
+        mounts: rng.random_bool(0.5),
+        tag_page: rng.random_range(1..5),
+        head_trusts_tags: rng.random_bool(0.3),
+        lists_dangling_tags: rng.random_bool(0.5),
+        deletes_tags_with_manifest: rng.random_bool(0.5),
+        knows_untagged_repositories: rng.random_bool(0.7),
+        ..Behaviour::default()
+    }
+}
+
+fn draw_image(seed: Seed, rng: &mut SmallRng) -> Image {
+    match rng.random_range(0..4) {
+        0 | 1 => ImageRecipe::single(),
+        2 => ImageRecipe::multi(2),
+        _ => ImageRecipe::nested(2, 2),
+    }
+    .make(seed)
+}
+
+/// Puts an image, and some of what may travel with it, at the source.
+fn push(image: &Image, name: &str, store: &Store, rng: &mut SmallRng) {
+    let Ok(repository) = format!("{SOURCE}/{name}").parse::<Repository>() else {
+        return;
+    };
+    image.push(store, &repository);
+    if rng.random_bool(0.4) {
+        let sbom = image.sbom_referrer();
+        sbom.push(store, &repository);
+        if rng.random_bool(0.3) {
+            sbom.attestation_referrer().push(store, &repository);
+        }
+    }
+    for suffix in ["sig", "att", "sbom"] {
+        if rng.random_bool(0.15) {
+            image.cosign_tag(suffix).push(store, &repository);
+        }
+    }
+}

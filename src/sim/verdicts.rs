@@ -1,0 +1,65 @@
+//! What was verified once is not verified again: a run looks at the same few signatures at every write.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::model::{Descriptor, Digest, Repository};
+use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, bundle};
+
+/// What a bundle is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BundleVerdict {
+    Nothing,
+    Signature,
+    Promotion,
+}
+
+/// Verdicts of one key. They are remembered by digest: the bytes that are passed must be those that it names.
+#[derive(Debug)]
+pub struct Verdicts {
+    key: PublicKey,
+    bundles: Mutex<HashMap<(Digest, Digest, Repository), BundleVerdict>>,
+    entries: Mutex<HashMap<(Digest, Digest), bool>>,
+}
+
+impl Verdicts {
+    #[must_use]
+    pub fn new(key: PublicKey) -> Self {
+        Self {
+            key,
+            bundles: Mutex::default(),
+            entries: Mutex::default(),
+        }
+    }
+
+    pub(super) fn bundle(
+        &self,
+        layer: &Digest,
+        bytes: &[u8],
+        image: &Digest,
+        public_reference: &Repository,
+    ) -> BundleVerdict {
+        let mut known = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (*layer, *image, public_reference.clone());
+        *known.entry(place).or_insert_with(|| {
+            let keys = std::slice::from_ref(&self.key);
+            if bundle::verify_signature(bytes, keys, image).is_ok() {
+                BundleVerdict::Signature
+            } else if PromotionRecord::verify(bytes, keys, public_reference, image).is_ok() {
+                BundleVerdict::Promotion
+            } else {
+                BundleVerdict::Nothing
+            }
+        })
+    }
+
+    /// The entry's identity, where a layer under `.sig` is one that verifies.
+    pub(super) fn entry(&self, layer: &Descriptor, payload: bytes::Bytes, image: &Digest) -> Option<Digest> {
+        let entry = SignatureEntry::found(layer.clone(), payload).ok()?;
+        let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let verifies = *known
+            .entry((entry.id(), *image))
+            .or_insert_with(|| entry.verify(std::slice::from_ref(&self.key), image).is_ok());
+        verifies.then(|| entry.id())
+    }
+}
