@@ -1,6 +1,8 @@
 //! Keeps container registries as a Git repository says.
 
+pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod desired;
 pub mod execute;
 pub mod facts;

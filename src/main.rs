@@ -1,1 +1,20 @@
-fn main() {}
+//! The `landfall` program.
+
+use landfall::cli::{Cli, ExitCode, Terminal, logging};
+
+fn main() -> std::process::ExitCode {
+    let cli = match Cli::from_arguments(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return code.into(),
+    };
+    let terminal = Terminal::detect(&cli.common);
+    terminal.show_errors_accordingly();
+    let result = logging::start(&cli.common, &terminal).and_then(|()| cli.command.run(&cli.common, &terminal));
+    match result {
+        Ok(code) => code.into(),
+        Err(report) => {
+            eprintln!("{report:?}");
+            ExitCode::of(&report).into()
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `landfall apply`: brings registries to what a commit says.
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use miette::{IntoDiagnostic as _, Report, WrapErr as _};
+
+use super::plan::Look;
+use super::progress::Watching;
+use super::session::{Session, runtime, stop_on_signals};
+use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report};
+use crate::execute::Stop;
+use crate::model::CommitId;
+use crate::plan::file::{PlanFile, PlanFileLimits};
+use crate::reconcile::{Following, Pass};
+
+/// Do what the manifests say, pass by pass, until nothing is left to do
+#[derive(Debug, clap::Args)]
+pub struct ApplyCommand {
+    /// Run this saved plan, as far as it is still needed, and nothing else
+    #[arg(value_name = "FILE")]
+    plan: Option<PathBuf>,
+
+    #[command(flatten)]
+    look: Look,
+}
+
+impl ApplyCommand {
+    /// # Errors
+    /// Where configuration, repository or state cannot be read, the commit is refused, or `allow-writes` does not
+    /// cover what is to be written.
+    pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
+        let mut session = Session::open(common)?;
+        let commit = session.commit(common)?;
+        let judged = session.follow(commit, Following::Accept)?;
+        let watching = Watching::new(terminal);
+        let started = Timestamp::now();
+        let passes = runtime()?.block_on(async {
+            let stop = stop_on_signals();
+            match &self.plan {
+                Some(path) => self.run_plan(path, commit, &mut session, &watching, &stop).await,
+                None => self.converge(&mut session, &watching, &stop).await,
+            }
+        });
+        watching.finish();
+        let report = session.reconciler.report(&passes?, started, Timestamp::now());
+        let Some(report) = report else {
+            return Ok(judged);
+        };
+        match common.format {
+            Format::Text => write!(output, "{}", report::text(&report)).into_diagnostic()?,
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut *output, &report).into_diagnostic()?;
+                writeln!(output).into_diagnostic()?;
+            }
+        }
+        Ok(judged.and(report::exit_code(&report)))
+    }
+
+    async fn converge(&self, session: &mut Session, watching: &Watching, stop: &Stop) -> Result<Vec<Pass>, Report> {
+        let scope = self.look.scope();
+        let preview = session
+            .reconciler
+            .preview(&scope, watching, stop)
+            .await
+            .into_diagnostic()?;
+        session.check_writes(&preview.last)?;
+        if preview.interrupted {
+            return Ok(vec![preview]);
+        }
+        let mut passes = session
+            .reconciler
+            .converge_since(&preview, &scope, watching, stop)
+            .await
+            .into_diagnostic()?;
+        passes.insert(0, preview);
+        Ok(passes)
+    }
+
+    async fn run_plan(
+        &self,
+        path: &Path,
+        commit: CommitId,
+        session: &mut Session,
+        watching: &Watching,
+        stop: &Stop,
+    ) -> Result<Vec<Pass>, Report> {
+        let input = File::open(path)
+            .into_diagnostic()
+            .wrap_err_with(|| format!("the plan {} cannot be read", path.display()))
+            .with_exit_code(ExitCode::Invalid)?;
+        let plan = PlanFile::read(BufReader::new(input), &PlanFileLimits::default())
+            .into_diagnostic()
+            .wrap_err_with(|| format!("the plan {}", path.display()))
+            .with_exit_code(ExitCode::Invalid)?;
+        let preview = session
+            .reconciler
+            .preview(&self.look.scope(), watching, stop)
+            .await
+            .into_diagnostic()?;
+        let graph = session.reconciler.graph();
+        let needed = plan
+            .check(graph, &preview.last, commit, session.config.digest())
+            .into_diagnostic()?;
+        session.check_writes(&preview.last)?;
+        let pass = session
+            .reconciler
+            .run_steps(preview, needed.steps, watching, stop)
+            .await
+            .into_diagnostic()?;
+        Ok(vec![pass])
+    }
+}

@@ -1,0 +1,224 @@
+//! What can be said on the command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use miette::Report;
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, FmtCommand, GraphCommand,
+    InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, Terminal, ValidateCommand,
+};
+use crate::graph::Notation;
+
+/// Keeps container registries as a Git repository says.
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// The repository of manifests: a path or URL [default: the configuration's, else the current directory]
+    #[arg(long, global = true, value_name = "URL|PATH", env = "LANDFALL_REPO")]
+    pub repo: Option<String>,
+
+    /// The commit, branch or tag to read [default: the newest commit]
+    #[arg(long, global = true, value_name = "REVISION")]
+    pub revision: Option<String>,
+
+    /// The runtime configuration
+    #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_CONFIG")]
+    pub config: Option<PathBuf>,
+
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Log more to standard error: -v what is done, -vv why, -vvv everything
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// Log errors only, and show no progress
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Show no progress bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+
+    /// How logs are written to standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs; every document carries its `schemaVersion`
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// One object a line
+    Json,
+}
+
+/// `--diagram`, for the commands that can draw.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Diagram {
+    /// Draw as Graphviz or Mermaid instead
+    #[arg(long, value_enum, value_name = "NOTATION", conflicts_with = "format")]
+    diagram: Option<DiagramNotation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DiagramNotation {
+    Dot,
+    Mermaid,
+}
+
+impl Diagram {
+    #[must_use]
+    pub fn notation(&self) -> Option<Notation> {
+        self.diagram.map(|notation| match notation {
+            DiagramNotation::Dot => Notation::Dot,
+            DiagramNotation::Mermaid => Notation::Mermaid,
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(InitCommand),
+    Validate(ValidateCommand),
+    Fmt(FmtCommand),
+    Key(KeyCommand),
+    Schema(SchemaCommand),
+    Graph(GraphCommand),
+    Plan(PlanCommand),
+    Apply(ApplyCommand),
+    Run(RunCommand),
+    Accept(AcceptCommand),
+    Adopt(AdoptCommand),
+    Demo(DemoCommand),
+    Completions(CompletionsCommand),
+}
+
+impl Command {
+    /// # Errors
+    /// Whatever stopped the command; see [`ExitCode::of`].
+    pub fn run(self, common: &Common, terminal: &Terminal) -> Result<ExitCode, Report> {
+        let mut output = Output::stdout();
+        match self {
+            Self::Init(command) if terminal.interactive => command.run(Some(&mut std::io::stdin().lock()), &mut output),
+            Self::Init(command) => command.run(None, &mut output),
+            Self::Validate(command) => command.run(common.format, &mut output),
+            Self::Fmt(command) => command.run(&mut output),
+            Self::Key(command) => command.run(),
+            Self::Schema(command) => command.run(&mut output),
+            Self::Graph(command) => command.run(common, &mut output),
+            Self::Plan(command) => command.run(common, terminal, &mut output),
+            Self::Apply(command) => command.run(common, terminal, &mut output),
+            Self::Run(command) => command.run(common),
+            Self::Accept(command) => command.run(common, &mut output),
+            Self::Adopt(command) => command.run(common, terminal, &mut output),
+            Self::Demo(command) => command.run(common, terminal, &mut output),
+            Self::Completions(command) => command.run(&mut output),
+        }
+    }
+}
+
+impl Cli {
+    /// Reads the command line, and prints help, version or what is wrong with it.
+    ///
+    /// # Errors
+    /// Where there is no command to run: the code to end with.
+    pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
+        Self::try_parse_from(arguments).map_err(|error| {
+            // Nobody is left to tell where standard error is closed.
+            let _ = error.print();
+            if error.use_stderr() {
+                ExitCode::Invalid
+            } else {
+                ExitCode::AsDesired
+            }
+        })
+    }
+}
+
+impl Common {
+    /// How much is logged where `LANDFALL_LOG` does not say.
+    #[must_use]
+    pub fn log_level(&self) -> LevelFilter {
+        match (self.quiet, self.verbose) {
+            (true, _) => LevelFilter::ERROR,
+            (false, 0) => LevelFilter::WARN,
+            (false, 1) => LevelFilter::INFO,
+            (false, 2) => LevelFilter::DEBUG,
+            (false, _) => LevelFilter::TRACE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    fn code(line: &str) -> ExitCode {
+        Cli::from_arguments(line.split(' ').map(OsString::from)).map_or_else(|code| code, |_| panic!("it parses"))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn common_flags_stand_before_and_after_the_command() {
+        let before = parse("landfall -vv --format json completions bash").unwrap();
+        let after = parse("landfall completions bash -vv --format json").unwrap();
+        for cli in [before, after] {
+            assert_eq!(cli.common.format, Format::Json);
+            assert_eq!(cli.common.log_level(), LevelFilter::DEBUG);
+        }
+        assert_eq!(
+            parse("landfall completions bash").unwrap().common.log_level(),
+            LevelFilter::WARN
+        );
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_3_and_help_with_0() {
+        assert_eq!(code("landfall --help"), ExitCode::AsDesired);
+        assert_eq!(code("landfall --version"), ExitCode::AsDesired);
+        assert_eq!(code("landfall completions --help"), ExitCode::AsDesired);
+        for wrong in [
+            "landfall",
+            "landfall promte",
+            "landfall --formt json completions bash",
+            "landfall completions",
+            "landfall completions basic",
+            "landfall -q -v completions bash",
+        ] {
+            assert_eq!(code(wrong), ExitCode::Invalid, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! From the configuration to registries and signers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use miette::{IntoDiagnostic as _, Report, WrapErr as _};
+
+use super::{ExitCode, WithExitCode as _};
+use crate::config::{Config, Credential, Login, RegistrySettings, SecretSource};
+use crate::http::{ClientOptions, Concurrency, Timeouts};
+use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
+use crate::registry::{
+    BlobStream, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
+    PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Secret,
+};
+use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
+
+/// Registries over HTTP, as far as `allow-reads` and `allow-writes` let this process touch them.
+#[derive(Clone)]
+pub struct AllowedRegistries {
+    registries: Arc<HttpRegistries>,
+    config: Arc<Config>,
+}
+
+/// Opens what the configuration names.
+///
+/// # Errors
+/// A certificate authority that cannot be read, options that make no client.
+pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
+    let prefixes = config
+        .registries
+        .iter()
+        .map(|settings| prefix_options(settings, config))
+        .collect::<Result<_, _>>()?;
+    let defaults = ClientOptions::default();
+    let timeouts = &config.work.timeouts;
+    let client = ClientOptions {
+        timeouts: Timeouts {
+            connect: timeouts.connect.unwrap_or(defaults.timeouts.connect),
+            head: timeouts.head.unwrap_or(defaults.timeouts.head),
+            idle: timeouts.idle.unwrap_or(defaults.timeouts.idle),
+            body: timeouts.body.unwrap_or(defaults.timeouts.body),
+            commit: timeouts.commit.unwrap_or(defaults.timeouts.commit),
+        },
+        concurrency: Concurrency {
+            requests: config.work.concurrency.unwrap_or(defaults.concurrency.requests),
+            ..defaults.concurrency
+        },
+        ..defaults
+    };
+    let registries = HttpRegistries::new(RegistryOptions {
+        prefixes,
+        limits: config.limits,
+        client,
+    })
+    .into_diagnostic()?;
+    Ok(AllowedRegistries {
+        registries: Arc::new(registries),
+        config: Arc::clone(config),
+    })
+}
+
+fn prefix_options(settings: &RegistrySettings, config: &Arc<Config>) -> Result<PrefixOptions, Report> {
+    let ca = settings
+        .ca
+        .as_ref()
+        .map(|path| {
+            std::fs::read(path)
+                .into_diagnostic()
+                .wrap_err_with(|| {
+                    format!(
+                        "the certificate authorities of {} in {}",
+                        settings.prefix,
+                        path.display()
+                    )
+                })
+                .with_exit_code(ExitCode::Invalid)
+        })
+        .transpose()?;
+    let source = |credential: &Option<Credential>, purpose: &str| {
+        credential
+            .as_ref()
+            .filter(|credential| **credential != Credential::Anonymous)
+            .map(|credential| credential_source(credential.clone(), format!("{purpose} {}", settings.prefix), config))
+    };
+    Ok(PrefixOptions {
+        read: source(&settings.read, "reading from"),
+        write: source(&settings.write, "writing to"),
+        ca,
+        plain_http: settings.plain_http,
+        ..PrefixOptions::new(settings.prefix.clone())
+    })
+}
+
+/// Read each time it is needed, so that a rotated file is picked up.
+fn credential_source(credential: Credential, purpose: String, config: &Arc<Config>) -> Arc<dyn CredentialSource> {
+    let config = Arc::clone(config);
+    Arc::new(move || {
+        let login = credential
+            .login(&format!("the credentials for {purpose}"), &config.environment)
+            .map_err(|error| error.to_string())?;
+        match login {
+            Login::Basic { username, password } => Ok(Credentials::Basic {
+                username,
+                password: Secret::new(password.expose()),
+            }),
+            Login::Token(token) => Ok(Credentials::Token(Secret::new(token.expose()))),
+            Login::Anonymous => Err(format!("{purpose}: no credentials")),
+        }
+    })
+}
+
+/// The signers whose keys the configuration names.
+///
+/// # Errors
+/// A password variable that is not set.
+pub fn signers(config: &Config) -> Result<KeyFileSigners, Report> {
+    let sources = config
+        .signers
+        .iter()
+        .map(|(name, settings)| {
+            let password = match &settings.password {
+                Some(SecretSource::File(path)) => PasswordSource::File(path.clone()),
+                Some(SecretSource::Variable(_)) => {
+                    let password = settings
+                        .password(name, &config.environment)
+                        .into_diagnostic()
+                        .with_exit_code(ExitCode::Invalid)?;
+                    let password = password.map(|password| password.expose().as_bytes().to_vec());
+                    PasswordSource::Given(Password::from(password.unwrap_or_default()))
+                }
+                None => PasswordSource::Environment,
+            };
+            let source = KeyFileSource {
+                private_key: settings.private_key.clone(),
+                password,
+            };
+            Ok((name.clone(), source))
+        })
+        .collect::<Result<Vec<_>, Report>>()?;
+    Ok(KeyFileSigners::new(sources))
+}
+
+impl AllowedRegistries {
+    fn allowed(&self, repository: &Repository, method: &'static str) -> Result<(), RegistryError> {
+        let decision = match method {
+            "GET" | "HEAD" => self.config.may_read(repository),
+            _ => self.config.may_write(repository),
+        };
+        decision.map_err(|refusal| RegistryError {
+            kind: ErrorKind::NotAllowed,
+            method,
+            url: repository.to_string(),
+            status: None,
+            code: None,
+            message: refusal.to_string(),
+            retry_after: None,
+        })
+    }
+}
+
+impl Registry for AllowedRegistries {
+    async fn ping(&self, repository: &Repository) -> Result<(), RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.ping(repository).await
+    }
+
+    async fn manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> Result<Option<FetchedManifest>, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.manifest(repository, at).await
+    }
+
+    async fn head_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+    ) -> Result<Option<Digest>, RegistryError> {
+        self.allowed(repository, "HEAD")?;
+        self.registries.head_manifest(repository, at).await
+    }
+
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Pushed, RegistryError> {
+        self.allowed(repository, "PUT")?;
+        self.registries.put_manifest(repository, at, media_type, bytes).await
+    }
+
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.allowed(repository, "HEAD")?;
+        self.registries.has_blob(repository, blob).await
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.blob(repository, blob).await
+    }
+
+    async fn put_blob(
+        &self,
+        repository: &Repository,
+        blob: &Descriptor,
+        content: BlobStream,
+    ) -> Result<(), RegistryError> {
+        self.allowed(repository, "PUT")?;
+        self.registries.put_blob(repository, blob, content).await
+    }
+
+    async fn mount_blob(
+        &self,
+        repository: &Repository,
+        from: &RepositoryPath,
+        blob: &Descriptor,
+    ) -> Result<Mount, RegistryError> {
+        self.allowed(repository, "POST")?;
+        self.allowed(&Repository::new(repository.registry.clone(), from.clone()), "GET")?;
+        self.registries.mount_blob(repository, from, blob).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.tags(repository).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.referrers(repository, subject).await
+    }
+}

@@ -1,0 +1,158 @@
+//! A directory on disk, read as if it were a commit.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Tree, TreeFile};
+
+/// What landfall reads of a desired-state repository.
+const ROOTS: [&str; 4] = ["landfall.toml", "keys", "trust", "promotions"];
+
+/// Why a directory cannot be read.
+#[derive(Debug, Error)]
+pub enum DirectoryError {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is neither file, directory nor link", path.display())]
+    Special { path: PathBuf },
+    #[error("the name of {} is not UTF-8", path.display())]
+    Name { path: PathBuf },
+    #[error("{} is not a directory", path.display())]
+    NotADirectory { path: PathBuf },
+    #[error("below {} there are more than {limit} files", path.display())]
+    TooMany { path: PathBuf, limit: usize },
+}
+
+/// Reads a desired-state repository as it stands on disk, without following links. Such a tree has no commit (all
+/// zeros), and its blob ids are made from SHA-256 instead of Git's SHA-1: they tell contents apart, no more.
+///
+/// # Errors
+/// What cannot be read is an error, never an absence; only a missing file or directory is one.
+pub fn tree_from_directory(directory: &Path) -> Result<Tree, DirectoryError> {
+    let limits = Limits::default();
+    let read = |source, path: &Path| DirectoryError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    if !fs::metadata(directory)
+        .map_err(|error| read(error, directory))?
+        .is_dir()
+    {
+        return Err(DirectoryError::NotADirectory {
+            path: directory.to_owned(),
+        });
+    }
+    let mut files = BTreeMap::new();
+    let mut pending: Vec<String> = ROOTS.iter().map(ToString::to_string).collect();
+    while let Some(name) = pending.pop() {
+        let path = directory.join(&name);
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(read(error, &path)),
+        };
+        let kind = metadata.file_type();
+        if kind.is_symlink() {
+            files.insert(RepoPath::from(name.as_str()), TreeFile::Symlink);
+        } else if kind.is_file() {
+            let file = read_file(&path, &limits).map_err(|error| read(error, &path))?;
+            files.insert(RepoPath::from(name.as_str()), file);
+        } else if kind.is_dir() {
+            for entry in fs::read_dir(&path).map_err(|error| read(error, &path))? {
+                let entry = entry.map_err(|error| read(error, &path))?;
+                let below = entry
+                    .file_name()
+                    .into_string()
+                    .map_err(|_| DirectoryError::Name { path: entry.path() })?;
+                pending.push(format!("{name}/{below}"));
+            }
+        } else {
+            return Err(DirectoryError::Special { path });
+        }
+        if files.len() + pending.len() > limits.tree_files {
+            return Err(DirectoryError::TooMany {
+                path: directory.to_owned(),
+                limit: limits.tree_files,
+            });
+        }
+    }
+    Ok(Tree {
+        commit: CommitId([0; 20]),
+        files,
+    })
+}
+
+fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    // Bounded while reading, too: a file can grow.
+    let limit = limits.manifest_file as u64;
+    let size = (&file).take(limit + 1).read_to_end(&mut bytes)? as u64;
+    if size > limit {
+        return Ok(TreeFile::TooLarge {
+            bytes: file.metadata()?.len().max(size),
+        });
+    }
+    let mut id = [0; 20];
+    id.copy_from_slice(&Digest::of(&bytes).as_bytes()[..20]);
+    Ok(TreeFile::Regular {
+        blob: BlobId(id),
+        bytes: bytes.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_landfall_reads_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("promotions/a")).unwrap();
+        fs::create_dir_all(directory.path().join("other")).unwrap();
+        for name in ["landfall.toml", "promotions/a/b.toml", "other/c.toml", "README.md"] {
+            fs::write(directory.path().join(name), name).unwrap();
+        }
+        let tree = tree_from_directory(directory.path()).unwrap();
+        let names: Vec<_> = tree.files.keys().map(RepoPath::as_str).collect();
+        assert_eq!(names, ["landfall.toml", "promotions/a/b.toml"]);
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let missing = directory.path().join("missing");
+        assert!(matches!(
+            tree_from_directory(&missing),
+            Err(DirectoryError::Read { .. })
+        ));
+    }
+
+    #[test]
+    fn files_over_the_limit_are_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = File::create(directory.path().join("landfall.toml")).unwrap();
+        file.set_len(Limits::default().manifest_file as u64 + 1).unwrap();
+        let tree = tree_from_directory(directory.path()).unwrap();
+        assert!(matches!(
+            tree.files[&RepoPath::from("landfall.toml")],
+            TreeFile::TooLarge { .. }
+        ));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("secret.toml"), "a = 1").unwrap();
+        std::os::unix::fs::symlink(outside.path(), directory.path().join("promotions")).unwrap();
+        let tree = tree_from_directory(directory.path()).unwrap();
+        assert_eq!(tree.files[&RepoPath::from("promotions")], TreeFile::Symlink);
+        assert_eq!(tree.files.len(), 1);
+    }
+}

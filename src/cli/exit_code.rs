@@ -1,0 +1,198 @@
+//! How the program ends.
+
+use std::error::Error;
+use std::fmt;
+
+use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
+
+/// The exit codes of every command.
+///
+/// | code | meaning |
+/// |---|---|
+/// | 0 | as desired; `plan` without `--detailed-exitcode`; `run` ended by SIGTERM |
+/// | 1 | failed |
+/// | 2 | differences or findings: `plan --detailed-exitcode`, `fmt --check` |
+/// | 3 | invalid manifests, configuration or usage |
+/// | 4 | access refused |
+/// | 5 | partly converged |
+/// | 130 | interrupted |
+///
+/// Where several apply: 130, then 3, 4, 1, 5, 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ExitCode {
+    #[default]
+    AsDesired,
+    Failed,
+    Differences,
+    Invalid,
+    AccessRefused,
+    PartlyConverged,
+    Interrupted,
+}
+
+impl ExitCode {
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::AsDesired => 0,
+            Self::Failed => 1,
+            Self::Differences => 2,
+            Self::Invalid => 3,
+            Self::AccessRefused => 4,
+            Self::PartlyConverged => 5,
+            Self::Interrupted => 130,
+        }
+    }
+
+    const fn weight(self) -> u8 {
+        match self {
+            Self::AsDesired => 0,
+            Self::Differences => 1,
+            Self::PartlyConverged => 2,
+            Self::Failed => 3,
+            Self::AccessRefused => 4,
+            Self::Invalid => 5,
+            Self::Interrupted => 6,
+        }
+    }
+
+    /// The one to end with where both apply.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        if other.weight() > self.weight() { other } else { self }
+    }
+
+    /// What an error ends the program with.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        report
+            .downcast_ref::<Ending>()
+            .map_or(Self::Failed, |ending| ending.code)
+    }
+}
+
+impl FromIterator<ExitCode> for ExitCode {
+    fn from_iter<I: IntoIterator<Item = Self>>(codes: I) -> Self {
+        codes.into_iter().fold(Self::AsDesired, Self::and)
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        code.number().into()
+    }
+}
+
+/// Errors that end the program with another code than [`ExitCode::Failed`].
+pub trait WithExitCode<T> {
+    /// Ends the program with `code` where this is an error; it is shown as it was.
+    ///
+    /// # Errors
+    /// Where this is one.
+    fn with_exit_code(self, code: ExitCode) -> Result<T, Report>;
+}
+
+impl<T, E: Into<Report>> WithExitCode<T> for Result<T, E> {
+    fn with_exit_code(self, code: ExitCode) -> Result<T, Report> {
+        self.map_err(|error| {
+            Report::new(Ending {
+                code,
+                error: error.into().into(),
+            })
+        })
+    }
+}
+
+/// An error, and what to end with; shown as the error itself.
+#[derive(Debug)]
+struct Ending {
+    code: ExitCode,
+    error: Box<dyn Diagnostic + Send + Sync>,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, formatter)
+    }
+}
+
+impl Error for Ending {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl Diagnostic for Ending {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.error.code()
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.error.severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.error.help()
+    }
+
+    fn url<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.error.url()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.error.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.error.labels()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        self.error.related()
+    }
+
+    fn diagnostic_source(&self) -> Option<&dyn Diagnostic> {
+        self.error.diagnostic_source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weightiest_code_is_the_one_to_end_with() {
+        use ExitCode::{AccessRefused, AsDesired, Differences, Failed, Interrupted, Invalid, PartlyConverged};
+        let order = [
+            AsDesired,
+            Differences,
+            PartlyConverged,
+            Failed,
+            AccessRefused,
+            Invalid,
+            Interrupted,
+        ];
+        for (index, lighter) in order.iter().enumerate() {
+            for heavier in &order[index..] {
+                assert_eq!(lighter.and(*heavier), *heavier);
+                assert_eq!(heavier.and(*lighter), *heavier);
+            }
+        }
+        assert_eq!(order.map(ExitCode::number), [0, 2, 5, 1, 4, 3, 130]);
+        assert_eq!(
+            [Differences, AccessRefused, Failed].into_iter().collect::<ExitCode>(),
+            AccessRefused
+        );
+        assert_eq!([].into_iter().collect::<ExitCode>(), AsDesired);
+    }
+
+    #[test]
+    fn an_error_keeps_its_text_and_help_and_ends_with_its_code() {
+        let error = miette::miette!(help = "quote the tag", "an unquoted tag");
+        let report = Err::<(), _>(error).with_exit_code(ExitCode::Invalid).unwrap_err();
+        assert_eq!(ExitCode::of(&report), ExitCode::Invalid);
+        assert_eq!(report.to_string(), "an unquoted tag");
+        assert_eq!(report.help().unwrap().to_string(), "quote the tag");
+        assert_eq!(ExitCode::of(&miette::miette!("anything else")), ExitCode::Failed);
+    }
+}

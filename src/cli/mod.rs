@@ -1,0 +1,43 @@
+//! Commands, one file each.
+
+mod accept;
+mod adopt;
+mod apply;
+mod arguments;
+mod completions;
+mod connection;
+mod demo;
+pub mod diagnostics;
+pub mod directory;
+mod exit_code;
+mod fmt;
+mod graph;
+mod init;
+mod key;
+pub mod logging;
+mod plan;
+mod progress;
+mod report;
+mod run;
+mod schema;
+mod session;
+mod terminal;
+mod validate;
+
+pub use accept::AcceptCommand;
+pub use adopt::AdoptCommand;
+pub use apply::ApplyCommand;
+pub use arguments::{Cli, Command, Common, Diagram, Format, LogFormat};
+pub use completions::CompletionsCommand;
+pub use connection::AllowedRegistries;
+pub use demo::DemoCommand;
+pub use exit_code::{ExitCode, WithExitCode};
+pub use fmt::FmtCommand;
+pub use graph::GraphCommand;
+pub use init::InitCommand;
+pub use key::KeyCommand;
+pub use plan::PlanCommand;
+pub use run::RunCommand;
+pub use schema::SchemaCommand;
+pub use terminal::{Output, Terminal};
+pub use validate::ValidateCommand;

@@ -1,0 +1,274 @@
+//! What the commands that reconcile have in common: configuration, repository, state, a reconciler.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
+
+use super::connection::{self, AllowedRegistries};
+use super::diagnostics::write_diagnostics;
+use super::{Common, ExitCode, WithExitCode as _};
+use crate::config::{Config, Environment};
+use crate::execute::{AssembledWorld, Stop, SystemClock};
+use crate::model::{CommitId, Repository, Severity};
+use crate::plan::Planned;
+use crate::reconcile::state::State;
+use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal};
+use crate::signing::KeyFileSigners;
+use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
+
+/// The world outside.
+pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
+
+/// An opened repository with the memory and the reconciler that go with it.
+pub struct Session {
+    pub config: Arc<Config>,
+    pub source: Arc<GitRepository>,
+    pub state: Arc<State>,
+    pub reconciler: Reconciler<RealWorld, GitRepository>,
+}
+
+/// The configuration that the command line names, or that is found.
+///
+/// # Errors
+/// Where it cannot be read, or something in it is wrong.
+pub fn configuration(common: &Common) -> Result<Arc<Config>, Report> {
+    Config::load(common.config.as_deref(), Environment::Process)
+        .map(Arc::new)
+        .into_diagnostic()
+        .with_exit_code(ExitCode::Invalid)
+}
+
+/// The repository that the command line or the configuration names, else the current directory.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Report> {
+    let here = Path::new(".");
+    let location = match (&common.repo, &config.git.url) {
+        (Some(text), _) => Location::parse(text, here),
+        (None, Some(text)) => Location::parse(text, &config.git.base),
+        (None, None) => Location::parse(".", here),
+    }
+    .into_diagnostic()
+    .with_exit_code(ExitCode::Invalid)?;
+    let options = Options {
+        branch: config.git.branch.clone(),
+        folder: SubPath::parse(&config.git.folder)
+            .into_diagnostic()
+            .with_exit_code(ExitCode::Invalid)?,
+        limits: config.limits,
+    };
+    GitRepository::open(&location, options).into_diagnostic()
+}
+
+impl Session {
+    /// # Errors
+    /// Where the configuration, the repository or the state cannot be opened.
+    pub fn open(common: &Common) -> Result<Self, Report> {
+        let config = configuration(common)?;
+        let source = Arc::new(repository(common, &config)?);
+        let state = State::open(&config.storage.state)
+            .into_diagnostic()
+            .wrap_err("landfall's memory cannot be opened")?;
+        let state = Arc::new(state);
+        let world = AssembledWorld {
+            registry: connection::registries(&config)?,
+            signers: connection::signers(&config)?,
+            journal: StateJournal::new(Arc::clone(&state)),
+            clock: SystemClock,
+        };
+        let defaults = Settings::default();
+        let settings = Settings {
+            git_url: common
+                .repo
+                .clone()
+                .or_else(|| config.git.url.clone())
+                .unwrap_or_else(|| source.path().display().to_string())
+                .into(),
+            limits: config.limits,
+            requests_per_pass: config
+                .work
+                .requests_per_pass
+                .map_or(defaults.requests_per_pass, |requests| requests as u64),
+            ..defaults
+        };
+        let reconciler =
+            Reconciler::new(Arc::new(world), Arc::clone(&source), Arc::clone(&state), settings).into_diagnostic()?;
+        Ok(Self {
+            config,
+            source,
+            state,
+            reconciler,
+        })
+    }
+
+    /// The commit that the command line names, else the newest.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn commit(&self, common: &Common) -> Result<CommitId, Report> {
+        match &common.revision {
+            Some(revision) => self.source.resolve(revision),
+            None => self.source.head(),
+        }
+        .into_diagnostic()
+        .with_exit_code(ExitCode::Invalid)
+    }
+
+    /// Takes the commit, and says on standard error what is wrong with its manifests. Returns [`ExitCode::Invalid`]
+    /// where some claims are held back, while the others can go on.
+    ///
+    /// # Errors
+    /// Where the commit is refused as a whole.
+    pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<ExitCode, Report> {
+        let diagnostics = match self.reconciler.follow(commit, following) {
+            Ok(revision) => revision.diagnostics.clone(),
+            Err(ReconcileError::Invalid { diagnostics, .. }) => diagnostics,
+            Err(error @ ReconcileError::Rewritten { .. }) => {
+                return Err(error).into_diagnostic().with_exit_code(ExitCode::AccessRefused);
+            }
+            Err(error) => return Err(error).into_diagnostic(),
+        };
+        let refused = self
+            .reconciler
+            .revision()
+            .is_none_or(|revision| revision.commit != commit);
+        if !diagnostics.is_empty() {
+            let tree = self.source.tree(commit).into_diagnostic()?;
+            write_diagnostics(&mut std::io::stderr().lock(), &diagnostics, &tree).into_diagnostic()?;
+        }
+        let errors = diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .count();
+        if refused {
+            return Err(miette!(
+                help = "`landfall validate` shows the same without a network",
+                "commit {} is refused: {errors} of its manifests' lines are wrong",
+                commit.short()
+            ))
+            .with_exit_code(ExitCode::Invalid);
+        }
+        let cycles = self.cycles();
+        if !cycles.is_empty() {
+            eprintln!("{}", cycles.join("\n"));
+        }
+        Ok(if errors > 0 || !cycles.is_empty() {
+            ExitCode::Invalid
+        } else {
+            ExitCode::AsDesired
+        })
+    }
+
+    /// Claims that read from each other in a ring, file by file.
+    fn cycles(&self) -> Vec<String> {
+        let graph = self.reconciler.graph();
+        graph
+            .cycles()
+            .into_iter()
+            .map(|cycle| {
+                let places: Vec<String> = cycle
+                    .0
+                    .iter()
+                    .map(|id| {
+                        let unit = graph.unit(*id);
+                        let (target, path) = graph.repository(unit.repository);
+                        let at = unit.claim().map_or_else(String::new, |claim| {
+                            format!(" ({}:{})", claim.origin.file, claim.origin.line)
+                        });
+                        format!("{} {path}@{}{at}", graph.target(target).name, unit.digest.short())
+                    })
+                    .collect();
+                format!(
+                    "error: these claims wait for each other, and none can be the first: {}; give one of them a source \
+                     that is no target",
+                    places.join(" <- ")
+                )
+            })
+            .collect()
+    }
+
+    /// Refuses before anything is written what `allow-writes` does not cover.
+    ///
+    /// # Errors
+    /// The first place that it does not cover, and the line that lifts it.
+    pub fn check_writes(&self, planned: &Planned) -> Result<(), Report> {
+        let graph = self.reconciler.graph();
+        let mut refused: Vec<Repository> = Vec::new();
+        let mut first = None;
+        for step in &planned.steps {
+            let repository = graph.unit(step.node.unit).repository;
+            for endpoint in step.at.iter() {
+                let place = graph.place(repository, endpoint);
+                if let Err(refusal) = self.config.may_write(&place) {
+                    if !refused.contains(&place) && refused.len() < 1_000 {
+                        refused.push(place);
+                    }
+                    first.get_or_insert(refusal);
+                }
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some(refusal) => {
+                let prefixes: Vec<String> = graph
+                    .targets()
+                    .iter()
+                    .flat_map(|target| &target.endpoints)
+                    .map(|endpoint| format!("\"{}\"", endpoint.prefix))
+                    .collect();
+                Err(miette!(
+                    help = format!(
+                        "every endpoint of the manifests would be covered by\n  allow-writes = [{}]\nin {}, above the first [section]",
+                        prefixes.join(", "),
+                        refusal.file.display()
+                    ),
+                    "`allow-writes` does not cover {} of the repositories that this plan writes to, among them {}; nothing was written",
+                    refused.len(),
+                    refusal.repository
+                ))
+                .with_exit_code(ExitCode::AccessRefused)
+            }
+        }
+    }
+}
+
+/// A runtime for commands that talk to registries.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Report> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .into_diagnostic()
+}
+
+/// Stops in two stages: with the first signal no new step begins, with the second what runs is dropped.
+pub fn stop_on_signals() -> Stop {
+    let stop = Stop::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be handled");
+                return;
+            }
+        };
+        for stage in 0..2 {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminated.recv() => {}
+            }
+            if stage == 0 {
+                tracing::warn!("stopping: steps that run come to their end; a second signal drops them");
+                told.drain();
+            } else {
+                told.cancel();
+            }
+        }
+    });
+    stop
+}
