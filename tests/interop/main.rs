@@ -1,0 +1,12 @@
+//! Tests against the programs that judge landfall's work. They are found on PATH, in `$LANDFALL_TOOLS`, or in
+//! `~/.cache/landfall/tools`, where `scripts/interop-tools` puts them:
+//! `cargo test --test interop -- --ignored`
+
+mod attestations;
+mod cosign;
+mod keys;
+mod promotion;
+mod registry;
+mod signatures;
+mod stage;
+mod tools;
