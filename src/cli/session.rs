@@ -12,10 +12,14 @@ use crate::config::{Config, Environment};
 use crate::execute::{AssembledWorld, Stop, SystemClock};
 use crate::model::{CommitId, Repository, Severity};
 use crate::plan::Planned;
+use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
 use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal};
 use crate::signing::KeyFileSigners;
 use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
+
+/// What the cache may hold: about 500,000 verdicts.
+const CACHE_BYTES: u64 = 256 << 20;
 
 /// The world outside.
 pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
@@ -91,6 +95,7 @@ impl Session {
                 .work
                 .requests_per_pass
                 .map_or(defaults.requests_per_pass, |requests| requests as u64),
+            verdicts: Some(Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES))),
             ..defaults
         };
         let reconciler =

@@ -17,8 +17,10 @@ mod signed;
 mod source;
 #[cfg(test)]
 mod tests;
+mod verdict;
 mod verification;
 
 pub use expectations::{Expectations, Known};
 pub use limits::ObserveLimits;
 pub use observer::{Answered, Observed, Observer};
+pub use verdict::{KeptVerdicts, Verdict};

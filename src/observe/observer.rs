@@ -12,6 +12,7 @@ use super::expectations::Expectations;
 use super::failure::LookError;
 use super::place::Place;
 use super::schedule::Schedule;
+use super::verdict::KeptVerdicts;
 use super::verification::{Expected, Verifier};
 use super::{ObserveLimits, endpoint, image, source};
 use crate::facts::{Answer, Ask, Depth, Question, SourceAnswer, SourceImage};
@@ -50,12 +51,12 @@ pub struct Observed {
 }
 
 impl<R: Registry + Clone> Observer<R> {
-    /// `content` limits what is read from registries.
+    /// `content` limits what is read from registries; `kept` holds what earlier processes verified.
     #[must_use]
-    pub fn new(registry: R, limits: ObserveLimits, content: Limits) -> Self {
+    pub fn new(registry: R, limits: ObserveLimits, content: Limits, kept: Option<Arc<dyn KeptVerdicts>>) -> Self {
         Self {
             registry,
-            verifier: Verifier::new(&limits),
+            verifier: Verifier::new(&limits, kept),
             limits,
             content,
         }

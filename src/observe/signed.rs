@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::failure::LookError;
 use super::place::Place;
-use super::verification::{Expected, Verdict, Verifier};
+use super::verdict::Verdict;
+use super::verification::{Expected, Verifier};
 use crate::facts::Evidence;
 use crate::model::{Admission, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};

@@ -7,20 +7,10 @@ use bytes::Bytes;
 use super::ObserveLimits;
 use super::failure::LookError;
 use super::generations::Generations;
-use crate::model::{Admission, Descriptor, Digest, Repository, Signer};
+use super::verdict::{KeptVerdicts, Verdict};
+use crate::model::{Descriptor, Digest, Repository, Signer};
 use crate::trust::statement::predicate_type;
 use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, VerificationError, bundle};
-
-/// What a signed artifact is worth. Its bytes are fixed by its digest, and so is this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It does not verify, or says something that is not asked for.
-    Nothing,
-    /// A signature of the image itself.
-    Signature,
-    /// A promotion record for exactly this public reference and digest.
-    Promotion(Arc<Admission>),
-}
 
 /// The keys that count for a signer.
 #[derive(Debug)]
@@ -43,6 +33,7 @@ pub(super) struct Expected {
 pub(super) struct Verifier {
     verdicts: Mutex<Generations<VerdictKey, Verdict>>,
     keys: Mutex<Generations<Arc<Signer>, Arc<Keys>>>,
+    kept: Option<Arc<dyn KeptVerdicts>>,
 }
 
 /// A hash over keys, public reference, image and artifact: there are hundreds of thousands of these.
@@ -62,8 +53,9 @@ impl VerdictKey {
 }
 
 impl Verifier {
-    pub fn new(limits: &ObserveLimits) -> Self {
+    pub fn new(limits: &ObserveLimits, kept: Option<Arc<dyn KeptVerdicts>>) -> Self {
         Self {
+            kept,
             verdicts: Mutex::new(Generations::new(limits.verdicts)),
             keys: Mutex::new(Generations::new(limits.key_sets)),
         }
@@ -80,7 +72,13 @@ impl Verifier {
 
     /// The verdict on an artifact that was seen before, here or at another endpoint.
     pub fn known(&self, expected: &Expected, artifact: &Digest) -> Option<Verdict> {
-        lock(&self.verdicts).get(&VerdictKey::new(expected, artifact))
+        let key = VerdictKey::new(expected, artifact);
+        if let Some(verdict) = lock(&self.verdicts).get(&key) {
+            return Some(verdict);
+        }
+        let verdict = self.kept.as_ref()?.verdict(&key.0)?;
+        lock(&self.verdicts).insert(key, verdict.clone());
+        Some(verdict)
     }
 
     /// An artifact of which it is clear without verifying that it is worth nothing.
@@ -120,7 +118,11 @@ impl Verifier {
     }
 
     fn remember(&self, expected: &Expected, artifact: &Digest, verdict: Verdict) {
-        lock(&self.verdicts).insert(VerdictKey::new(expected, artifact), verdict);
+        let key = VerdictKey::new(expected, artifact);
+        if let Some(kept) = &self.kept {
+            kept.keep(&key.0, &verdict);
+        }
+        lock(&self.verdicts).insert(key, verdict);
     }
 }
 

@@ -1,16 +1,16 @@
-//! What saves requests and work: manifests by digest, verdicts by name. It may be deleted at any time, and nothing
-//! about it is ever an error: what it cannot give is asked again.
+//! What saves requests and work: what was verified, by name. It may be deleted at any time, and nothing about it is
+//! ever an error: what it cannot give is read and verified again.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::database::{self, Disk, OpenError};
 use crate::model::Digest;
+use crate::observe::{KeptVerdicts, Verdict};
 
 const FILE: &str = "cache.redb";
 
@@ -26,13 +26,6 @@ const TOTALS: TableDefinition<'static, &'static str, u64> = TableDefinition::new
 const OVERHEAD: u64 = 64;
 /// Writes reach the disk this often; a crash loses at most so many, and the cache misses them.
 const WRITES_PER_SYNC: u64 = 64;
-
-/// A manifest as a registry served it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedManifest {
-    pub media_type: Option<String>,
-    pub bytes: Vec<u8>,
-}
 
 /// Keeps what was used last to be written, up to a size.
 pub struct Cache {
@@ -82,44 +75,6 @@ impl Cache {
         }
     }
 
-    /// The manifest with this digest; its bytes are hashed again, so that damage on disk is a miss.
-    #[must_use]
-    pub fn manifest(&self, digest: &Digest) -> Option<CachedManifest> {
-        let content = self.get(&manifest_key(digest))?;
-        let split = content.iter().position(|byte| *byte == b'\n')?;
-        let (media_type, bytes) = (&content[..split], &content[split + 1..]);
-        if Digest::of(bytes) != *digest {
-            return None;
-        }
-        let media_type = std::str::from_utf8(media_type).ok()?;
-        Some(CachedManifest {
-            media_type: (!media_type.is_empty()).then(|| media_type.to_owned()),
-            bytes: bytes.to_owned(),
-        })
-    }
-
-    /// Keeps a manifest whose bytes have this digest.
-    pub fn keep_manifest(&self, digest: &Digest, media_type: Option<&str>, bytes: &[u8]) {
-        let media_type = media_type.unwrap_or_default();
-        if !media_type.contains('\n') {
-            let content = [media_type.as_bytes(), b"\n", bytes].concat();
-            self.put(&manifest_key(digest), &content);
-        }
-    }
-
-    /// A verdict that was kept under this name; one that does not read as `V` is none.
-    #[must_use]
-    pub fn verdict<V: DeserializeOwned>(&self, name: &str) -> Option<V> {
-        serde_json::from_slice(&self.get(&verdict_key(name))?).ok()
-    }
-
-    /// The name must hold all that the verdict depends on.
-    pub fn keep_verdict<V: Serialize>(&self, name: &str, verdict: &V) {
-        if let Ok(content) = serde_json::to_vec(verdict) {
-            self.put(&verdict_key(name), &content);
-        }
-    }
-
     fn usable(&self) -> Option<&Database> {
         self.database.as_ref().filter(|_| !self.failed.load(Ordering::Relaxed))
     }
@@ -155,6 +110,27 @@ impl Cache {
         if let Err(error) = insert(database, key, content, self.limit, last_of_many) {
             self.fail(&error);
         }
+    }
+}
+
+impl KeptVerdicts for Cache {
+    fn verdict(&self, name: &Digest) -> Option<Verdict> {
+        serde_json::from_slice(&self.get(&key(name))?).ok()
+    }
+
+    fn keep(&self, name: &Digest, verdict: &Verdict) {
+        if let Ok(content) = serde_json::to_vec(verdict) {
+            self.put(&key(name), &content);
+        }
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Cache")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 
@@ -194,12 +170,8 @@ fn size(key: &str, content: &[u8]) -> u64 {
     (key.len() + content.len()) as u64 + OVERHEAD
 }
 
-fn manifest_key(digest: &Digest) -> String {
-    format!("manifest {digest}")
-}
-
-fn verdict_key(name: &str) -> String {
-    format!("verdict {name}")
+fn key(name: &Digest) -> String {
+    format!("verdict {}", name.hex())
 }
 
 #[cfg(test)]
@@ -211,51 +183,36 @@ mod tests {
     const LIMIT: u64 = 1 << 20;
 
     fn keep(cache: &Cache, content: &str) -> Digest {
-        let digest = Digest::of(content.as_bytes());
-        cache.keep_manifest(&digest, Some("a/b"), content.as_bytes());
-        digest
+        let name = Digest::of(content.as_bytes());
+        KeptVerdicts::keep(cache, &name, &Verdict::Signature);
+        name
+    }
+
+    fn has(cache: &Cache, name: &Digest) -> bool {
+        cache.verdict(name) == Some(Verdict::Signature)
     }
 
     #[test]
     fn what_was_kept_is_found_again_also_by_the_next_process() {
         let folder = TempDir::new().unwrap();
-        let digest = {
-            let cache = Cache::open(folder.path(), LIMIT);
-            cache.keep_verdict("signature x", &true);
-            keep(&cache, "{}")
-        };
+        let name = keep(&Cache::open(folder.path(), LIMIT), "one");
         let cache = Cache::open(folder.path(), LIMIT);
-        let manifest = cache.manifest(&digest).unwrap();
-        assert_eq!(
-            (manifest.media_type.as_deref(), &*manifest.bytes),
-            (Some("a/b"), &b"{}"[..])
-        );
-        assert_eq!(cache.verdict("signature x"), Some(true));
-        assert_eq!(cache.verdict::<bool>("signature y"), None);
-        assert_eq!(cache.verdict::<String>("signature x"), None);
-        assert_eq!(cache.manifest(&Digest::of(b"other")), None);
+        assert!(has(&cache, &name));
+        assert_eq!(cache.verdict(&Digest::of(b"other")), None);
+        cache.put(&key(&name), b"no verdict");
+        assert_eq!(cache.verdict(&name), None);
     }
 
     #[test]
     fn the_oldest_leave_when_the_cache_is_full() {
-        let each = size(&manifest_key(&Digest::of(b"")), b"a/b\n0");
+        let each = size(&key(&Digest::of(b"")), b"\"signature\"");
         let cache = Cache::in_memory(3 * each);
         let kept: Vec<Digest> = ["1", "2", "3", "1", "4"].map(|content| keep(&cache, content)).to_vec();
-        let found: Vec<bool> = kept.iter().map(|digest| cache.manifest(digest).is_some()).collect();
+        let found: Vec<bool> = kept.iter().map(|name| has(&cache, name)).collect();
         // 1 was written anew, so that 2 was the oldest.
         assert_eq!(found, [true, false, true, true, true]);
-        let large = keep(&cache, &"x".repeat(1_000));
-        assert_eq!(cache.manifest(&large), None);
-    }
-
-    #[test]
-    fn bytes_that_are_not_those_of_their_digest_are_a_miss() {
-        let cache = Cache::in_memory(LIMIT);
-        let digest = Digest::of(b"right");
-        cache.keep_manifest(&digest, None, b"wrong");
-        assert_eq!(cache.manifest(&digest), None);
-        cache.keep_manifest(&digest, None, b"right");
-        assert_eq!(cache.manifest(&digest).unwrap().media_type, None);
+        cache.put("large", &[b'x'; 1_000]);
+        assert_eq!(cache.get("large"), None);
     }
 
     #[test]
@@ -266,8 +223,8 @@ mod tests {
             "this is no database, and never was one".repeat(100),
         )
         .unwrap();
-        let digest = keep(&Cache::open(folder.path(), LIMIT), "{}");
-        assert!(Cache::open(folder.path(), LIMIT).manifest(&digest).is_some());
+        let name = keep(&Cache::open(folder.path(), LIMIT), "one");
+        assert!(has(&Cache::open(folder.path(), LIMIT), &name));
     }
 
     #[test]
@@ -275,9 +232,8 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let first = Cache::open(folder.path(), LIMIT);
         let second = Cache::open(folder.path(), LIMIT);
-        let digest = keep(&second, "{}");
-        assert!(second.manifest(&digest).is_some());
-        assert!(first.manifest(&digest).is_none());
+        let name = keep(&second, "one");
+        assert!(has(&second, &name) && !has(&first, &name));
     }
 
     #[test]
@@ -286,7 +242,7 @@ mod tests {
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
         let cache = Cache::open(&file.join("below"), LIMIT);
-        let digest = keep(&cache, "{}");
-        assert!(cache.manifest(&digest).is_some());
+        let name = keep(&cache, "one");
+        assert!(has(&cache, &name));
     }
 }

@@ -13,7 +13,7 @@ use crate::graph::{Graph, Touched};
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
 };
-use crate::observe::{ObserveLimits, Observer};
+use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
 use crate::source::Source;
 use crate::transfer::TransferLimits;
 
@@ -30,6 +30,8 @@ pub struct Settings {
     pub requests_per_pass: u64,
     /// Passes that [`Reconciler::converge`] runs at most.
     pub passes: usize,
+    /// What earlier processes verified.
+    pub verdicts: Option<Arc<dyn KeptVerdicts>>,
 }
 
 impl Default for Settings {
@@ -42,6 +44,7 @@ impl Default for Settings {
             transfer: TransferLimits::default(),
             requests_per_pass: 1_000_000,
             passes: 16,
+            verdicts: None,
         }
     }
 }
@@ -65,7 +68,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// Where the state cannot be read.
     pub fn new(world: Arc<W>, source: Arc<S>, state: Arc<State>, settings: Settings) -> Result<Self, ReconcileError> {
         Ok(Self {
-            observer: Observer::new(world.registry().clone(), settings.observe, settings.limits),
+            observer: Observer::new(
+                world.registry().clone(),
+                settings.observe,
+                settings.limits,
+                settings.verdicts.clone(),
+            ),
             recollection: Recollection::load(state)?,
             world,
             source,

@@ -141,7 +141,7 @@ impl Fixture {
         let store = Store::new();
         let registries = MemoryRegistries::new(store.clone()).with_limits(limits);
         Self {
-            observer: Observer::new(registries.clone(), ObserveLimits::default(), limits),
+            observer: Observer::new(registries.clone(), ObserveLimits::default(), limits, None),
             store,
             registries,
             key,

@@ -1,14 +1,16 @@
 //! Rounds of questions.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::fixture::{Fixture, MIRROR, PRIMARY};
 use crate::facts::{Answer, Ask, Class, Depth, Failure, Question};
-use crate::model::{EndpointSet, Limits};
-use crate::observe::{ObserveLimits, Observed, Observer};
-use crate::sim::registry::{FaultPlan, Latency, Window};
+use crate::model::{Digest, EndpointSet, Limits};
+use crate::observe::{KeptVerdicts, ObserveLimits, Observed, Observer, Verdict};
+use crate::sim::registry::{FaultPlan, Latency, Operation, Window};
 
 fn question(ask: Ask, endpoints: usize, class: Class) -> Question {
     Question {
@@ -123,7 +125,7 @@ async fn a_stop_ends_everything_at_once_and_says_what_was_left() {
         .registries
         .clone()
         .with_latency_at(&fixture.at(MIRROR).registry, slow);
-    let observer = Observer::new(registries, ObserveLimits::default(), Limits::default());
+    let observer = Observer::new(registries, ObserveLimits::default(), Limits::default(), None);
     let questions = [question(Ask::Image(fixture.unit), 2, Class::Unblocks)];
     let stop = CancellationToken::new();
     let stopping = async {
@@ -148,4 +150,50 @@ async fn answering_can_be_spawned() {
     let fixture = Fixture::new().promoted();
     let observed = assert_send(observed(&fixture, &every_question(&fixture), u64::MAX)).await;
     assert_eq!(observed.left, []);
+}
+
+/// What a process leaves to the next.
+#[derive(Debug, Default)]
+struct Kept(Mutex<BTreeMap<Digest, Verdict>>);
+
+impl KeptVerdicts for Kept {
+    fn verdict(&self, name: &Digest) -> Option<Verdict> {
+        self.0.lock().unwrap().get(name).cloned()
+    }
+
+    fn keep(&self, name: &Digest, verdict: &Verdict) {
+        self.0.lock().unwrap().insert(*name, verdict.clone());
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_verified_is_looked_for_and_not_read_again() {
+    let fixture = Fixture::new().promoted();
+    let place = fixture.at(PRIMARY);
+    fixture.attach(&place, &fixture.signature(&fixture.key));
+    fixture.attach(&place, &fixture.promotion(&fixture.public_reference(), &[]));
+    let kept: Arc<dyn KeptVerdicts> = Arc::new(Kept::default());
+    let ask = || async {
+        let observer = Observer::new(
+            fixture.registries.clone(),
+            ObserveLimits::default(),
+            Limits::default(),
+            Some(Arc::clone(&kept)),
+        );
+        let questions = [question(Ask::Evidence(fixture.unit), 1, Class::Verifies)];
+        let stop = CancellationToken::new();
+        observer
+            .answer(&fixture.graph, &fixture.known, &questions, u64::MAX, &stop)
+            .await
+    };
+    let (first, next) = (ask().await, ask().await);
+    assert_eq!(first.answers, next.answers);
+    let reads = fixture.store.requests().of(Operation::ReadBlob);
+    assert_eq!(
+        (reads, next.requests < first.requests),
+        (2, true),
+        "{} {}",
+        first.requests,
+        next.requests
+    );
 }

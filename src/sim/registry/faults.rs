@@ -108,15 +108,14 @@ impl Faults {
         }
     }
 
-    /// A time of up to `longest`, and how often to yield.
-    pub(super) fn delay(&self, longest: Duration) -> (Duration, u32) {
-        let mut state = self.lock();
-        let share = if longest.is_zero() {
-            0.0
-        } else {
-            state.timing.random::<f64>()
-        };
-        (longest.mul_f64(share), state.timing.random_range(0..3))
+    /// A time of up to `longest`.
+    pub(super) fn delay(&self, longest: Duration) -> Duration {
+        longest.mul_f64(self.lock().timing.random())
+    }
+
+    /// How often to let others run.
+    pub(super) fn turns(&self) -> u32 {
+        self.lock().timing.random_range(0..3)
     }
 
     /// A digest that nothing has.

@@ -406,14 +406,14 @@ impl Latencies {
     }
 }
 
-/// Lets others run, and virtual time pass.
+/// Lets virtual time pass, or at least others run.
 async fn pause(faults: &Faults, longest: Duration) {
-    let (time, yields) = faults.delay(longest);
-    for _ in 0..yields {
-        tokio::task::yield_now().await;
-    }
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
+    if longest.is_zero() {
+        for _ in 0..faults.turns() {
+            tokio::task::yield_now().await;
+        }
+    } else {
+        tokio::time::sleep(faults.delay(longest)).await;
     }
 }
 
