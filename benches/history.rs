@@ -23,7 +23,10 @@ fn ledger(criterion: &mut Criterion) {
     let head = open(&repository).head().expect("it has commits");
     let mut known = Ledger::default();
     declare(&open(&repository), head, None, &mut known).expect("git made it");
-    assert_eq!(known.entries().count(), past::COMMITS - past::COMMITS / past::RULES_EVERY);
+    assert_eq!(
+        known.entries().count(),
+        past::COMMITS - past::COMMITS / past::RULES_EVERY
+    );
     group.bench_function("the ledger, from nothing", |bencher| {
         bencher.iter_with_large_drop(|| {
             let mut ledger = Ledger::default();
@@ -45,7 +48,10 @@ fn ledger(criterion: &mut Criterion) {
             },
             |()| {
                 let commit = source.head().expect("it has commits");
-                let parent = source.first_parent(commit).expect("it is whole").expect("it is not the first");
+                let parent = source
+                    .first_parent(commit)
+                    .expect("it is whole")
+                    .expect("it is not the first");
                 let mut ledger = known.clone();
                 declare(&source, parent, Some(parent), &mut ledger).expect("git made it");
                 let parsed = parse(&source.tree(commit).expect("git made it"), &mut cache).expect("it is valid");

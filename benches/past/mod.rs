@@ -15,7 +15,9 @@ pub const RULES_EVERY: usize = 200;
 
 /// Writes a bare repository: one commit sets the rules, each other one writes a line in one of the manifests.
 pub fn write(repository: &Path, commits: usize) {
-    git(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch", "main"]).arg(repository));
+    git(Command::new("git")
+        .args(["init", "--quiet", "--bare", "--initial-branch", "main"])
+        .arg(repository));
     let mut import = Command::new("git")
         .arg("-C")
         .arg(repository)

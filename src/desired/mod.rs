@@ -21,6 +21,7 @@ mod prefix_map;
 mod projects;
 mod promotions_file;
 mod resolve;
+pub mod review;
 mod route;
 mod scalar;
 mod schema;

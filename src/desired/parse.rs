@@ -81,7 +81,9 @@ impl ProjectFiles {
 
     /// Takes in what stands at a path below the project's directory now, if it is read at all.
     pub fn put(&mut self, path: &RepoPath, file: Option<&TreeFile>) {
-        let file = file.filter(|file| is_read(path, file)).map(|file| read_file(path, file));
+        let file = file
+            .filter(|file| is_read(path, file))
+            .map(|file| read_file(path, file));
         match (self.files.binary_search_by(|known| known.path.cmp(path)), file) {
             (Ok(at), Some(file)) => self.files[at] = Arc::new(file),
             (Ok(at), None) => drop(self.files.remove(at)),
@@ -139,6 +141,15 @@ impl Parsed {
             };
         }
         whole
+    }
+
+    /// These files as another revision's landfall.toml would judge them; what is wrong with them is left out.
+    pub(super) fn under_the_rules_of(&self, other: &Self) -> Self {
+        Self {
+            configuration: other.configuration.clone(),
+            diagnostics: Vec::new(),
+            ..self.clone()
+        }
     }
 
     /// What is wrong with the files themselves, sorted by place.

@@ -1,7 +1,7 @@
 //! From a commit to what it asks for: which commit may be followed, its manifests, the ledger up to it.
 
-use super::{ReconcileError, history};
 use super::reconciler::Reconciler;
+use super::{ReconcileError, history};
 use crate::desired::{self, Accepted, Entry, Ledger, Resolved};
 use crate::execute::World;
 use crate::model::{CommitId, Diagnostic, Severity};

@@ -88,11 +88,7 @@ fn content(objects: &Objects<'_>, limits: &Limits, entry: Entry) -> Result<TreeF
 }
 
 /// `head` and its first parents, newest first, down to but without `until`.
-fn first_parents(
-    objects: &Objects<'_>,
-    head: CommitId,
-    until: Option<CommitId>,
-) -> Result<Vec<Snapshot>, SourceError> {
+fn first_parents(objects: &Objects<'_>, head: CommitId, until: Option<CommitId>) -> Result<Vec<Snapshot>, SourceError> {
     let boundary = shallow_commits(objects)?;
     let mut found = Vec::new();
     let mut next = Some(head);
@@ -125,14 +121,11 @@ fn first_parents(
 
 /// The commits at which a shallow clone ends; none where it is none.
 pub(super) fn shallow_commits(objects: &Objects<'_>) -> Result<Vec<CommitId>, SourceError> {
-    let commits = objects
-        .repository
-        .shallow_commits()
-        .map_err(|error| SourceError::Git {
-            repository: objects.path.to_owned(),
-            doing: "cannot read the list of shallow commits".to_owned(),
-            reason: reason(&error),
-        })?;
+    let commits = objects.repository.shallow_commits().map_err(|error| SourceError::Git {
+        repository: objects.path.to_owned(),
+        doing: "cannot read the list of shallow commits".to_owned(),
+        reason: reason(&error),
+    })?;
     Ok(commits
         .iter()
         .flat_map(|commits| commits.iter())
@@ -219,6 +212,12 @@ mod tests {
         let root = history.commit(&[("landfall.toml", "1")]);
         let head = history.commit(&[("landfall.toml", "2")]);
         let error = history.open().replay(root, Some(head), &mut |_, _| Ok(())).unwrap_err();
-        assert_eq!(error, SourceError::NotInHistory { from: root, until: head });
+        assert_eq!(
+            error,
+            SourceError::NotInHistory {
+                from: root,
+                until: head
+            }
+        );
     }
 }
