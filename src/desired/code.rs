@@ -188,6 +188,18 @@ codes! {
     GRANTS_WIDENED = "grants-widened",
 }
 
+/// What is reported where something stood that is gone: the line that is there now says nothing about it.
+pub const OF_WHAT_IS_GONE: &[&str] = &[
+    TAG_DROPPED,
+    DIGEST_DROPPED,
+    TARGET_REMOVED,
+    MIRROR_REMOVED,
+    SIGNER_REMOVED,
+    KEY_RETIRED,
+    POLICY_REMOVED,
+    PROJECT_REMOVED,
+];
+
 /// What a code stands for, in a sentence.
 #[must_use]
 pub fn description(code: &str) -> Option<&'static str> {
