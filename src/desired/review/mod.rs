@@ -1,13 +1,13 @@
 //! What a change does, for those who review it: two revisions compared, each resolved by the same code as ever.
 
 mod changes;
+mod comparison;
 mod grants;
 mod lines;
 mod merge;
 mod projects;
 mod remarks;
 mod retags;
-mod review;
 mod rules;
 mod settings;
 mod signers;
@@ -17,6 +17,6 @@ mod targets;
 mod tests;
 
 pub use changes::ClaimChange;
+pub use comparison::{Review, Side, review};
 pub use lines::LineMap;
 pub use merge::{Merged, Sides, merge};
-pub use review::{Review, Side, review};
