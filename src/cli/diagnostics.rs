@@ -46,8 +46,12 @@ pub fn write_diagnostics(output: &mut dyn Write, diagnostics: &[Diagnostic], tre
     Ok(())
 }
 
-/// The marked line and the marks below it; nothing where a secret could stand in it.
+/// The marked line and the marks below it; nothing where a secret could stand in it, or where it is about a line that
+/// is gone.
 fn excerpt(diagnostic: &Diagnostic, tree: &Tree) -> Option<(String, String)> {
+    if code::OF_WHAT_IS_GONE.contains(&diagnostic.code) {
+        return None;
+    }
     let about_a_secret = diagnostic.code == code::SECRET_IN_GIT || !diagnostic.file.as_str().ends_with(".toml");
     let Some(TreeFile::Regular { bytes, .. }) = tree.files.get(&diagnostic.file) else {
         return None;

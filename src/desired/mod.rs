@@ -1,6 +1,7 @@
 //! Manifests in Git become the desired state: parsing, grants, the ledger, conflicts. No network, no clock.
 
 mod choice;
+mod chronicle;
 mod claims;
 pub mod code;
 mod configuration;
@@ -20,6 +21,7 @@ mod prefix_map;
 mod projects;
 mod promotions_file;
 mod resolve;
+pub mod review;
 mod route;
 mod scalar;
 mod schema;
@@ -32,6 +34,7 @@ mod targets;
 mod tests;
 mod upstream;
 
+pub use chronicle::Chronicle;
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init};
 pub use ledger::{Declaration, Entry, Ledger};

@@ -78,6 +78,27 @@ impl ProjectFiles {
     pub fn is_broken(&self) -> bool {
         self.broken
     }
+
+    /// Takes in what stands at a path below the project's directory now, if it is read at all.
+    pub fn put(&mut self, path: &RepoPath, file: Option<&TreeFile>) {
+        let file = file
+            .filter(|file| is_read(path, file))
+            .map(|file| read_file(path, file));
+        match (self.files.binary_search_by(|known| known.path.cmp(path)), file) {
+            (Ok(at), Some(file)) => self.files[at] = Arc::new(file),
+            (Ok(at), None) => drop(self.files.remove(at)),
+            (Err(at), Some(file)) => self.files.insert(at, Arc::new(file)),
+            (Err(_), None) => return,
+        }
+        self.broken = self.files.iter().any(|file| file.content.is_none());
+    }
+}
+
+/// What refuses a commit beside its `landfall.toml`.
+pub(super) fn refusals(tree: &Tree) -> Vec<Diagnostic> {
+    let mut refusals = keys::find_private(tree);
+    refusals.extend(root_is_no_directory(tree));
+    refusals
 }
 
 /// A commit, parsed: what stands in each file, not yet judged.
@@ -122,6 +143,15 @@ impl Parsed {
         whole
     }
 
+    /// These files as another revision's landfall.toml would judge them; what is wrong with them is left out.
+    pub(super) fn under_the_rules_of(&self, other: &Self) -> Self {
+        Self {
+            configuration: other.configuration.clone(),
+            diagnostics: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// What is wrong with the files themselves, sorted by place.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
@@ -136,8 +166,7 @@ impl Parsed {
 /// it nothing can be judged, and the commit is refused.
 pub fn parse(tree: &Tree, cache: &mut ParseCache) -> Result<Parsed, Vec<Diagnostic>> {
     cache.parses += 1;
-    let mut refusals = keys::find_private(tree);
-    refusals.extend(root_is_no_directory(tree));
+    let mut refusals = refusals(tree);
     let configuration = match cache.configuration(tree) {
         Ok(configuration) => Some(configuration),
         Err(errors) => {
@@ -215,7 +244,7 @@ fn read_project(name: &str, tree: &Tree, cache: &mut ParseCache) -> ProjectFiles
 fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
     let files: Vec<_> = found
         .iter()
-        .filter(|(path, file)| is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink))
+        .filter(|(path, file)| is_read(path, file))
         .map(|(path, file)| cache.file(path, file))
         .collect();
     ProjectFiles {
@@ -223,6 +252,10 @@ fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
         from: None,
         files,
     }
+}
+
+fn is_read(path: &RepoPath, file: &TreeFile) -> bool {
+    is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink)
 }
 
 fn is_manifest(path: &RepoPath) -> bool {

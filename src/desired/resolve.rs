@@ -57,6 +57,10 @@ pub(super) struct Project {
 }
 
 impl Project {
+    pub fn claims(&self) -> &ProjectClaims {
+        &self.claims
+    }
+
     fn is_of(&self, files: &ProjectFiles) -> bool {
         let same = |(one, other): (&Arc<ManifestFile>, &Arc<ManifestFile>)| {
             Arc::ptr_eq(one, other) || (one.blob.is_some() && one.blob == other.blob && one.path == other.path)
@@ -113,7 +117,13 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
     }
 }
 
-fn project(configuration: &Configuration, rules: &projects::Project, files: &ProjectFiles, ledger: &Ledger) -> Project {
+/// Judges the files of a project that all parse.
+pub(super) fn project(
+    configuration: &Configuration,
+    rules: &projects::Project,
+    files: &ProjectFiles,
+    ledger: &Ledger,
+) -> Project {
     let mut judged = claims::judge(configuration, rules, &files.files, ledger);
     if let Some(commit) = files.from {
         // The lines that are spoken of are not those of the head.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::SourceError;
+use super::replay::{Changed, Visitor};
 use crate::model::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 
 /// How the head of a branch stands to a commit that was accepted earlier, along first parents.
@@ -69,6 +70,20 @@ pub trait Source: Send + Sync + 'static {
 
     /// Reads what [`Self::changes`] named.
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
+
+    /// Visits the commits of [`Self::first_parents`], oldest first, with what each changed: for those that follow
+    /// history, far cheaper than asking commit by commit. Ends with the first error, also one of `visit`.
+    fn replay(&self, head: CommitId, until: Option<CommitId>, visit: &mut Visitor<'_>) -> Result<(), SourceError> {
+        for commit in self.first_parents(head, until)?.into_iter().rev() {
+            let changed: Result<Vec<Changed>, SourceError> = self
+                .changes(commit)?
+                .into_iter()
+                .map(|change| Ok((change.path, change.after.map(|entry| self.read(entry)).transpose()?)))
+                .collect();
+            visit(commit, changed?)?;
+        }
+        Ok(())
+    }
 
     /// `from` and its first parents, newest first, down to but without `until`; without one, down to the root.
     /// [`SourceError::NotInHistory`] where `until` is not among them.
