@@ -9,6 +9,7 @@ mod finding;
 mod format;
 mod init;
 mod keys;
+mod kpromo;
 mod landfall_file;
 mod ledger;
 mod limits;
@@ -34,6 +35,7 @@ mod upstream;
 
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init};
+pub use kpromo::roots;
 pub use ledger::{Declaration, Entry, Ledger};
 pub use parse::{ParseCache, Parsed, parse};
 pub use resolve::{Accepted, Held, Resolved, resolve};

@@ -4,7 +4,7 @@ use super::ReconcileError;
 use super::reconciler::Reconciler;
 use crate::desired::{self, Accepted, Entry, Ledger, Parsed, Resolved};
 use crate::execute::World;
-use crate::model::{CommitId, Diagnostic, Severity};
+use crate::model::{CommitId, Diagnostic, Roots, Severity};
 use crate::source::{Relation, Source, SourceError};
 
 /// What one commit says, judged.
@@ -16,6 +16,8 @@ pub struct Revision {
     pub diagnostics: Vec<Diagnostic>,
     /// Every digest that was declared for a tag up to and with this commit.
     pub ledger: Ledger,
+    /// What is read of this commit.
+    pub roots: Roots,
 }
 
 impl Revision {
@@ -124,20 +126,22 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let past = self.source.first_parents(commit, until)?;
         let mut before: Option<Resolved> = None;
         for past in past.into_iter().skip(1).rev() {
+            let roots = self.roots.of(&*self.source, past)?;
             // A commit that changes nothing landfall reads declares nothing new.
-            if self.source.changes(past)?.is_empty() {
+            if self.source.changes(past, &roots)?.is_empty() {
                 continue;
             }
-            let Ok(parsed) = desired::parse(&self.source.tree(past)?, &mut self.parse_cache) else {
+            let Ok(parsed) = desired::parse(&self.source.tree(past, &roots)?, &mut self.parse_cache) else {
                 continue;
             };
             let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, before.as_ref());
             entries.extend(ledger.record(&resolved.desired, before.as_ref().map(|before| &before.desired)));
             before = Some(resolved);
         }
-        let mut parsed = desired::parse(&self.source.tree(commit)?, &mut self.parse_cache)
+        let roots = self.roots.of(&*self.source, commit)?;
+        let mut parsed = desired::parse(&self.source.tree(commit, &roots)?, &mut self.parse_cache)
             .map_err(|diagnostics| ReconcileError::Invalid { commit, diagnostics })?;
-        self.replace_broken_projects(commit, &mut parsed)?;
+        self.replace_broken_projects(commit, &roots, &mut parsed)?;
         let previous = previous.map(|previous| &previous.resolved);
         let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, previous);
         entries.extend(ledger.record(&resolved.desired, previous.map(|previous| &previous.desired)));
@@ -148,6 +152,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             resolved,
             diagnostics,
             ledger,
+            roots,
         };
         let anew = !is_kept;
         Ok((revision, NewEntries { entries, anew }))
@@ -177,8 +182,14 @@ impl<W: World, S: Source> Reconciler<W, S> {
         })
     }
 
-    /// A project whose files do not parse is read from the newest ancestor at which they all do.
-    fn replace_broken_projects(&mut self, commit: CommitId, parsed: &mut Parsed) -> Result<(), ReconcileError> {
+    /// A project whose files do not parse is read from the newest ancestor at which they all do; where, this commit's
+    /// landfall.toml says.
+    fn replace_broken_projects(
+        &mut self,
+        commit: CommitId,
+        roots: &Roots,
+        parsed: &mut Parsed,
+    ) -> Result<(), ReconcileError> {
         let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
         let mut at = commit;
         while !broken.is_empty() {
@@ -189,7 +200,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             };
             let Some(parent) = parent else { break };
             at = parent;
-            let tree = self.source.tree(parent)?;
+            let tree = self.source.tree(parent, roots)?;
             broken.retain(|project| !parsed.substitute(project, &tree, &mut self.parse_cache));
         }
         Ok(())

@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 
 use gix::objs::tree::EntryKind;
 
-use super::object::{Objects, TreeEntry, sha1};
-use super::{Change, Entry, SourceError, SubPath, tree};
-use crate::model::{BlobId, CommitId, Limits, RepoPath};
+use super::object::{Objects, TreeEntry};
+use super::tree::{self, entry};
+use super::{Change, SourceError, SubPath};
+use crate::model::{CommitId, Limits, RepoPath, Roots};
 
 /// The changes from `before` (none for a root commit) to `after`, sorted by path.
 pub(super) fn between(
     objects: &Objects<'_>,
     limits: &Limits,
     folder: &SubPath,
+    roots: &Roots,
     before: Option<CommitId>,
     after: CommitId,
 ) -> Result<Vec<Change>, SourceError> {
-    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder);
+    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots);
     let before = before.map(top).transpose()?.unwrap_or_default();
     let too_large = |limit: usize, what| SourceError::TooLarge {
         repository: objects.path.to_owned(),
@@ -61,15 +63,6 @@ pub(super) fn between(
     Ok(changes)
 }
 
-fn entry(entry: TreeEntry) -> Option<Entry> {
-    let blob = BlobId(sha1(&entry.id));
-    match entry.kind {
-        EntryKind::Blob | EntryKind::BlobExecutable => Some(Entry::File(blob)),
-        EntryKind::Link => Some(Entry::Symlink(blob)),
-        EntryKind::Tree | EntryKind::Commit => None,
-    }
-}
-
 fn differences(
     mut before: BTreeMap<String, TreeEntry>,
     after: BTreeMap<String, TreeEntry>,
@@ -87,12 +80,12 @@ fn differences(
 
 #[cfg(test)]
 mod tests {
-    use crate::model::TreeFile;
+    use crate::model::{Roots, TreeFile};
     use crate::source::testing::History;
     use crate::source::{Entry, Source};
 
     fn paths(history: &History, commit: crate::model::CommitId) -> Vec<(String, bool, bool)> {
-        let changes = history.open().changes(commit).unwrap();
+        let changes = history.open().changes(commit, &Roots::default()).unwrap();
         changes
             .into_iter()
             .map(|change| (change.path.to_string(), change.before.is_some(), change.after.is_some()))
@@ -147,7 +140,7 @@ mod tests {
         let history = History::new();
         let head = history.commit(&[("landfall.toml", "version = 1\n")]);
         let source = history.open();
-        let entry = source.changes(head).unwrap()[0].after.unwrap();
+        let entry = source.changes(head, &Roots::default()).unwrap()[0].after.unwrap();
         assert!(matches!(entry, Entry::File(_)));
         match source.read(entry).unwrap() {
             TreeFile::Regular { bytes, .. } => assert_eq!(&*bytes, b"version = 1\n"),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use super::SourceError;
-use crate::model::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+use crate::model::{BlobId, CommitId, RepoPath, Roots, Tree, TreeFile};
 
 /// How the head of a branch stands to a commit that was accepted earlier, along first parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub struct Change {
     pub after: Option<Entry>,
 }
 
-/// A desired-state repository at one branch. Paths are relative to the configured folder within it; only
-/// `landfall.toml`, `keys/`, `trust/` and `promotions/` are looked at. Calls block: they read from disk.
+/// A desired-state repository at one branch. Paths are relative to the configured folder within it. Calls block: they
+/// read from disk.
 pub trait Source: Send + Sync + 'static {
     /// The branch that is followed: the configured one, else the one `HEAD` points to, else (detached) `HEAD`.
     fn branch(&self) -> Result<String, SourceError>;
@@ -62,12 +62,17 @@ pub trait Source: Send + Sync + 'static {
     /// The first parent; `None` for a root commit. [`SourceError::Shallow`] where the clone ends but history does not.
     fn first_parent(&self, of: CommitId) -> Result<Option<CommitId>, SourceError>;
 
-    fn tree(&self, at: CommitId) -> Result<Tree, SourceError>;
+    /// What stands at one path, unread; `None` where there is no file and no link.
+    fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError>;
 
-    /// Where a commit differs from its first parent; for a root commit, all it holds. Sorted by path.
-    fn changes(&self, of: CommitId) -> Result<Vec<Change>, SourceError>;
+    /// The files of a commit that landfall reads.
+    fn tree(&self, at: CommitId, roots: &Roots) -> Result<Tree, SourceError>;
 
-    /// Reads what [`Self::changes`] named.
+    /// Where a commit differs from its first parent, within what landfall reads; for a root commit, all it holds.
+    /// Sorted by path.
+    fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError>;
+
+    /// Reads what [`Self::entry`] and [`Self::changes`] named.
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
 
     /// `from` and its first parents, newest first, down to but without `until`; without one, down to the root.
