@@ -48,7 +48,10 @@ pub fn write_diagnostics(output: &mut dyn Write, diagnostics: &[Diagnostic], tre
 
 /// The marked line and the marks below it; nothing where a secret could stand in it.
 fn excerpt(diagnostic: &Diagnostic, tree: &Tree) -> Option<(String, String)> {
-    let about_a_secret = diagnostic.code == code::SECRET_IN_GIT || !diagnostic.file.as_str().ends_with(".toml");
+    let is_manifest = [".toml", ".yaml"]
+        .iter()
+        .any(|ending| diagnostic.file.as_str().ends_with(ending));
+    let about_a_secret = diagnostic.code == code::SECRET_IN_GIT || !is_manifest;
     let Some(TreeFile::Regular { bytes, .. }) = tree.files.get(&diagnostic.file) else {
         return None;
     };

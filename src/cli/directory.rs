@@ -55,10 +55,7 @@ pub fn tree_from_directory(directory: &Path) -> Result<Tree, DirectoryError> {
         .get(&RepoPath::from(Roots::FILE))
         .map(desired::roots)
         .unwrap_or_default();
-    for folder in Roots::FOLDERS
-        .into_iter()
-        .chain(roots.named().map(RepoPath::as_str))
-    {
+    for folder in Roots::FOLDERS.into_iter().chain(roots.named().map(RepoPath::as_str)) {
         reading.below(folder)?;
     }
     Ok(Tree {

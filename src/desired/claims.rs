@@ -208,14 +208,9 @@ impl<'a> Judge<'a> {
             let file = uses[conflict.line.of].file;
             let code = conflict.finding.code;
             if conflict.holds {
-                self.judged.held.push(held(
-                    self.project,
-                    Some(target),
-                    repository,
-                    &conflict.line,
-                    file,
-                    code,
-                ));
+                self.judged
+                    .held
+                    .push(held(self.project, Some(target), repository, &conflict.line, file, code));
             }
             self.report(file, conflict.at, conflict.finding);
         }

@@ -157,7 +157,11 @@ pub(super) fn between_files<'a>(place: &Place<'_, '_>, lines: &mut Vec<Line<'a>>
 /// Takes out of `lines` digests that would stand at other endpoints for one line than for another.
 pub(super) fn between_endpoints<'a>(place: &Place<'_, '_>, lines: &mut Vec<Line<'a>>, found: &mut Vec<Conflict<'a>>) {
     let endpoints = |line: &Line<'_>| place.uses[line.of].grant.endpoints;
-    if place.uses.windows(2).all(|pair| pair[0].grant.endpoints == pair[1].grant.endpoints) {
+    if place
+        .uses
+        .windows(2)
+        .all(|pair| pair[0].grant.endpoints == pair[1].grant.endpoints)
+    {
         return;
     }
     take_out(lines, found, |line, same_digest| {

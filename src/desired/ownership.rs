@@ -67,7 +67,12 @@ pub(super) fn check_public_references(
     let mut all = Vec::new();
     if let Some(kpromo) = kpromo {
         let name = &targets[kpromo].target.public_name;
-        all.push((&name.registry, name.path().to_owned(), kpromo, Arc::clone(&targets[kpromo].target.name)));
+        all.push((
+            &name.registry,
+            name.path().to_owned(),
+            kpromo,
+            Arc::clone(&targets[kpromo].target.name),
+        ));
     }
     for project in projects.values() {
         for (grant, path) in project

@@ -134,7 +134,10 @@ fn project(
     };
     if let Some(commit) = files.from {
         // The lines that are spoken of are not those of the head.
-        let older = judged.diagnostics.iter_mut().filter(|found| files.is_older(&found.file));
+        let older = judged
+            .diagnostics
+            .iter_mut()
+            .filter(|found| files.is_older(&found.file));
         for diagnostic in older {
             diagnostic.message += &format!(" (in commit {}, whose files are used)", commit.short());
         }

@@ -53,7 +53,10 @@ pub(super) fn targets(
         if kpromo.is_some() && name.value.as_str() == kpromo::TARGET {
             let finding = Finding::error(
                 code::RESERVED_NAME,
-                format!("`{}` is the name of the target that kpromo's manifests fill", name.value),
+                format!(
+                    "`{}` is the name of the target that kpromo's manifests fill",
+                    name.value
+                ),
             );
             report.add(name.at, finding.help("give this target another name"));
         } else {

@@ -156,7 +156,11 @@ impl Source for History {
             .parent
             .and_then(|parent| commits.by_id.get(&parent))
             .map_or(&none, |parent| &parent.files);
-        let mut paths: Vec<_> = before.keys().chain(after.files.keys()).filter(|path| roots.reads(path)).collect();
+        let mut paths: Vec<_> = before
+            .keys()
+            .chain(after.files.keys())
+            .filter(|path| roots.reads(path))
+            .collect();
         paths.sort();
         paths.dedup();
         Ok(paths

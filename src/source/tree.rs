@@ -263,7 +263,10 @@ mod tests {
             &history,
             &[("keys", EntryKind::Link, blob), ("promotions", EntryKind::Tree, inner)],
         );
-        let tree = history.open().tree(commit_tree(&history, root), &Roots::default()).unwrap();
+        let tree = history
+            .open()
+            .tree(commit_tree(&history, root), &Roots::default())
+            .unwrap();
         let expected = [("keys", TreeFile::Symlink), ("promotions/a.toml", TreeFile::Symlink)];
         let expected = expected.map(|(path, file)| (RepoPath::from(path), file));
         assert_eq!(tree.files, BTreeMap::from(expected));
@@ -324,15 +327,27 @@ mod tests {
             Err(SourceError::TooLarge { limit, what, .. }) => (limit, what),
             other => panic!("{other:?}"),
         };
-        assert_eq!(limit(source.tree(commit, &Roots::default()).map(drop)), (1_000, "files"));
-        assert_eq!(limit(source.changes(commit, &Roots::default()).map(drop)), (1_000, "files"));
+        assert_eq!(
+            limit(source.tree(commit, &Roots::default()).map(drop)),
+            (1_000, "files")
+        );
+        assert_eq!(
+            limit(source.changes(commit, &Roots::default()).map(drop)),
+            (1_000, "files")
+        );
         let limits = Limits {
             tree_depth: 5,
             ..Limits::default()
         };
         let source = history.open_with(limited(limits));
-        assert_eq!(limit(source.tree(commit, &Roots::default()).map(drop)), (5, "levels of folders"));
-        assert_eq!(limit(source.changes(commit, &Roots::default()).map(drop)), (5, "levels of folders"));
+        assert_eq!(
+            limit(source.tree(commit, &Roots::default()).map(drop)),
+            (5, "levels of folders")
+        );
+        assert_eq!(
+            limit(source.changes(commit, &Roots::default()).map(drop)),
+            (5, "levels of folders")
+        );
         let limits = Limits {
             tree_bytes: 10,
             ..Limits::default()
@@ -396,7 +411,10 @@ mod tests {
         let first = history.commit(&[("promotions/a.toml", "1"), ("promotions/b.toml", "1b")]);
         let second = history.commit(&[("promotions/a.toml", "2")]);
         let source = history.open();
-        let (first, second) = (source.tree(first, &Roots::default()).unwrap(), source.tree(second, &Roots::default()).unwrap());
+        let (first, second) = (
+            source.tree(first, &Roots::default()).unwrap(),
+            source.tree(second, &Roots::default()).unwrap(),
+        );
         let bytes = |tree: &Tree, path: &str| match &tree.files[&path.into()] {
             TreeFile::Regular { bytes, .. } => bytes.clone(),
             other => panic!("{other:?}"),

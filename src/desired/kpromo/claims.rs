@@ -41,7 +41,10 @@ impl<'a> Contents<'a> {
             }
         }
         let (manifest, manifest_path) = manifest?;
-        let plain = manifest.images.as_ref().map(|images| (&images.value[..], manifest_path));
+        let plain = manifest
+            .images
+            .as_ref()
+            .map(|images| (&images.value[..], manifest_path));
         let (images, images_path) = plain.or(images)?;
         Some(Self {
             manifest,
@@ -74,7 +77,12 @@ pub(in crate::desired) fn judge(
     let routes = match routes {
         Ok(routes) => routes,
         Err(findings) => {
-            hold_all(&mut judge, rule, &contents, findings.first().map(|(_, finding)| finding.code));
+            hold_all(
+                &mut judge,
+                rule,
+                &contents,
+                findings.first().map(|(_, finding)| finding.code),
+            );
             for (at, finding) in findings {
                 judge.report(contents.manifest_path, at, finding);
             }
@@ -93,7 +101,13 @@ pub(in crate::desired) fn judge(
 fn hold_all(judge: &mut Judge<'_>, rule: &Rule, contents: &Contents<'_>, code: Option<&'static str>) {
     let code = code.unwrap_or(code::UNKNOWN_ENDPOINT);
     for image in contents.images {
-        judge.hold_image(contents.images_path, &image.table, Some(rule.target), &image.name.value, code);
+        judge.hold_image(
+            contents.images_path,
+            &image.table,
+            Some(rule.target),
+            &image.name.value,
+            code,
+        );
     }
 }
 
@@ -118,7 +132,13 @@ fn claim<'a>(
             },
         ),
         Err(finding) => {
-            judge.hold_image(contents.images_path, &image.table, Some(rule.target), &repository, finding.code);
+            judge.hold_image(
+                contents.images_path,
+                &image.table,
+                Some(rule.target),
+                &repository,
+                finding.code,
+            );
             judge.report(contents.images_path, image.name.at, finding);
         }
     }

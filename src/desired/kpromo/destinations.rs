@@ -1,6 +1,6 @@
 //! From a manifest's destinations to paths and endpoints of the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::desired::code;
 use crate::desired::configuration::Configuration;
@@ -35,7 +35,9 @@ pub(super) fn routes(
     }
     let target = &configuration.targets[rule.target];
     if rule.signs() && target.signatures == SignaturePlacement::PrimaryOnly {
-        let astray = routes.iter().filter(|(_, (set, _))| !set.contains(EndpointIndex::PRIMARY));
+        let astray = routes
+            .iter()
+            .filter(|(_, (set, _))| !set.contains(EndpointIndex::PRIMARY));
         found.extend(astray.map(|(path, (_, at))| {
             let message = format!(
                 "signatures are kept at the primary only, to which this manifest does not promote path \"{}\"",
@@ -43,7 +45,10 @@ pub(super) fn routes(
             );
             let finding = Finding::error(code::DEFEATING_SETTINGS, message);
             let primary = &target.endpoint(EndpointIndex::PRIMARY).prefix;
-            (*at, finding.help(format!("add that path below `{primary}` to `registries`")))
+            (
+                *at,
+                finding.help(format!("add that path below `{primary}` to `registries`")),
+            )
         }));
     }
     if found.is_empty() {
@@ -61,10 +66,17 @@ fn check_source(configuration: &Configuration, source: &Located<Prefix>) -> Opti
         source.value, target.endpoints[*endpoint].name, target.name
     );
     let finding = Finding::error(code::SOURCE_IN_TARGET, message);
-    Some((source.at, finding.help("promote from a registry that no target writes to")))
+    Some((
+        source.at,
+        finding.help("promote from a registry that no target writes to"),
+    ))
 }
 
-fn place(configuration: &Configuration, rule: &Rule, destination: &Prefix) -> Result<(TargetPath, EndpointIndex), Finding> {
+fn place(
+    configuration: &Configuration,
+    rule: &Rule,
+    destination: &Prefix,
+) -> Result<(TargetPath, EndpointIndex), Finding> {
     let target = &configuration.targets[rule.target];
     match configuration.endpoints.holding_prefix(destination) {
         Some((holder, endpoint)) if *holder == rule.target => {
@@ -88,15 +100,26 @@ fn unknown(configuration: &Configuration, rule: &Rule, destination: &Prefix) -> 
             quoted(&destination.to_string())
         ),
     );
+    // Of the destination only as many segments as an endpoint has can be misspelt.
     let whole = destination.to_string();
-    let near = target.endpoints.iter().find_map(|endpoint| {
-        // Of the destination only as many segments as the endpoint has can be misspelt.
-        let prefix = endpoint.prefix.to_string();
-        let segments: Vec<&str> = whole.split('/').take(prefix.split('/').count()).collect();
-        nearest(&segments.join("/"), [prefix.as_str()]).map(|_| endpoint)
+    let prefixes: Vec<String> = target
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.prefix.to_string())
+        .collect();
+    let depths: BTreeSet<usize> = prefixes.iter().map(|prefix| prefix.split('/').count()).collect();
+    let near = depths.into_iter().find_map(|depth| {
+        let segments: Vec<&str> = whole.split('/').take(depth).collect();
+        let candidates = prefixes.iter().filter(|prefix| prefix.split('/').count() == depth);
+        let near = nearest(&segments.join("/"), candidates.map(String::as_str))?;
+        target
+            .endpoints
+            .iter()
+            .zip(&prefixes)
+            .find(|(_, prefix)| *prefix == near)
     });
     finding.help(match near {
-        Some(endpoint) => format!("did you mean `{}`, the endpoint `{}`?", endpoint.prefix, endpoint.name),
+        Some((endpoint, prefix)) => format!("did you mean `{prefix}`, the endpoint `{}`?", endpoint.name),
         None => format!(
             "add an endpoint that holds it below `[kpromo.endpoints]` in landfall.toml; there are {}, from `{PRIMARY}` on",
             target.endpoints.len()

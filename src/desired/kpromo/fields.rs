@@ -11,6 +11,8 @@ pub(super) struct Fields<'n, 't> {
     what: &'static str,
     node: &'n Node<'t>,
     entries: &'n [(Node<'t>, Node<'t>)],
+    /// Keys were refused: what seems to be missing may be what they were meant to be.
+    pub has_strangers: bool,
 }
 
 /// The keys of `node`; those that are not `known` are reported, as is what is no mapping.
@@ -18,23 +20,30 @@ pub(super) fn fields<'n, 't>(
     node: &'n Node<'t>,
     what: &'static str,
     known: &[&'static str],
+    example: &str,
     report: &mut Report,
 ) -> Option<Fields<'n, 't>> {
     let Content::Mapping(entries) = &node.content else {
-        let keys: Vec<_> = known.iter().map(|key| format!("`{key}: …`")).collect();
-        let help = format!("write {}", keys.join(" and "));
+        let help = format!("write `{example}`");
         return wrong_type(node, &format!("{what}, a mapping"), &help, report);
     };
+    let mut has_strangers = false;
     for (key, _) in entries {
         let Content::Scalar { text, .. } = &key.content else {
             continue;
         };
         if !known.contains(&&**text) {
+            has_strangers = true;
             let finding = Finding::error(code::UNKNOWN_KEY, format!("unknown key {} in {what}", quoted(text)));
             report.add(key.at, finding.help(suggestion(text, known.iter().copied())));
         }
     }
-    Some(Fields { what, node, entries })
+    Some(Fields {
+        what,
+        node,
+        entries,
+        has_strangers,
+    })
 }
 
 impl<'n, 't> Fields<'n, 't> {
@@ -62,7 +71,12 @@ impl<'n, 't> Fields<'n, 't> {
 }
 
 /// The entries of a list; null has none.
-pub(super) fn list<'n, 't>(node: &'n Node<'t>, what: &str, example: &str, report: &mut Report) -> Option<&'n [Node<'t>]> {
+pub(super) fn list<'n, 't>(
+    node: &'n Node<'t>,
+    what: &str,
+    example: &str,
+    report: &mut Report,
+) -> Option<&'n [Node<'t>]> {
     match &node.content {
         Content::Sequence(entries) => Some(entries),
         _ if node.is_null() => Some(&[]),

@@ -34,21 +34,30 @@ pub(in crate::desired) struct Found {
 
 /// Reads every project of kpromo's. As kpromo does: a project is a folder of `manifests/` with a manifest in it, and
 /// files of other names do not count.
-pub(in crate::desired) fn projects(configuration: &Configuration, rule: &Rule, tree: &Tree, cache: &mut ParseCache) -> Found {
+pub(in crate::desired) fn projects(
+    configuration: &Configuration,
+    rule: &Rule,
+    tree: &Tree,
+    cache: &mut ParseCache,
+) -> Found {
     let mut found = Found::default();
     let (manifests, images) = (rule.root.manifests(), rule.root.images());
     for folder in [&manifests, &images] {
         found.refusals.extend(no_directory(folder, tree));
     }
     let mut names = BTreeSet::new();
+    let mut any = false;
     for (path, segments, file) in below(tree, &manifests) {
         match segments[..] {
-            [project, MANIFEST] => match project_name(configuration, project) {
-                Ok(name) => {
-                    names.insert(name);
+            [project, MANIFEST] => {
+                any = true;
+                match project_name(configuration, project) {
+                    Ok(name) => {
+                        names.insert(name);
+                    }
+                    Err(finding) => found.diagnostics.push(finding.at(path, Position::START)),
                 }
-                Err(finding) => found.diagnostics.push(finding.at(path, Position::START)),
-            },
+            }
             [.., MANIFEST] => {
                 let finding = Finding::error(code::UNKNOWN_PROJECT, "stands in no project's folder")
                     .help(format!("move it to `{manifests}/PROJECT/{MANIFEST}`"));
@@ -62,7 +71,10 @@ pub(in crate::desired) fn projects(configuration: &Configuration, rule: &Rule, t
         match segments[..] {
             [project, IMAGES] if names.contains(project) => {}
             [project, IMAGES] => {
-                let message = format!("is not promoted: there is no {manifests}/{}/{MANIFEST}", project.escape_default());
+                let message = format!(
+                    "is not promoted: there is no {manifests}/{}/{MANIFEST}",
+                    project.escape_default()
+                );
                 let finding = Finding::warning(code::SUSPICIOUS_FILE, message)
                     .help("a manifest says where these images come from and go to; write one, or remove this file");
                 found.diagnostics.push(finding.at(path, Position::START));
@@ -71,9 +83,14 @@ pub(in crate::desired) fn projects(configuration: &Configuration, rule: &Rule, t
             _ => found.diagnostics.extend(suspicious(path, file, IMAGES)),
         }
     }
-    if names.is_empty() && found.refusals.is_empty() {
-        let finding = Finding::error(code::MISSING_FILE, format!("there is no manifest of kpromo's below `{manifests}/`"))
-            .help(format!("`root` names the folder that holds `manifests/PROJECT/{MANIFEST}` and `images/PROJECT/{IMAGES}`"));
+    if !any && found.refusals.is_empty() {
+        let finding = Finding::error(
+            code::MISSING_FILE,
+            format!("there is no manifest of kpromo's below `{manifests}/`"),
+        )
+        .help(format!(
+            "`root` names the folder that holds `manifests/PROJECT/{MANIFEST}` and `images/PROJECT/{IMAGES}`"
+        ));
         found.refusals.push(finding.at(&configuration.path(), rule.root_at));
     }
     found.projects = names
@@ -119,7 +136,8 @@ pub(in crate::desired) fn older(
     let found = project(rule, name, tree, cache);
     let path = manifest_path(&rule.root, name);
     let thin = |file: &&Arc<ManifestFile>| {
-        file.path == path && matches!(&file.content, Some(Content::KpromoManifest(manifest)) if manifest.images.is_none())
+        file.path == path
+            && matches!(&file.content, Some(Content::KpromoManifest(manifest)) if manifest.images.is_none())
     };
     let images = |file: &&Arc<ManifestFile>| matches!(file.content, Some(Content::KpromoImages(_)));
     match (head.files.iter().find(thin), found.files.iter().find(images)) {
@@ -150,8 +168,13 @@ fn project_name(configuration: &Configuration, project: &str) -> Result<Arc<str>
     match configuration.projects.get(&name) {
         None => Ok(name),
         Some(own) => {
-            let message = format!("project {} is defined on line {} of landfall.toml, too", quoted(project), own.line);
-            Err(Finding::error(code::RESERVED_NAME, message).help("rename the project there, or this folder and its images'"))
+            let message = format!(
+                "project {} is defined on line {} of landfall.toml, too",
+                quoted(project),
+                own.line
+            );
+            Err(Finding::error(code::RESERVED_NAME, message)
+                .help("rename the project there, or this folder and its images'"))
         }
     }
 }
@@ -160,11 +183,12 @@ fn no_directory(folder: &str, tree: &Tree) -> Option<Diagnostic> {
     let (path, file) = tree.files.get_key_value(&RepoPath::from(folder))?;
     Some(match file {
         TreeFile::Symlink => link(path),
-        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } => {
-            Finding::error(code::MISSING_FILE, "is a file: expected a folder with one for each project")
-                .help("`root` of `[kpromo]` in landfall.toml names the folder above it")
-                .at(path, Position::START)
-        }
+        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } => Finding::error(
+            code::MISSING_FILE,
+            "is a file: expected a folder with one for each project",
+        )
+        .help("`root` of `[kpromo]` in landfall.toml names the folder above it")
+        .at(path, Position::START),
     })
 }
 
@@ -179,9 +203,12 @@ fn suspicious(path: &RepoPath, file: &TreeFile, expected: &str) -> Option<Diagno
     let lower = path.as_str().to_ascii_lowercase();
     let is_yaml = lower.ends_with(".yaml") || lower.ends_with(".yml");
     (is_yaml && *file != TreeFile::Symlink).then(|| {
-        Finding::warning(code::SUSPICIOUS_FILE, format!("is not read: here only `PROJECT/{expected}` is"))
-            .help("rename it, or move it elsewhere")
-            .at(path, Position::START)
+        Finding::warning(
+            code::SUSPICIOUS_FILE,
+            format!("is not read: here only `PROJECT/{expected}` is"),
+        )
+        .help("rename it, or move it elsewhere")
+        .at(path, Position::START)
     })
 }
 
@@ -198,7 +225,9 @@ fn both(manifest: &RepoPath, images: &RepoPath, at: Position) -> ManifestFile {
 }
 
 fn read_manifest(path: &RepoPath, file: &TreeFile) -> ManifestFile {
-    read(path, file, |node, report| manifest(node, report).map(Content::KpromoManifest))
+    read(path, file, |node, report| {
+        manifest(node, report).map(Content::KpromoManifest)
+    })
 }
 
 fn read_images(path: &RepoPath, file: &TreeFile) -> ManifestFile {

@@ -24,6 +24,7 @@ pub(super) enum Form {
     Plain,
 }
 
+const DIGESTS_ARE_KEYS: &str = "digests are the keys and tags the values: `\"sha256:…\": [\"v1.0.0\"]`";
 const IMAGE: &str = "- {name: …, dmap: {\"sha256:…\": [\"v1.0.0\"]}}";
 
 /// Reads a list of images. Mistakes are reported; what can be read of the rest is returned all the same.
@@ -33,7 +34,7 @@ pub(super) fn images(node: &Node<'_>, form: Form, report: &mut Report) -> Option
 }
 
 fn image(node: &Node<'_>, form: Form, report: &mut Report) -> Option<Image> {
-    let fields = fields(node, "an image", &["name", "dmap"], report)?;
+    let fields = fields(node, "an image", &["name", "dmap"], "{name: …, dmap: {…}}", report)?;
     let name = fields
         .required("name", "…", report)
         .and_then(|name| scalar(name, "an image's name", report));
@@ -41,14 +42,21 @@ fn image(node: &Node<'_>, form: Form, report: &mut Report) -> Option<Image> {
         Some(dmap) => digests(dmap, report)?,
         None => Digests::default(),
     };
-    if digests.is_empty() {
+    let has_none = match fields.get("dmap").map(|dmap| &dmap.content) {
+        Some(Content::Mapping(entries)) => entries.is_empty(),
+        _ => true,
+    };
+    if has_none && !fields.has_strangers {
         let at = fields.get("dmap").map_or(node.at, |dmap| dmap.at);
         let message = "an image without digests";
         let finding = match form {
             Form::Thin => Finding::warning(code::EMPTY, message),
             Form::Plain => Finding::error(code::EMPTY, message),
         };
-        report.add(at, finding.help("list what is promoted, `\"sha256:…\": [\"v1.0.0\"]` below `dmap`, or remove the image"));
+        report.add(
+            at,
+            finding.help("list what is promoted, `\"sha256:…\": [\"v1.0.0\"]` below `dmap`, or remove the image"),
+        );
     }
     Some(Image {
         name: name?,
@@ -65,25 +73,26 @@ struct Digests {
     untagged: List<Digest>,
 }
 
-impl Digests {
-    fn is_empty(&self) -> bool {
-        self.tagged.is_empty() && self.untagged.is_empty()
-    }
-}
-
 fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<Digests> {
     let mut digests = Digests::default();
     let entries = match &dmap.content {
         Content::Mapping(entries) => entries,
         _ if dmap.is_null() => return Some(digests),
-        _ => return wrong_type(dmap, "a mapping of digests to tags", "write `\"sha256:…\": [\"v1.0.0\"]`", report),
+        _ => {
+            return wrong_type(
+                dmap,
+                "a mapping of digests to tags",
+                "write `\"sha256:…\": [\"v1.0.0\"]`",
+                report,
+            );
+        }
     };
     for (key, value) in entries {
         let digest = digest(key, report);
         let Some(tags) = list(value, "a list of tags", "[\"v1.0.0\"]", report) else {
             continue;
         };
-        let tags: Vec<Option<Located<Tag>>> = tags.iter().map(|tag| scalar(tag, "a tag", report)).collect();
+        let tags: Vec<Option<Located<Tag>>> = tags.iter().map(|node| tag(node, report)).collect();
         let Some(digest) = digest else { continue };
         if tags.is_empty() {
             digests.untagged.push(digest);
@@ -97,15 +106,25 @@ fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<Digests> {
     Some(digests)
 }
 
-/// Here digests are the keys, and tags the values.
 fn digest(key: &Node<'_>, report: &mut Report) -> Option<Located<Digest>> {
     if let Content::Scalar { text, .. } = &key.content
         && text.parse::<Digest>().is_err()
         && text.parse::<Tag>().is_ok()
     {
         let finding = Finding::error(code::INVALID_DIGEST, format!("{} is not a digest", quoted(text)));
-        report.add(key.at, finding.help("digests are the keys and tags the values: `\"sha256:…\": [\"v1.0.0\"]`"));
+        report.add(key.at, finding.help(DIGESTS_ARE_KEYS));
         return None;
     }
     scalar(key, "a digest", report)
+}
+
+fn tag(node: &Node<'_>, report: &mut Report) -> Option<Located<Tag>> {
+    if let Content::Scalar { text, .. } = &node.content
+        && text.parse::<Digest>().is_ok()
+    {
+        let finding = Finding::error(code::INVALID_TAG, format!("{} is a digest, not a tag", quoted(text)));
+        report.add(node.at, finding.help(DIGESTS_ARE_KEYS));
+        return None;
+    }
+    scalar(node, "a tag", report)
 }

@@ -28,10 +28,19 @@ const REGISTRIES: &str = "- {name: staging.example.com/images, src: true}";
 /// Reads a manifest, or reports what is wrong with it.
 pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest> {
     let known = ["registries", "images", "provenance", "imagesPath"];
-    let fields = fields(node, "a kpromo manifest", &known, report)?;
+    let fields = fields(
+        node,
+        "a kpromo manifest",
+        &known,
+        "registries: [{name: …, src: true}, {name: …}]",
+        report,
+    )?;
     if let Some((key, _)) = fields.entry("imagesPath") {
         let finding = Finding::warning(code::UNUSED_KEY, "`imagesPath` means nothing, in kpromo as here");
-        report.add(key.at, finding.help("remove it: images stand in `images/PROJECT/images.yaml`"));
+        report.add(
+            key.at,
+            finding.help("remove it: images stand in `images/PROJECT/images.yaml`"),
+        );
     }
     if let Some(policy) = fields.get("provenance") {
         provenance::check(policy, report);
@@ -40,7 +49,7 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         let value = images(list, Form::Plain, report)?;
         Some(Located { value, at: key.at })
     });
-    let registries = fields.required("registries", "", report)?;
+    let registries = fields.required("registries", "[{name: …, src: true}, {name: …}]", report)?;
     let entries = list(registries, "a list of registries", REGISTRIES, report)?;
     let read: Vec<Option<Registry>> = entries.iter().map(|entry| registry(entry, report)).collect();
     let all_read = read.iter().all(Option::is_some);
@@ -68,7 +77,13 @@ struct Registry {
 
 /// `service-account` says as whom kpromo writes; landfall's credentials stand in its own configuration.
 fn registry(node: &Node<'_>, report: &mut Report) -> Option<Registry> {
-    let fields = fields(node, "a registry", &["name", "src", "service-account"], report)?;
+    let fields = fields(
+        node,
+        "a registry",
+        &["name", "src", "service-account"],
+        "name: registry.example.com/images",
+        report,
+    )?;
     let is_source = fields.get("src").map_or(Some(false), |src| boolean(src, report));
     let name = fields.required("name", "registry.example.com/images", report)?;
     let read = text(name, "a registry and repository prefix", report)?;
@@ -91,14 +106,20 @@ fn only_source(sources: Vec<Registry>, at: Position, all_read: bool, report: &mu
     let Some(first) = sources.next() else {
         if all_read {
             let finding = Finding::error(code::NOT_ONE_SOURCE, "no registry is the source");
-            report.add(at, finding.help("write `src: true` below the one that images come from"));
+            report.add(
+                at,
+                finding.help("write `src: true` below the one that images come from"),
+            );
         }
         return None;
     };
     for further in sources {
         let message = format!("a second source: the first stands on line {}", first.name.at.line);
         let finding = Finding::error(code::NOT_ONE_SOURCE, message);
-        report.add(further.name.at, finding.help("remove `src: true` from one of them, or split the project"));
+        report.add(
+            further.name.at,
+            finding.help("remove `src: true` from one of them, or split the project"),
+        );
     }
     Some(first.name)
 }
@@ -109,7 +130,10 @@ fn distinct(destinations: Vec<Registry>, report: &mut Report) -> Vec<Located<Pre
     for Registry { name, .. } in destinations {
         if let Some(earlier) = first.get(&name.value) {
             let finding = Finding::warning(code::DUPLICATE_ENTRY, "this registry stands twice in the list");
-            report.add(name.at, finding.help(format!("remove it: it already stands on line {}", earlier.line)));
+            report.add(
+                name.at,
+                finding.help(format!("remove it: it already stands on line {}", earlier.line)),
+            );
             continue;
         }
         first.insert(name.value.clone(), name.at);
@@ -128,7 +152,13 @@ fn check_apart(source: &Located<Prefix>, destination: &Located<Prefix>, report: 
     } else {
         return;
     };
-    let message = format!("destination `{}` {relation} the source `{}`", destination.value, source.value);
+    let message = format!(
+        "destination `{}` {relation} the source `{}`",
+        destination.value, source.value
+    );
     let finding = Finding::error(code::DESTINATION_AT_SOURCE, message);
-    report.add(destination.at, finding.help("promote to a prefix apart from the source"));
+    report.add(
+        destination.at,
+        finding.help("promote to a prefix apart from the source"),
+    );
 }

@@ -13,8 +13,16 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) {
     if node.is_null() {
         return;
     }
-    let known = ["mode", "signers", "builders", "sources", "predicateTypes", "level", "levels"];
-    let Some(fields) = fields(node, "a provenance policy", &known, report) else {
+    let known = [
+        "mode",
+        "signers",
+        "builders",
+        "sources",
+        "predicateTypes",
+        "level",
+        "levels",
+    ];
+    let Some(fields) = fields(node, "a provenance policy", &known, "mode: off", report) else {
         return;
     };
     let Some(mode) = fields.get("mode").filter(|mode| !mode.is_null()) else {
@@ -29,7 +37,10 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) {
         }
         Some("require") => {
             let finding = Finding::unsupported("provenance mode `require`");
-            report.add(mode.at, finding.help("this version supports `off`, and `warn` without its warnings"));
+            report.add(
+                mode.at,
+                finding.help("this version supports `off`, and `warn` without its warnings"),
+            );
         }
         Some(other) => {
             let finding = Finding::error(code::UNKNOWN_VALUE, format!("{} is no provenance mode", quoted(other)));

@@ -47,7 +47,11 @@ pub(in crate::desired) fn rule(file: &LandfallFile, targets: &[TargetRule]) -> O
     let target = targets.iter().position(|rule| &*rule.target.name == TARGET)?;
     let rule = &targets[target];
     let signer = rule.signer.as_ref().map(|rule| Arc::clone(&rule.signer));
-    let mut attest = if signer.is_some() { rule.attest.clone() } else { Vec::new() };
+    let mut attest = if signer.is_some() {
+        rule.attest.clone()
+    } else {
+        Vec::new()
+    };
     attest.sort_unstable();
     attest.dedup();
     Some(Rule {

@@ -101,7 +101,11 @@ impl KpromoRoot {
 
 impl fmt::Display for KpromoRoot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(if self.0.is_empty() { "." } else { self.0.trim_end_matches('/') })
+        formatter.write_str(if self.0.is_empty() {
+            "."
+        } else {
+            self.0.trim_end_matches('/')
+        })
     }
 }
 

@@ -122,12 +122,16 @@ impl<'t> Builder<'t> {
             Event::DocumentStart(_) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(unsupported(position(span, 3), "a second document")
-                        .help("a manifest is one document: remove what follows the `---`"));
+                    let help = "a manifest is one document: remove what follows the `---`";
+                    return Err(unsupported(position(span, 3), "a second YAML document", help));
                 }
                 Ok(())
             }
-            Event::Alias(_) => Err(unsupported(position(span, span.len()), "an alias").help("write the value out")),
+            Event::Alias(_) => Err(unsupported(
+                position(span, span.len()),
+                "a YAML alias",
+                "write the value out",
+            )),
             Event::Scalar(text, style, anchor, tag) => {
                 let quotes = match style {
                     ScalarStyle::Plain => 0,
@@ -142,9 +146,12 @@ impl<'t> Builder<'t> {
                     at,
                 })
             }
-            Event::SequenceStart(anchor, tag) => {
-                self.push(position(span, 1), anchor, tag.is_some(), OpenContent::Sequence(Vec::new()))
-            }
+            Event::SequenceStart(anchor, tag) => self.push(
+                position(span, 1),
+                anchor,
+                tag.is_some(),
+                OpenContent::Sequence(Vec::new()),
+            ),
             Event::MappingStart(anchor, tag) => {
                 let mapping = OpenContent::Mapping {
                     entries: Vec::new(),
@@ -170,10 +177,11 @@ impl<'t> Builder<'t> {
 
     fn begin(&mut self, at: Position, anchor: usize, tagged: bool) -> Result<(), Problem> {
         if anchor > 0 {
-            return Err(unsupported(at, "an anchor").help("write the value where it is needed"));
+            return Err(unsupported(at, "a YAML anchor", "write the value where it is needed"));
         }
         if tagged {
-            return Err(unsupported(at, "a tag").help("remove what begins with `!`: the types of values are known"));
+            let help = "remove what begins with `!`: the types of values are known";
+            return Err(unsupported(at, "a YAML tag", help));
         }
         self.nodes += 1;
         if self.nodes > LIMITS.yaml_nodes {
@@ -218,7 +226,7 @@ impl<'t> Builder<'t> {
 fn check_key(key: &Node<'_>) -> Result<(), Problem> {
     match &key.content {
         Content::Scalar { text, plain: true } if text == "<<" => {
-            Err(unsupported(key.at, "a merge key").help("write the merged keys out"))
+            Err(unsupported(key.at, "a YAML merge key", "write the merged keys out"))
         }
         Content::Scalar { .. } => Ok(()),
         Content::Sequence(_) | Content::Mapping(_) => {
@@ -235,11 +243,7 @@ fn check_keys(entries: &[(Node<'_>, Node<'_>)]) -> Result<(), Problem> {
             continue;
         };
         if let Some(earlier) = first.insert(text, key.at) {
-            let message = format!(
-                "the key {} stands twice, first on line {}",
-                quoted(text),
-                earlier.line
-            );
+            let message = format!("the key {} stands twice, first on line {}", quoted(text), earlier.line);
             let finding = Finding::error(code::SYNTAX, message);
             return Err((key.at, finding.help("merge the two: a key stands once")));
         }
@@ -251,16 +255,127 @@ fn first_line(text: &str) -> &str {
     text.split('\n').next().unwrap_or_default()
 }
 
-fn unsupported(at: Position, what: &str) -> Unsupported {
+fn unsupported(at: Position, what: &str, help: &str) -> Problem {
     let message = format!("{what} is not read in a manifest");
-    Unsupported(at, Finding::error(code::UNSUPPORTED_YAML, message))
+    (at, Finding::error(code::UNSUPPORTED_YAML, message).help(help))
 }
 
-/// A finding that lacks its help.
-struct Unsupported(Position, Finding);
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-impl Unsupported {
-    fn help(self, help: &str) -> Problem {
-        (self.0, self.1.help(help))
+    use super::*;
+    use crate::model::Diagnostic;
+
+    fn findings(text: &str) -> Vec<Diagnostic> {
+        let mut report = Report::new(&"images.yaml".into());
+        document(text, &mut report);
+        report.into_diagnostics()
+    }
+
+    fn codes(text: &str) -> Vec<&'static str> {
+        findings(text).into_iter().map(|found| found.code).collect()
+    }
+
+    #[test]
+    fn values_know_where_they_stand() {
+        let mut report = Report::new(&"images.yaml".into());
+        let node = document("# ä\n- ü: \"x\"\n", &mut report).unwrap();
+        let Content::Sequence(entries) = &node.content else {
+            panic!("{node:?}");
+        };
+        let Content::Mapping(fields) = &entries[0].content else {
+            panic!("{node:?}");
+        };
+        let place = |node: &Node<'_>| (node.at.line, node.at.column, node.at.length);
+        assert_eq!((place(&fields[0].0), place(&fields[0].1)), ((2, 3, 2), (2, 6, 3)));
+    }
+
+    #[test]
+    fn nothing_at_all_is_null() {
+        for text in ["", "# only a comment\n", "---\n", "---\n...\n", "~"] {
+            let mut report = Report::new(&"images.yaml".into());
+            assert!(document(text, &mut report).unwrap().is_null(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_make_a_small_file_large_is_refused() {
+        for text in [
+            "a: &x [1]",
+            "a: &x {b: c}",
+            "- &x a",
+            "a: &x b\nc: *x",
+            "<<: {a: b}",
+            "a: !!binary aGk=",
+            "!local [a]",
+            "a\n---\nb",
+        ] {
+            assert_eq!(codes(text), [code::UNSUPPORTED_YAML], "{text:?}");
+        }
+        assert!(findings("\"<<\": quoted").is_empty());
+    }
+
+    #[test]
+    fn hostile_documents_end_in_one_finding() {
+        let many = 1 << 20;
+        for (text, expected) in [
+            ("[".repeat(many), code::SYNTAX),
+            ("{a: ".repeat(many), code::SYNTAX),
+            ("- ".repeat(many), code::SYNTAX),
+            ("? ".repeat(many), code::SYNTAX),
+            ("- a\n".repeat(many), code::TOO_LARGE),
+            (format!("[{}]", "a,".repeat(many)), code::TOO_LARGE),
+            (format!("\"{}", "a".repeat(many)), code::SYNTAX),
+            ("a: &a a\n".repeat(many), code::UNSUPPORTED_YAML),
+            ("---\n".repeat(many), code::UNSUPPORTED_YAML),
+            ("\t".repeat(many) + "a: [", code::SYNTAX),
+            (format!("a: |\n {}\nb: [", "x\n ".repeat(many / 4)), code::SYNTAX),
+        ] {
+            let start: String = text.chars().take(12).collect();
+            assert_eq!(codes(&text), [expected], "{start:?}");
+        }
+    }
+
+    /// A text as Go's YAML would have to read it back, in one of three styles.
+    fn written() -> impl Strategy<Value = (String, String)> {
+        ("[a-zA-Z0-9äß \\\\:#'\"-]{0,12}", 0..3).prop_map(|(text, style)| {
+            let written = match style {
+                0 => format!("'{}'", text.replace('\'', "''")),
+                1 => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+                _ => format!("|-\n      {}", text.trim()),
+            };
+            let meant = if style == 2 { text.trim().to_owned() } else { text };
+            (meant, written)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn texts_are_read_as_they_were_written(texts in prop::collection::vec(written(), 1..5)) {
+            let document_text: String = texts.iter().map(|(_, written)| format!("  - {written}\n")).collect();
+            let mut report = Report::new(&"images.yaml".into());
+            let node = document(&document_text, &mut report);
+            prop_assert!(node.is_some(), "{document_text}");
+            let Some(Node { content: Content::Sequence(entries), .. }) = node else {
+                return Err(TestCaseError::fail(document_text));
+            };
+            let read: Vec<&str> = entries
+                .iter()
+                .map(|entry| match &entry.content {
+                    Content::Scalar { text, .. } => &**text,
+                    _ => "no scalar",
+                })
+                .collect();
+            let meant: Vec<&str> = texts.iter().map(|(meant, _)| meant.as_str()).collect();
+            prop_assert_eq!(read, meant);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[-?:,\\[\\]{}#&*!|>'\"%@` a<~\n\t\r\u{feff}ä.0]{0,80}") {
+            for found in findings(&text) {
+                prop_assert!(found.line >= 1 && found.column >= 1 && found.length >= 1);
+            }
+        }
     }
 }
