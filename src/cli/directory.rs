@@ -31,37 +31,21 @@ pub enum DirectoryError {
 /// # Errors
 /// What cannot be read is an error, never an absence; only a missing file or directory is one.
 pub fn tree_from_directory(directory: &Path) -> Result<Tree, DirectoryError> {
-    let limits = Limits::default();
-    let read = |source, path: &Path| DirectoryError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    if !fs::metadata(directory)
-        .map_err(|error| read(error, directory))?
-        .is_dir()
-    {
-        return Err(DirectoryError::NotADirectory {
-            path: directory.to_owned(),
-        });
-    }
-    let mut reading = Reading {
-        directory,
-        limits,
-        files: BTreeMap::new(),
-    };
+    let mut reading = Reading::new(directory)?;
     reading.below(Roots::FILE)?;
-    let roots = reading
+    reading.tree()
+}
+
+/// The same, with a landfall.toml that the directory does not hold.
+///
+/// # Errors
+/// As those of [`tree_from_directory`].
+pub fn tree_with_landfall(directory: &Path, landfall: &str) -> Result<Tree, DirectoryError> {
+    let mut reading = Reading::new(directory)?;
+    reading
         .files
-        .get(&RepoPath::from(Roots::FILE))
-        .map(desired::roots)
-        .unwrap_or_default();
-    for folder in Roots::FOLDERS.into_iter().chain(roots.named().map(RepoPath::as_str)) {
-        reading.below(folder)?;
-    }
-    Ok(Tree {
-        commit: CommitId([0; 20]),
-        files: reading.files,
-    })
+        .insert(RepoPath::from(Roots::FILE), regular(landfall.as_bytes().to_vec()));
+    reading.tree()
 }
 
 struct Reading<'a> {
@@ -70,7 +54,40 @@ struct Reading<'a> {
     files: BTreeMap<RepoPath, TreeFile>,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn new(directory: &'a Path) -> Result<Self, DirectoryError> {
+        let metadata = fs::metadata(directory).map_err(|source| DirectoryError::Read {
+            path: directory.to_owned(),
+            source,
+        })?;
+        if !metadata.is_dir() {
+            return Err(DirectoryError::NotADirectory {
+                path: directory.to_owned(),
+            });
+        }
+        Ok(Self {
+            directory,
+            limits: Limits::default(),
+            files: BTreeMap::new(),
+        })
+    }
+
+    /// Everything that the landfall.toml which was read asks for.
+    fn tree(mut self) -> Result<Tree, DirectoryError> {
+        let roots = self
+            .files
+            .get(&RepoPath::from(Roots::FILE))
+            .map(desired::roots)
+            .unwrap_or_default();
+        for folder in Roots::FOLDERS.into_iter().chain(roots.named().map(RepoPath::as_str)) {
+            self.below(folder)?;
+        }
+        Ok(Tree {
+            commit: CommitId([0; 20]),
+            files: self.files,
+        })
+    }
+
     /// Reads a file, or a directory and all below it. What is reached through a link is not there.
     fn below(&mut self, name: &str) -> Result<(), DirectoryError> {
         for folder in name.match_indices('/').map(|(slash, _)| &name[..slash]) {
@@ -134,12 +151,16 @@ fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {
             bytes: file.metadata()?.len().max(size),
         });
     }
+    Ok(regular(bytes))
+}
+
+fn regular(bytes: Vec<u8>) -> TreeFile {
     let mut id = [0; 20];
     id.copy_from_slice(&Digest::of(&bytes).as_bytes()[..20]);
-    Ok(TreeFile::Regular {
+    TreeFile::Regular {
         blob: BlobId(id),
         bytes: bytes.into(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ mod upstream;
 
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init};
-pub use kpromo::roots;
+pub use kpromo::{ImportError, Imported, import as import_kpromo, roots};
 pub use ledger::{Declaration, Entry, Ledger};
 pub use parse::{ParseCache, Parsed, parse};
 pub use resolve::{Accepted, Held, Resolved, resolve};
