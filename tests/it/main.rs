@@ -2,5 +2,6 @@
 
 mod attacks;
 mod embedded_registry;
+mod kpromo;
 mod manifests;
 mod simulation;

@@ -12,6 +12,8 @@ mod roots;
 mod rule;
 mod shared;
 mod table;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 pub(super) use claims::judge;
