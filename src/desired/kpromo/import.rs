@@ -350,8 +350,20 @@ fn take_image(image: &Image, table: &mut Table) {
             untagged.push(text);
         }
     }
+    if let Some(untagged) = table.get_mut("untagged").and_then(Item::as_array_mut) {
+        one_a_line(untagged);
+    }
     // A table that holds only tags needs no header of its own.
     table.set_implicit(!table.contains_key("untagged"));
+}
+
+/// Reviewers read differences by lines.
+fn one_a_line(array: &mut Array) {
+    for entry in array.iter_mut() {
+        entry.decor_mut().set_prefix("\n    ");
+    }
+    array.set_trailing("\n");
+    array.set_trailing_comma(true);
 }
 
 fn regular(bytes: &Arc<[u8]>) -> TreeFile {
