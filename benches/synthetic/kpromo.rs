@@ -64,7 +64,8 @@ fn landfall_toml() -> String {
 }
 
 fn manifest(folder: &str) -> String {
-    let mut text = format!("# Promoted by the release team.\nregistries:\n- name: staging.example.com/{folder}\n  src: true\n");
+    let mut text =
+        format!("# Promoted by the release team.\nregistries:\n- name: staging.example.com/{folder}\n  src: true\n");
     for region in 0..DESTINATIONS {
         let _ = writeln!(
             text,
