@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use miette::Report;
 use tracing::level_filters::LevelFilter;
 
@@ -39,8 +39,12 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_CONFIG")]
     pub config: Option<PathBuf>,
 
-    /// How results are written to standard output
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    /// How results are written to standard output; only `validate` writes for GitHub and SARIF
+    #[arg(id = "format", long = "format", global = true, value_enum, value_name = "FORMAT", default_value_t = WrittenFormat::Text)]
+    pub written: WrittenFormat,
+
+    /// The same, for the commands that know two formats.
+    #[arg(skip)]
     pub format: Format,
 
     /// Log more to standard error: -v what is done, -vv why, -vvv everything
@@ -60,12 +64,25 @@ pub struct Common {
     pub log_format: LogFormat,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// The formats of most commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Every format that a command writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WrittenFormat {
     /// For people
     Text,
     /// For programs; every document carries its `schemaVersion`
     Json,
+    /// Annotations of GitHub Actions
+    Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -126,7 +143,7 @@ impl Command {
         match self {
             Self::Init(command) if terminal.interactive => command.run(Some(&mut std::io::stdin().lock()), &mut output),
             Self::Init(command) => command.run(None, &mut output),
-            Self::Validate(command) => command.run(common.format, &mut output),
+            Self::Validate(command) => command.run(common.written, &mut output),
             Self::Fmt(command) => command.run(&mut output),
             Self::Import(command) => command.run(&mut output),
             Self::Key(command) => command.run(),
@@ -149,7 +166,7 @@ impl Cli {
     /// # Errors
     /// Where there is no command to run: the code to end with.
     pub fn from_arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
-        Self::try_parse_from(arguments).map_err(|error| {
+        Self::read(arguments).map_err(|error| {
             // Nobody is left to tell where standard error is closed.
             let _ = error.print();
             if error.use_stderr() {
@@ -158,6 +175,21 @@ impl Cli {
                 ExitCode::AsDesired
             }
         })
+    }
+}
+
+impl Cli {
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut cli = Self::try_parse_from(arguments)?;
+        cli.common.format = match (cli.common.written, &cli.command) {
+            (WrittenFormat::Text, _) | (_, Command::Validate(_)) => Format::Text,
+            (WrittenFormat::Json, _) => Format::Json,
+            (WrittenFormat::Github | WrittenFormat::Sarif, _) => {
+                let message = "only `landfall validate` writes this format; the others write `text` and `json`\n";
+                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
+            }
+        };
+        Ok(cli)
     }
 }
 
@@ -178,10 +210,9 @@ impl Common {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(line.split(' '))
+        Cli::read(line.split(' ').map(OsString::from))
     }
 
     fn code(line: &str) -> ExitCode {
@@ -205,6 +236,13 @@ mod tests {
             parse("landfall completions bash").unwrap().common.log_level(),
             LevelFilter::WARN
         );
+    }
+
+    #[test]
+    fn only_validate_writes_for_code_hosts() {
+        let cli = parse("landfall validate --format sarif").unwrap();
+        assert_eq!(cli.common.written, WrittenFormat::Sarif);
+        assert!(parse("landfall completions bash --format github").is_err());
     }
 
     #[test]

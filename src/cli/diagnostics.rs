@@ -46,8 +46,12 @@ pub fn write_diagnostics(output: &mut dyn Write, diagnostics: &[Diagnostic], tre
     Ok(())
 }
 
-/// The marked line and the marks below it; nothing where a secret could stand in it.
+/// The marked line and the marks below it; nothing where a secret could stand in it, or where it is about a line that
+/// is gone.
 fn excerpt(diagnostic: &Diagnostic, tree: &Tree) -> Option<(String, String)> {
+    if code::OF_WHAT_IS_GONE.contains(&diagnostic.code) {
+        return None;
+    }
     let is_manifest = [".toml", ".yaml"]
         .iter()
         .any(|ending| diagnostic.file.as_str().ends_with(ending));

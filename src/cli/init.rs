@@ -190,7 +190,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::validate::Validation;
+    use crate::cli::validate::Report;
     use crate::config::{Config, Environment};
     use crate::desired::Ledger;
 
@@ -207,7 +207,7 @@ mod tests {
 
     fn is_valid(directory: &Path) -> bool {
         let tree = crate::cli::directory::tree_from_directory(directory).unwrap();
-        Validation::of(&tree, &Ledger::default()).diagnostics.is_empty()
+        Report::of(tree, &Ledger::default()).diagnostics.is_empty()
     }
 
     const FLAGS: [&str; 6] = [

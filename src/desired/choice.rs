@@ -21,7 +21,7 @@ pub(super) enum Sign {
 impl Sign {
     const ALL: &[Self] = &[Self::Root];
 
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Root => "root",
         }
@@ -37,7 +37,7 @@ pub(super) enum Prune {
 impl Prune {
     const ALL: &[Self] = &[Self::Never];
 
-    const fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Never => "never",
         }

@@ -1,15 +1,23 @@
 //! The stable names of findings, as `validate` prints them in brackets and JSON carries them in `code`.
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal),* $(,)?) => {
-        $($(#[$doc])* pub const $name: &str = $code;)*
+    (
+        $(#[doc = $list_doc:literal])* $list:ident, $descriptions:ident;
+        $($(#[doc = $doc:literal])* $name:ident = $code:literal),* $(,)?
+    ) => {
+        $($(#[doc = $doc])* pub const $name: &str = $code;)*
 
-        /// Every code, in the order of this file.
-        pub const ALL: &[&str] = &[$($code),*];
+        $(#[doc = $list_doc])*
+        pub const $list: &[&str] = &[$($code),*];
+
+        const $descriptions: &[(&str, &str)] = &[$(($code, concat!($($doc),*))),*];
     };
 }
 
 codes! {
+    /// What can be wrong with manifests, in the order of this file.
+    ALL, DESCRIPTIONS;
+
     // Reading files.
     /// A file that is needed is not in the repository.
     MISSING_FILE = "missing-file",
@@ -130,14 +138,105 @@ codes! {
     UNUSED_RETAG = "unused-retag",
 }
 
+codes! {
+    /// What a reviewer has to look at: differences between two revisions, none of them wrong in itself.
+    REVIEW, REVIEW_DESCRIPTIONS;
+
+    /// Both sides changed the same lines of a file: Git cannot merge them.
+    MERGE_CONFLICT = "merge-conflict",
+    /// A claim that the base revision's grants do not allow: the change grants it to itself.
+    OUTSIDE_BASE_GRANTS = "outside-base-grants",
+
+    // Claims.
+    /// An immutable tag is no longer claimed.
+    TAG_DROPPED = "tag-dropped",
+    /// An immutable tag moves to another digest, and is allowed to.
+    TAG_MOVED = "tag-moved",
+    /// A digest that was claimed without a tag is no longer claimed.
+    DIGEST_DROPPED = "digest-dropped",
+    /// An immutable tag is allowed to move.
+    RETAG = "retag",
+
+    // Targets.
+    /// A target that was not there.
+    TARGET_ADDED = "target-added",
+    /// A target that is no longer there.
+    TARGET_REMOVED = "target-removed",
+    /// A target that stands under another name.
+    TARGET_RENAMED = "target-renamed",
+    /// A target that writes, or is known, under another prefix.
+    PREFIX_CHANGED = "prefix-changed",
+    /// A mirror that was not there.
+    MIRROR_ADDED = "mirror-added",
+    /// A mirror that is no longer there.
+    MIRROR_REMOVED = "mirror-removed",
+    /// More tags may move than before.
+    MUTABLE_TAGS_WIDENED = "mutable-tags-widened",
+    /// A setting that does less than before.
+    SETTING_WEAKENED = "setting-weakened",
+
+    // Who signs, and what is asked of a source.
+    /// Another signer than before.
+    SIGNER_CHANGED = "signer-changed",
+    /// A signer that is no longer there, or no longer signs.
+    SIGNER_REMOVED = "signer-removed",
+    /// A signer's public key is another one.
+    KEY_REPLACED = "key-replaced",
+    /// Signatures by another key count.
+    KEY_TRUSTED = "key-trusted",
+    /// Signatures by an earlier key no longer count.
+    KEY_RETIRED = "key-retired",
+    /// Another policy than before.
+    POLICY_CHANGED = "policy-changed",
+    /// A policy that is no longer there, or no longer asked.
+    POLICY_REMOVED = "policy-removed",
+    /// A policy that asks for less than before.
+    POLICY_WEAKENED = "policy-weakened",
+
+    // Grants.
+    /// A project that was not there.
+    PROJECT_ADDED = "project-added",
+    /// A project that is no longer there.
+    PROJECT_REMOVED = "project-removed",
+    /// A project may do more than before.
+    GRANTS_WIDENED = "grants-widened",
+}
+
+/// What is reported where something stood that is gone: the line that is there now says nothing about it.
+pub const OF_WHAT_IS_GONE: &[&str] = &[
+    TAG_DROPPED,
+    DIGEST_DROPPED,
+    TARGET_REMOVED,
+    MIRROR_REMOVED,
+    SIGNER_REMOVED,
+    KEY_RETIRED,
+    POLICY_REMOVED,
+    PROJECT_REMOVED,
+];
+
+/// What a code stands for, in a sentence.
+#[must_use]
+pub fn description(code: &str) -> Option<&'static str> {
+    DESCRIPTIONS
+        .iter()
+        .chain(REVIEW_DESCRIPTIONS)
+        .find(|(known, _)| *known == code)
+        .map(|(_, description)| description.trim())
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     #[test]
     fn codes_are_distinct_and_in_kebab_case() {
-        assert_eq!(super::ALL.iter().collect::<BTreeSet<_>>().len(), super::ALL.len());
-        for code in super::ALL {
+        let all = || super::ALL.iter().chain(super::REVIEW);
+        assert_eq!(all().collect::<BTreeSet<_>>().len(), all().count());
+        for code in all() {
+            assert!(
+                super::description(code).is_some_and(|text| text.ends_with('.')),
+                "{code}"
+            );
             assert!(
                 code.bytes()
                     .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),

@@ -53,7 +53,6 @@ table!(
         /// Signers that projects may choose instead.
         "project-signers" => project_signers: Option<List<Name>>,
         /// Which manifests of an image are signed. Default: `root`.
-        #[expect(dead_code, reason = "there is one choice; others are refused while they are read")]
         "sign" => sign: Option<Located<Sign>>,
         /// What an image's source must offer before it is promoted here.
         "policy" => policy: Option<Located<Name>>,
@@ -66,7 +65,6 @@ table!(
         /// Whether the registries are written to, or only looked at. Default: `enforce`.
         "mode" => mode: Option<Located<TargetMode>>,
         /// What is removed when no claim wants it. Default: `never`.
-        #[expect(dead_code, reason = "there is one choice; others are refused while they are read")]
         "prune" => prune: Option<Located<Prune>>,
     }
     later ["max-changes", "anchor", "carry"]
@@ -121,7 +119,7 @@ table!(
     /// Which signatures an image must carry.
     SignaturePolicyTable, "a signature policy" {
         /// Whether they are asked for.
-        "mode" => mode: PolicyMode,
+        "mode" => mode: Located<PolicyMode>,
     }
     later ["keys", "identities"]
 );
@@ -136,7 +134,6 @@ table!(
         /// The digest that it may move to.
         "digest" => digest: Located<Digest>,
         /// Why.
-        #[expect(dead_code, reason = "for people; required so that it is there")]
         "reason" => reason: Reason,
     }
 );

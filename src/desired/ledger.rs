@@ -5,13 +5,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CommitId, Desired, Digest, ProjectClaims, Repository, Tag};
+use crate::model::{CommitId, Desired, Digest, ProjectClaims, Repository, Tag, Target};
 
 /// What accepted history says about tags, by public reference. It only grows: a digest is never forgotten, so that a
 /// tag that was removed cannot come back with another one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Ledger(BTreeMap<Repository, BTreeMap<Tag, Vec<Declaration>>>);
+pub struct Ledger(BTreeMap<Repository, Arc<Tags>>);
+
+/// Shared between copies of a ledger until one of them grows: a commit is judged on a copy, which then costs no more
+/// than the references.
+pub(super) type Tags = BTreeMap<Tag, Vec<Declaration>>;
 
 /// A digest, and the commit that declared it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,13 +43,20 @@ impl Ledger {
         let mut entries = Vec::new();
         for project in &desired.projects {
             if !since.is_some_and(|since| holds(since, project)) {
-                self.record_project(desired, project, &mut entries);
+                self.record_project(desired.commit, &desired.targets, project, &mut entries);
             }
         }
         entries
     }
 
-    fn record_project(&mut self, desired: &Desired, project: &ProjectClaims, entries: &mut Vec<Entry>) {
+    /// Enters what one project declares, and adds what is new to `entries`.
+    pub(super) fn record_project(
+        &mut self,
+        commit: CommitId,
+        targets: &[Arc<Target>],
+        project: &ProjectClaims,
+        entries: &mut Vec<Entry>,
+    ) {
         for of_one_repository in project
             .claims
             .chunk_by(|a, b| a.target == b.target && a.repository == b.repository)
@@ -53,11 +64,11 @@ impl Ledger {
             let Some(first) = of_one_repository.first() else {
                 continue;
             };
-            let reference = desired.targets[first.target].public_name.join(&first.repository);
+            let reference = targets[first.target].public_name.join(&first.repository);
             for claim in of_one_repository {
                 let declaration = Declaration {
                     digest: claim.digest,
-                    commit: desired.commit,
+                    commit,
                 };
                 for tag in &claim.tags {
                     let entry = Entry {
@@ -75,26 +86,18 @@ impl Ledger {
 
     /// Adds an entry, unless its digest is the tag's newest already; says whether it was added.
     pub fn insert(&mut self, entry: &Entry) -> bool {
-        let known = self
-            .0
-            .get_mut(&entry.reference)
-            .and_then(|tags| tags.get_mut(&entry.tag));
-        match known {
-            Some(declarations) => {
-                let is_new = declarations
-                    .last()
-                    .is_none_or(|last| last.digest != entry.declaration.digest);
-                if is_new {
-                    declarations.push(entry.declaration);
-                }
-                is_new
-            }
-            None => {
-                let tags = self.0.entry(entry.reference.clone()).or_default();
-                tags.insert(entry.tag.clone(), vec![entry.declaration]);
-                true
-            }
+        let tags = match self.0.get_mut(&entry.reference) {
+            Some(tags) => tags,
+            None => self.0.entry(entry.reference.clone()).or_default(),
+        };
+        let newest = tags.get(&entry.tag).and_then(|declarations| declarations.last());
+        // Asked first: what is shared with a copy is only copied where something is new.
+        let is_new = newest.is_none_or(|newest| newest.digest != entry.declaration.digest);
+        if is_new {
+            let declarations = Arc::make_mut(tags).entry(entry.tag.clone()).or_default();
+            declarations.push(entry.declaration);
         }
+        is_new
     }
 
     /// Every digest ever declared for a tag, the newest last. A digest that came back stands again.
@@ -107,8 +110,8 @@ impl Ledger {
 
     /// The declarations of each tag of a repository.
     #[must_use]
-    pub(super) fn tags(&self, reference: &Repository) -> Option<&BTreeMap<Tag, Vec<Declaration>>> {
-        self.0.get(reference)
+    pub(super) fn tags(&self, reference: &Repository) -> Option<&Tags> {
+        self.0.get(reference).map(|tags| &**tags)
     }
 
     /// Every entry, by reference and tag, each tag's in the order of history: inserted in this order they make the

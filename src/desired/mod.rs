@@ -1,6 +1,7 @@
 //! Manifests in Git become the desired state: parsing, grants, the ledger, conflicts. No network, no clock.
 
 mod choice;
+mod chronicle;
 mod claims;
 pub mod code;
 mod configuration;
@@ -21,6 +22,7 @@ mod prefix_map;
 mod projects;
 mod promotions_file;
 mod resolve;
+pub mod review;
 mod route;
 mod scalar;
 mod schema;
@@ -33,6 +35,7 @@ mod targets;
 mod tests;
 mod upstream;
 
+pub use chronicle::Chronicle;
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init};
 pub use kpromo::{ImportError, Imported, import as import_kpromo, roots};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::model::{BlobId, CommitId, Diagnostic, RepoPath, Tree, TreeFile, nearest};
+use crate::model::{BlobId, CommitId, Diagnostic, RepoPath, RepositoryPath, Roots, Tree, TreeFile, nearest};
 
 use super::code;
 use super::configuration::{Configuration, LANDFALL_TOML};
@@ -11,8 +11,8 @@ use super::finding::{Finding, Report, in_order, quoted};
 use super::kpromo;
 use super::limits::LIMITS;
 use super::position::{LineIndex, Position};
-use super::promotions_file::PromotionsFile;
-use super::shape::Reader;
+use super::promotions_file::{ImageTable, PromotionsFile};
+use super::shape::{Located, Reader};
 use super::table::FromTable;
 use super::{keys, syntax};
 
@@ -35,6 +35,29 @@ pub(super) enum Content {
     Promotions(PromotionsFile),
     KpromoManifest(kpromo::Manifest),
     KpromoImages(Vec<kpromo::Image>),
+}
+
+impl Content {
+    /// The images that it names, in the order of the file.
+    pub fn images(&self) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
+        match self {
+            Self::Promotions(file) => file
+                .images
+                .iter()
+                .flatten()
+                .map(|(name, image)| (name, image))
+                .collect(),
+            Self::KpromoManifest(manifest) => manifest
+                .images
+                .as_ref()
+                .map_or_else(Vec::new, |images| of_kpromo(&images.value)),
+            Self::KpromoImages(images) => of_kpromo(images),
+        }
+    }
+}
+
+fn of_kpromo(images: &[kpromo::Image]) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
+    images.iter().map(|image| (&image.name, &image.table)).collect()
 }
 
 impl ManifestFile {
@@ -97,6 +120,12 @@ impl ParseCache {
         entry.0.clone()
     }
 
+    /// Begins another round: what is not met in the next rounds is forgotten.
+    pub(super) fn begin(&mut self) {
+        self.parses += 1;
+        self.forget_old();
+    }
+
     fn forget_old(&mut self) {
         let oldest = self.parses.saturating_sub(LIMITS.kept_parses);
         self.files.retain(|_, (_, met)| *met >= oldest);
@@ -141,6 +170,11 @@ impl ProjectFiles {
         self.is_kpromo
     }
 
+    /// Whether these are the very same reads of the same files.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.files.len() == other.files.len() && self.files.iter().zip(&other.files).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
     /// Whether a file is read from an older commit than the head.
     pub fn is_older(&self, path: &RepoPath) -> bool {
         self.from.is_some() && self.kept.as_ref() != Some(path)
@@ -149,6 +183,27 @@ impl ProjectFiles {
     pub fn is_broken(&self) -> bool {
         self.broken
     }
+
+    /// Takes in what stands at a path below the project's directory now, if it is read at all.
+    pub fn put(&mut self, path: &RepoPath, file: Option<&TreeFile>) {
+        let file = file
+            .filter(|file| is_read(path, file))
+            .map(|file| read_file(path, file));
+        match (self.files.binary_search_by(|known| known.path.cmp(path)), file) {
+            (Ok(at), Some(file)) => self.files[at] = Arc::new(file),
+            (Ok(at), None) => drop(self.files.remove(at)),
+            (Err(at), Some(file)) => self.files.insert(at, Arc::new(file)),
+            (Err(_), None) => return,
+        }
+        self.broken = self.files.iter().any(|file| file.content.is_none());
+    }
+}
+
+/// What refuses a commit beside its `landfall.toml`.
+pub(super) fn refusals(tree: &Tree) -> Vec<Diagnostic> {
+    let mut refusals = keys::find_private(tree);
+    refusals.extend(root_is_no_directory(tree));
+    refusals
 }
 
 /// A commit, parsed: what stands in each file, not yet judged.
@@ -171,6 +226,13 @@ impl Parsed {
     /// Every project of `landfall.toml` and of kpromo's manifests, sorted.
     pub fn projects(&self) -> impl Iterator<Item = &str> {
         self.projects.keys().map(|name| &**name)
+    }
+
+    /// What is read of this commit.
+    #[must_use]
+    pub fn roots(&self) -> Roots {
+        let rule = self.configuration.kpromo.as_ref();
+        rule.map(|rule| rule.root.roots()).unwrap_or_default()
     }
 
     /// Takes a broken project's files from `older`, if all of them parse there; says whether they do.
@@ -197,6 +259,15 @@ impl Parsed {
         whole
     }
 
+    /// These files as another revision's landfall.toml would judge them; what is wrong with them is left out.
+    pub(super) fn under_the_rules_of(&self, other: &Self) -> Self {
+        Self {
+            configuration: other.configuration.clone(),
+            diagnostics: Vec::new(),
+            ..self.clone()
+        }
+    }
+
     /// What is wrong with the files themselves, sorted by place.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
@@ -211,8 +282,7 @@ impl Parsed {
 /// it nothing can be judged, and the commit is refused.
 pub fn parse(tree: &Tree, cache: &mut ParseCache) -> Result<Parsed, Vec<Diagnostic>> {
     cache.parses += 1;
-    let mut refusals = keys::find_private(tree);
-    refusals.extend(root_is_no_directory(tree));
+    let mut refusals = refusals(tree);
     let configuration = match cache.configuration(tree) {
         Ok(configuration) => Some(configuration),
         Err(errors) => {
@@ -296,7 +366,7 @@ fn read_project(name: &str, tree: &Tree, cache: &mut ParseCache) -> ProjectFiles
 fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
     let files: Vec<_> = found
         .iter()
-        .filter(|(path, file)| is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink))
+        .filter(|(path, file)| is_read(path, file))
         .map(|(path, file)| cache.file(path, file, read_file))
         .collect();
     ProjectFiles {
@@ -304,6 +374,10 @@ fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
         files,
         ..ProjectFiles::default()
     }
+}
+
+fn is_read(path: &RepoPath, file: &TreeFile) -> bool {
+    is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink)
 }
 
 fn is_manifest(path: &RepoPath) -> bool {

@@ -60,6 +60,10 @@ pub(super) struct Project {
 }
 
 impl Project {
+    pub fn claims(&self) -> &ProjectClaims {
+        &self.claims
+    }
+
     fn is_of(&self, files: &ProjectFiles) -> bool {
         let same = |(one, other): (&Arc<ManifestFile>, &Arc<ManifestFile>)| {
             Arc::ptr_eq(one, other) || (one.blob.is_some() && one.blob == other.blob && one.path == other.path)
@@ -121,7 +125,8 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
     }
 }
 
-fn project(
+/// Judges a project whose files all parse; `None` for one that landfall.toml does not know.
+pub(super) fn project(
     configuration: &Configuration,
     name: &Arc<str>,
     files: &ProjectFiles,

@@ -209,7 +209,8 @@ pub(super) fn check_length(target: &Target, repository: &RepositoryPath) -> Resu
     Err(too_long(repository, length, &format!("at target `{}`", target.name)))
 }
 
-fn covers(grant: &SourceGrant, chosen: &SourceGrant) -> bool {
+/// Whether who is granted `grant` may choose `chosen`.
+pub(super) fn covers(grant: &SourceGrant, chosen: &SourceGrant) -> bool {
     match (grant, chosen) {
         (SourceGrant::Registry(grant), SourceGrant::Registry(chosen)) => grant.contains_prefix(chosen),
         (SourceGrant::Target(grant), SourceGrant::Target(chosen)) => grant == chosen,

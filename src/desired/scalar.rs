@@ -150,6 +150,12 @@ impl TargetPath {
     }
 }
 
+impl fmt::Display for TargetPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
 impl Scalar for TargetPath {
     fn parse(text: &str) -> Result<Self, Finding> {
         if text.is_empty() {
@@ -244,6 +250,12 @@ impl Scalar for Tag {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct TagGlob(pub Glob);
 
+impl fmt::Display for TagGlob {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.glob())
+    }
+}
+
 impl Scalar for TagGlob {
     fn parse(text: &str) -> Result<Self, Finding> {
         let invalid = |why: &str| {
@@ -277,6 +289,12 @@ impl Scalar for TagGlob {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct KeyPath(pub RepoPath);
 
+impl fmt::Display for KeyPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 impl Scalar for KeyPath {
     fn parse(text: &str) -> Result<Self, Finding> {
         let invalid = |why: &str| {
@@ -309,14 +327,14 @@ impl Scalar for KeyPath {
 
 /// Why something is done: for people who read the file, so nothing of it is kept.
 #[derive(Debug)]
-pub(super) struct Reason;
+pub(super) struct Reason(pub Arc<str>);
 
 impl Scalar for Reason {
     fn parse(text: &str) -> Result<Self, Finding> {
         if text.trim().is_empty() {
             Err(Finding::error(code::EMPTY, "a reason is empty").help("say why, for those who read it later"))
         } else {
-            Ok(Self)
+            Ok(Self(text.trim().into()))
         }
     }
 

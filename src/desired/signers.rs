@@ -61,7 +61,7 @@ pub(super) fn policies(file: &LandfallFile) -> Definitions<Policy> {
     let by_name = file.policies.iter().flatten().map(|(name, table)| {
         let policy = Policy {
             name: name.value.to_string(),
-            mode: table.signature.mode,
+            mode: table.signature.mode.value,
         };
         (name.value.clone(), Some(policy))
     });

@@ -73,7 +73,8 @@ pub(super) fn targets(
     rules
 }
 
-fn kpromo_target(file: &LandfallFile) -> Option<(Located<Name>, TargetTable)> {
+/// `[kpromo]` as the target that it defines.
+pub(super) fn kpromo_target(file: &LandfallFile) -> Option<(Located<Name>, TargetTable)> {
     let table = file.kpromo.as_ref()?;
     let name = Located {
         value: Name(kpromo::TARGET.into()),

@@ -6,6 +6,7 @@ mod controller;
 mod convergence;
 mod database;
 mod error;
+pub mod history;
 mod journal;
 mod pass;
 mod reading;

@@ -1,11 +1,11 @@
 //! From a commit to what it asks for: which commit may be followed, its manifests, the ledger up to it.
 
-use super::ReconcileError;
 use super::reconciler::Reconciler;
-use crate::desired::{self, Accepted, Entry, Ledger, Parsed, Resolved};
+use super::{ReconcileError, history};
+use crate::desired::{self, Accepted, Entry, Ledger, Resolved};
 use crate::execute::World;
 use crate::model::{CommitId, Diagnostic, Roots, Severity};
-use crate::source::{Relation, Source, SourceError};
+use crate::source::{Relation, Source};
 
 /// What one commit says, judged.
 #[derive(Debug)]
@@ -122,26 +122,14 @@ impl<W: World, S: Source> Reconciler<W, S> {
             until,
             is_kept,
         } = self.known_ledger(commit, previous)?;
-        let mut entries = Vec::new();
-        let past = self.source.first_parents(commit, until)?;
-        let mut before: Option<Resolved> = None;
-        for past in past.into_iter().skip(1).rev() {
-            let roots = self.roots.of(&*self.source, past)?;
-            // A commit that changes nothing landfall reads declares nothing new.
-            if self.source.changes(past, &roots)?.is_empty() {
-                continue;
-            }
-            let Ok(parsed) = desired::parse(&self.source.tree(past, &roots)?, &mut self.parse_cache) else {
-                continue;
-            };
-            let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, before.as_ref());
-            entries.extend(ledger.record(&resolved.desired, before.as_ref().map(|before| &before.desired)));
-            before = Some(resolved);
-        }
+        let mut entries = match self.source.first_parent(commit)? {
+            Some(parent) => history::declare(&*self.source, parent, until, &mut ledger)?,
+            None => Vec::new(),
+        };
         let roots = self.roots.of(&*self.source, commit)?;
         let mut parsed = desired::parse(&self.source.tree(commit, &roots)?, &mut self.parse_cache)
             .map_err(|diagnostics| ReconcileError::Invalid { commit, diagnostics })?;
-        self.replace_broken_projects(commit, &roots, &mut parsed)?;
+        history::replace_broken_projects(&*self.source, commit, &mut parsed, &mut self.parse_cache)?;
         let previous = previous.map(|previous| &previous.resolved);
         let resolved = desired::resolve(&parsed, &Accepted { ledger: &ledger }, previous);
         entries.extend(ledger.record(&resolved.desired, previous.map(|previous| &previous.desired)));
@@ -180,29 +168,5 @@ impl<W: World, S: Source> Reconciler<W, S> {
             until: None,
             is_kept: false,
         })
-    }
-
-    /// A project whose files do not parse is read from the newest ancestor at which they all do; where, this commit's
-    /// landfall.toml says.
-    fn replace_broken_projects(
-        &mut self,
-        commit: CommitId,
-        roots: &Roots,
-        parsed: &mut Parsed,
-    ) -> Result<(), ReconcileError> {
-        let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
-        let mut at = commit;
-        while !broken.is_empty() {
-            let parent = match self.source.first_parent(at) {
-                // What lies beyond the clone's end cannot be read; the project then has no claims.
-                Err(SourceError::Shallow { .. }) => None,
-                parent => parent?,
-            };
-            let Some(parent) = parent else { break };
-            at = parent;
-            let tree = self.source.tree(parent, roots)?;
-            broken.retain(|project| !parsed.substitute(project, &tree, &mut self.parse_cache));
-        }
-        Ok(())
     }
 }

@@ -1,13 +1,18 @@
 //! Where two commits' trees differ, found without reading what they share.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
 use super::object::{Objects, TreeEntry};
 use super::tree::{self, entry};
 use super::{Change, SourceError, SubPath};
 use crate::model::{CommitId, Limits, RepoPath, Roots};
+
+/// The entries of a folder by name.
+pub(super) type Folder = BTreeMap<String, TreeEntry>;
 
 /// The changes from `before` (none for a root commit) to `after`, sorted by path.
 pub(super) fn between(
@@ -18,23 +23,36 @@ pub(super) fn between(
     before: Option<CommitId>,
     after: CommitId,
 ) -> Result<Vec<Change>, SourceError> {
-    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots);
+    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots).map(Rc::new);
     let before = before.map(top).transpose()?.unwrap_or_default();
+    let mut read = |id| objects.entries(id).map(Rc::new);
+    between_folders(objects, limits, after, before, top(after)?, &mut read)
+}
+
+/// As [`between`], from what [`tree::top`] found in each of them; `read` gives the folders below.
+pub(super) fn between_folders(
+    objects: &Objects<'_>,
+    limits: &Limits,
+    commit: CommitId,
+    before: Rc<Folder>,
+    after: Rc<Folder>,
+    read: &mut dyn FnMut(ObjectId) -> Result<Rc<Folder>, SourceError>,
+) -> Result<Vec<Change>, SourceError> {
     let too_large = |limit: usize, what| SourceError::TooLarge {
         repository: objects.path.to_owned(),
-        commit: after,
+        commit,
         limit: limit as u64,
         what,
     };
     let mut changes = Vec::new();
-    let mut pending = vec![(String::new(), 0, before, top(after)?)];
+    let mut pending = vec![(String::new(), 0, before, after)];
     while let Some((parent, depth, before, after)) = pending.pop() {
         if depth > limits.tree_depth {
             return Err(too_large(limits.tree_depth, "levels of folders"));
         }
-        for (name, before, after) in differences(before, after) {
+        for (name, before, after) in differences(&before, &after) {
             let path = if parent.is_empty() {
-                name
+                name.to_owned()
             } else {
                 format!("{parent}/{name}")
             };
@@ -49,8 +67,8 @@ pub(super) fn between(
             if changes.len() + pending.len() > limits.tree_files {
                 return Err(too_large(limits.tree_files, "files"));
             }
-            let children = |side: Option<TreeEntry>| match side {
-                Some(entry) if entry.kind == EntryKind::Tree => objects.entries(entry.id).map(Some),
+            let mut children = |side: Option<TreeEntry>| match side {
+                Some(entry) if entry.kind == EntryKind::Tree => read(entry.id).map(Some),
                 _ => Ok(None),
             };
             let (before, after) = (children(before)?, children(after)?);
@@ -63,19 +81,18 @@ pub(super) fn between(
     Ok(changes)
 }
 
-fn differences(
-    mut before: BTreeMap<String, TreeEntry>,
-    after: BTreeMap<String, TreeEntry>,
-) -> Vec<(String, Option<TreeEntry>, Option<TreeEntry>)> {
-    let mut found = Vec::new();
-    for (name, after) in after {
-        match before.remove(&name) {
-            Some(before) if before == after => {}
-            before => found.push((name, before, Some(after))),
-        }
-    }
-    found.extend(before.into_iter().map(|(name, before)| (name, Some(before), None)));
-    found
+type Difference<'f> = (&'f str, Option<TreeEntry>, Option<TreeEntry>);
+
+fn differences<'f>(before: &'f Folder, after: &'f Folder) -> Vec<Difference<'f>> {
+    let changed = after.iter().filter_map(|(name, entry)| match before.get(name) {
+        Some(known) if known == entry => None,
+        known => Some((name.as_str(), known.copied(), Some(*entry))),
+    });
+    let removed = before
+        .iter()
+        .filter(|(name, _)| !after.contains_key(*name))
+        .map(|(name, entry)| (name.as_str(), Some(*entry), None));
+    changed.chain(removed).collect()
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What the rest of landfall asks of Git.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
 use super::SourceError;
+use super::replay::{Changed, Visitor};
 use crate::model::{BlobId, CommitId, RepoPath, Roots, Tree, TreeFile};
 
 /// How the head of a branch stands to a commit that was accepted earlier, along first parents.
@@ -74,6 +75,47 @@ pub trait Source: Send + Sync + 'static {
 
     /// Reads what [`Self::entry`] and [`Self::changes`] named.
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
+
+    /// Visits the commits of [`Self::first_parents`], oldest first, with what each changed: for those that follow
+    /// history, far cheaper than asking commit by commit. `roots` says what a landfall.toml names; what a commit begins
+    /// to read has changed, and what it no longer reads is gone. Ends with the first error, also one of `visit`.
+    fn replay(
+        &self,
+        head: CommitId,
+        until: Option<CommitId>,
+        roots: &dyn Fn(&TreeFile) -> Roots,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), SourceError> {
+        let landfall = RepoPath::from(Roots::FILE);
+        let roots_at = |commit: CommitId| -> Result<Roots, SourceError> {
+            let file = self
+                .entry(commit, &landfall)?
+                .map(|entry| self.read(entry))
+                .transpose()?;
+            Ok(file.as_ref().map(roots).unwrap_or_default())
+        };
+        let mut before = (until, until.map(roots_at).transpose()?.unwrap_or_default());
+        for commit in self.first_parents(head, until)?.into_iter().rev() {
+            let after = roots_at(commit)?;
+            let mut changed: BTreeMap<RepoPath, Option<TreeFile>> = BTreeMap::new();
+            for change in self.changes(commit, &after)? {
+                let file = change.after.map(|entry| self.read(entry)).transpose()?;
+                changed.insert(change.path, file);
+            }
+            if before.1 != after {
+                if let Some(parent) = before.0 {
+                    let gone = self.tree(parent, &before.1)?.files.into_keys();
+                    changed.extend(gone.filter(|path| !after.reads(path)).map(|path| (path, None)));
+                }
+                let read = self.tree(commit, &after)?.files.into_iter();
+                let new = read.filter(|(path, _)| !before.1.reads(path));
+                changed.extend(new.map(|(path, file)| (path, Some(file))));
+            }
+            visit(commit, changed.into_iter().collect::<Vec<Changed>>())?;
+            before = (Some(commit), after);
+        }
+        Ok(())
+    }
 
     /// `from` and its first parents, newest first, down to but without `until`; without one, down to the root.
     /// [`SourceError::NotInHistory`] where `until` is not among them.

@@ -7,6 +7,7 @@ mod error;
 mod introduced;
 mod location;
 mod object;
+mod replay;
 mod repository;
 #[cfg(test)]
 mod testing;
@@ -17,5 +18,6 @@ pub use contract::{Change, CommitInfo, Entry, Relation, Source};
 pub use error::SourceError;
 pub use introduced::introduced;
 pub use location::{Location, SubPath};
+pub use replay::{Changed, Visitor};
 pub use repository::{GitRepository, Options};
 pub use watch::{WatchError, Watcher};

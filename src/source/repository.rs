@@ -8,8 +8,9 @@ use gix::objs::CommitRefIter;
 use jiff::Timestamp;
 
 use super::object::{Objects, object_id, reason, sha1};
+use super::replay::{self, Reading};
 use super::tree::{self, Contents};
-use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, changes};
+use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes};
 use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile, nearest};
 
 /// What of a repository is followed.
@@ -91,6 +92,39 @@ impl GitRepository {
             doing: doing.into(),
             reason: reason(error),
         }
+    }
+
+    /// The folder that holds `landfall.toml`.
+    #[must_use]
+    pub fn folder(&self) -> &SubPath {
+        &self.options.folder
+    }
+
+    /// Refuses a shallow clone: what lies beyond its end can neither be compared with nor be told from what never was.
+    ///
+    /// # Errors
+    /// [`SourceError::Shallow`].
+    pub fn require_whole_history(&self) -> Result<(), SourceError> {
+        let commits = self.with_objects(replay::shallow_commits)?;
+        match commits.first() {
+            None => Ok(()),
+            Some(commit) => Err(SourceError::Shallow {
+                repository: self.path.clone(),
+                commit: *commit,
+            }),
+        }
+    }
+
+    /// The best common ancestor, as `git merge-base` finds it; `None` for histories that share nothing.
+    ///
+    /// # Errors
+    /// Where a commit is missing or cannot be read.
+    pub fn merge_base(&self, one: CommitId, other: CommitId) -> Result<Option<CommitId>, SourceError> {
+        let repository = self.repository.to_thread_local();
+        let found = repository
+            .merge_base(object_id(one.0), object_id(other.0))
+            .map_err(|error| self.failed(format!("cannot find where {one} and {other} part"), &error))?;
+        Ok(found.map(|id| CommitId(sha1(&id))))
     }
 
     /// The branch's tip, unpeeled, and `None` where there is no such branch.
@@ -310,6 +344,25 @@ impl Source for GitRepository {
         let parent = self.first_parent(of)?;
         self.with_objects(|objects| {
             changes::between(objects, &self.options.limits, &self.options.folder, roots, parent, of)
+        })
+    }
+
+    fn replay(
+        &self,
+        head: CommitId,
+        until: Option<CommitId>,
+        roots: &dyn Fn(&TreeFile) -> Roots,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), SourceError> {
+        let Options { folder, limits, .. } = &self.options;
+        self.with_objects(|objects| {
+            let reading = Reading {
+                objects,
+                limits,
+                folder,
+                roots,
+            };
+            replay::replay(&reading, head, until, visit)
         })
     }
 

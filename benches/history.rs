@@ -1,0 +1,68 @@
+//! Time to make the ledger of a long history, and to keep it up: see docs/performance.md. Needs git.
+
+mod past;
+
+use std::time::Duration;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use landfall::desired::{Accepted, Ledger, ParseCache, parse, resolve};
+use landfall::reconcile::history::declare;
+use landfall::source::{GitRepository, Location, Options, Source as _};
+
+fn open(path: &std::path::Path) -> GitRepository {
+    GitRepository::open(&Location::from(path.to_owned()), Options::default()).expect("git made it")
+}
+
+fn ledger(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let repository = folder.path().join("repository.git");
+    past::write(&repository, past::COMMITS);
+    let mut group = criterion.benchmark_group("20,000 commits, 2,000 manifests");
+    group.sample_size(10).measurement_time(Duration::from_secs(20));
+
+    let head = open(&repository).head().expect("it has commits");
+    let mut known = Ledger::default();
+    declare(&open(&repository), head, None, &mut known).expect("git made it");
+    assert_eq!(
+        known.entries().count(),
+        past::COMMITS - past::COMMITS / past::RULES_EVERY
+    );
+    group.bench_function("the ledger, from nothing", |bencher| {
+        bencher.iter_with_large_drop(|| {
+            let mut ledger = Ledger::default();
+            declare(&open(&repository), head, None, &mut ledger).expect("git made it");
+            ledger
+        });
+    });
+
+    let source = open(&repository);
+    let mut cache = ParseCache::default();
+    let parsed = parse(&source.tree(head).expect("git made it"), &mut cache).expect("it is valid");
+    let mut resolved = resolve(&parsed, &Accepted { ledger: &known }, None);
+    let mut number = 0;
+    group.bench_function("the ledger, kept up with a commit", |bencher| {
+        bencher.iter_batched(
+            || {
+                number += 1;
+                past::one_line_more(&repository, number);
+            },
+            |()| {
+                let commit = source.head().expect("it has commits");
+                let parent = source
+                    .first_parent(commit)
+                    .expect("it is whole")
+                    .expect("it is not the first");
+                let mut ledger = known.clone();
+                declare(&source, parent, Some(parent), &mut ledger).expect("git made it");
+                let parsed = parse(&source.tree(commit).expect("git made it"), &mut cache).expect("it is valid");
+                let next = resolve(&parsed, &Accepted { ledger: &ledger }, Some(&resolved));
+                assert_eq!(ledger.record(&next.desired, Some(&resolved.desired)).len(), 1);
+                (known, resolved) = (ledger, next);
+            },
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+criterion_group!(benches, ledger);
+criterion_main!(benches);

@@ -1,0 +1,106 @@
+//! A Git repository with a long past, for the benches: made with `git fast-import`, which packs it as a clone would be.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use landfall::model::Digest;
+
+pub const COMMITS: usize = 20_000;
+pub const MANIFESTS: usize = 2_000;
+const PROJECTS: usize = 100;
+/// Every so many commits landfall.toml changes, which has every claim judged anew.
+pub const RULES_EVERY: usize = 200;
+
+/// Writes a bare repository: one commit sets the rules, each other one writes a line in one of the manifests.
+pub fn write(repository: &Path, commits: usize) {
+    git(Command::new("git")
+        .args(["init", "--quiet", "--bare", "--initial-branch", "main"])
+        .arg(repository));
+    let mut import = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(["fast-import", "--quiet"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("git is installed");
+    let mut stream = import.stdin.take().expect("its input is piped");
+    let mut commit = |number: usize, path: &str, text: &str| {
+        write!(
+            stream,
+            "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 6\nChange\nM 100644 inline {path}\n\
+             data {}\n{text}\n",
+            1_700_000_000 + number,
+            text.len()
+        )
+    };
+    commit(0, "landfall.toml", &landfall_toml(0)).expect("git reads");
+    for number in 1..commits {
+        if number % RULES_EVERY == 0 {
+            commit(number, "landfall.toml", &landfall_toml(number)).expect("git reads");
+        } else {
+            let (manifest, lines) = (number % MANIFESTS, number / MANIFESTS + 1);
+            commit(number, &path(manifest), &promotions(manifest, lines)).expect("git reads");
+        }
+    }
+    drop(stream);
+    assert!(import.wait().expect("git ends").success());
+}
+
+/// Adds a commit that adds one line, and returns nothing but the repository's new head.
+pub fn one_line_more(repository: &Path, number: usize) {
+    let (manifest, lines) = (number % MANIFESTS, COMMITS / MANIFESTS + number);
+    let text = promotions(manifest, lines);
+    let mut import = Command::new("git")
+        .arg("-C")
+        .arg(repository)
+        .args(["fast-import", "--quiet"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("git is installed");
+    let mut stream = import.stdin.take().expect("its input is piped");
+    write!(
+        stream,
+        "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 6\nChange\nfrom refs/heads/main^0\n\
+         M 100644 inline {}\ndata {}\n{text}\n",
+        1_800_000_000 + number,
+        path(manifest),
+        text.len()
+    )
+    .expect("git reads");
+    drop(stream);
+    assert!(import.wait().expect("git ends").success());
+}
+
+fn git(command: &mut Command) {
+    assert!(command.status().expect("git is installed").success());
+}
+
+fn landfall_toml(number: usize) -> String {
+    let mut text = format!(
+        "# revision {number}\nversion = 1\n\n[targets.production]\npublic-name = \"registry.example.com\"\n\
+         primary = \"primary.example.net/acme/images\"\nmutable-tags = [\"latest\"]\n"
+    );
+    for project in 0..PROJECTS {
+        let _ = write!(
+            text,
+            "\n[projects.p{project:03}]\nsources = [\"staging.example.com/p{project:03}\"]\n\
+             targets = [\"production\"]\npaths = [\"p{project:03}\"]\n"
+        );
+    }
+    text
+}
+
+fn path(manifest: usize) -> String {
+    format!("promotions/p{:03}/r{manifest:04}.toml", manifest % PROJECTS)
+}
+
+fn promotions(manifest: usize, lines: usize) -> String {
+    let mut text = format!("[images.r{manifest:04}.tags]\n");
+    for line in 0..lines {
+        let digest = Digest::of(format!("{manifest}/{line}").as_bytes());
+        let _ = writeln!(text, "\"v1.{line}\" = \"{digest}\"");
+    }
+    text
+}

@@ -1,0 +1,15 @@
+//! `landfall validate`: checks manifests without a network, alone or as a change.
+
+mod command;
+mod comparison;
+mod github;
+mod json;
+mod report;
+mod sarif;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use command::ValidateCommand;
+#[cfg(test)]
+pub use report::Report;

@@ -1,0 +1,63 @@
+//! What history says about the head: the ledger up to it, and older files where the head's do not parse.
+
+use super::reading::read_tree;
+use crate::desired::{self, Chronicle, Entry, Ledger, ParseCache, Parsed};
+use crate::model::CommitId;
+use crate::source::{Source, SourceError};
+
+/// Enters in `ledger` what was declared from `until` (which it knows already; without one, from the beginning of
+/// history) up to and with `head`, along first parents. Returns what is new.
+///
+/// # Errors
+/// Where Git cannot be read, a shallow clone's end included. What is wrong with manifests of the past is no error: it
+/// declared nothing.
+pub fn declare<S: Source>(
+    source: &S,
+    head: CommitId,
+    until: Option<CommitId>,
+    ledger: &mut Ledger,
+) -> Result<Vec<Entry>, SourceError> {
+    if until == Some(head) {
+        return Ok(Vec::new());
+    }
+    let at = until.map(|until| read_tree(source, until)).transpose()?;
+    let mut chronicle = Chronicle::new(ledger.clone(), at);
+    let mut entries = Vec::new();
+    source.replay(head, until, &desired::roots, &mut |commit, changed| {
+        // A commit that changes nothing landfall reads declares nothing new.
+        if !changed.is_empty() {
+            entries.extend(chronicle.advance(commit, changed));
+        }
+        Ok(())
+    })?;
+    *ledger = chronicle.into_ledger();
+    Ok(entries)
+}
+
+/// Reads a project whose files do not parse at `commit` from the newest ancestor at which they all do; where they
+/// stand, `commit`'s landfall.toml says.
+///
+/// # Errors
+/// Where Git cannot be read.
+pub fn replace_broken_projects<S: Source>(
+    source: &S,
+    commit: CommitId,
+    parsed: &mut Parsed,
+    cache: &mut ParseCache,
+) -> Result<(), SourceError> {
+    let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
+    let roots = parsed.roots();
+    let mut at = commit;
+    while !broken.is_empty() {
+        let parent = match source.first_parent(at) {
+            // What lies beyond the clone's end cannot be read; the project then has no claims.
+            Err(SourceError::Shallow { .. }) => None,
+            parent => parent?,
+        };
+        let Some(parent) = parent else { break };
+        at = parent;
+        let tree = source.tree(parent, &roots)?;
+        broken.retain(|project| !parsed.substitute(project, &tree, cache));
+    }
+    Ok(())
+}
