@@ -10,6 +10,7 @@ use landfall::desired::ParseCache;
 use landfall::graph::{Graph, Touched};
 use landfall::plan::file::plan_digest;
 use landfall::plan::{Scope, Units, plan};
+use synthetic::kpromo::{DESTINATIONS, DIGESTS, PROJECTS, one_digest_more};
 use synthetic::{IMAGES, REPOSITORIES, cold, list_is_known, now, one_line_more, read, source_is_whole, tree, warm};
 
 fn everything(criterion: &mut Criterion) {
@@ -133,5 +134,40 @@ fn from_scratch(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, everything, one_line, from_scratch);
+/// kpromo's manifests: 10,000 digests are 10,000 claims, however many destinations each has.
+fn kpromo(criterion: &mut Criterion) {
+    let tree = synthetic::kpromo::tree();
+    let resolved = read(&tree, &mut ParseCache::default(), None);
+    let claims = resolved.desired.projects.iter().flat_map(|project| &project.claims);
+    assert!(claims.clone().all(|claim| claim.endpoints.len() == DESTINATIONS));
+    assert_eq!((resolved.desired.projects.len(), claims.count()), (PROJECTS, DIGESTS));
+    let mut group = criterion.benchmark_group("kpromo, 100 projects, 10,000 digests, 23 destinations each");
+    group.sample_size(20);
+    group.bench_function("parsed and resolved from scratch", |bencher| {
+        bencher.iter_batched(
+            ParseCache::default,
+            |mut cache| {
+                let resolved = read(&tree, &mut cache, None);
+                (cache, resolved)
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("one digest more", |bencher| {
+        let mut cache = ParseCache::default();
+        let before = read(&tree, &mut cache, None);
+        let mut more = 0;
+        bencher.iter_batched(
+            || {
+                more += 1;
+                one_digest_more(&tree, more)
+            },
+            |next| read(&next, &mut cache, Some(&before)),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, everything, one_line, from_scratch, kpromo);
 criterion_main!(benches);

@@ -1,5 +1,7 @@
 //! A large desired state and the answers of its registries, for the benches.
 
+pub mod kpromo;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, FmtCommand, GraphCommand,
-    InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, Terminal, ValidateCommand,
+    ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, Terminal, ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -122,6 +122,7 @@ pub enum Command {
     Init(InitCommand),
     Validate(ValidateCommand),
     Fmt(FmtCommand),
+    Import(ImportCommand),
     Key(KeyCommand),
     Schema(SchemaCommand),
     Graph(GraphCommand),
@@ -144,6 +145,7 @@ impl Command {
             Self::Init(command) => command.run(None, &mut output),
             Self::Validate(command) => command.run(common.written, &mut output),
             Self::Fmt(command) => command.run(&mut output),
+            Self::Import(command) => command.run(&mut output),
             Self::Key(command) => command.run(),
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),

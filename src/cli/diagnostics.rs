@@ -52,7 +52,10 @@ fn excerpt(diagnostic: &Diagnostic, tree: &Tree) -> Option<(String, String)> {
     if code::OF_WHAT_IS_GONE.contains(&diagnostic.code) {
         return None;
     }
-    let about_a_secret = diagnostic.code == code::SECRET_IN_GIT || !diagnostic.file.as_str().ends_with(".toml");
+    let is_manifest = [".toml", ".yaml"]
+        .iter()
+        .any(|ending| diagnostic.file.as_str().ends_with(ending));
+    let about_a_secret = diagnostic.code == code::SECRET_IN_GIT || !is_manifest;
     let Some(TreeFile::Regular { bytes, .. }) = tree.files.get(&diagnostic.file) else {
         return None;
     };

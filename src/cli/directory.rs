@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Tree, TreeFile};
-
-/// What landfall reads of a desired-state repository.
-const ROOTS: [&str; 4] = ["landfall.toml", "keys", "trust", "promotions"];
+use crate::desired;
+use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Roots, Tree, TreeFile};
 
 /// Why a directory cannot be read.
 #[derive(Debug, Error)]
@@ -33,57 +31,113 @@ pub enum DirectoryError {
 /// # Errors
 /// What cannot be read is an error, never an absence; only a missing file or directory is one.
 pub fn tree_from_directory(directory: &Path) -> Result<Tree, DirectoryError> {
-    let limits = Limits::default();
-    let read = |source, path: &Path| DirectoryError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    if !fs::metadata(directory)
-        .map_err(|error| read(error, directory))?
-        .is_dir()
-    {
-        return Err(DirectoryError::NotADirectory {
+    let mut reading = Reading::new(directory)?;
+    reading.below(Roots::FILE)?;
+    reading.tree()
+}
+
+/// The same, with a landfall.toml that the directory does not hold.
+///
+/// # Errors
+/// As those of [`tree_from_directory`].
+pub fn tree_with_landfall(directory: &Path, landfall: &str) -> Result<Tree, DirectoryError> {
+    let mut reading = Reading::new(directory)?;
+    reading
+        .files
+        .insert(RepoPath::from(Roots::FILE), regular(landfall.as_bytes().to_vec()));
+    reading.tree()
+}
+
+struct Reading<'a> {
+    directory: &'a Path,
+    limits: Limits,
+    files: BTreeMap<RepoPath, TreeFile>,
+}
+
+impl<'a> Reading<'a> {
+    fn new(directory: &'a Path) -> Result<Self, DirectoryError> {
+        let metadata = fs::metadata(directory).map_err(|source| DirectoryError::Read {
             path: directory.to_owned(),
-        });
-    }
-    let mut files = BTreeMap::new();
-    let mut pending: Vec<String> = ROOTS.iter().map(ToString::to_string).collect();
-    while let Some(name) = pending.pop() {
-        let path = directory.join(&name);
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(read(error, &path)),
-        };
-        let kind = metadata.file_type();
-        if kind.is_symlink() {
-            files.insert(RepoPath::from(name.as_str()), TreeFile::Symlink);
-        } else if kind.is_file() {
-            let file = read_file(&path, &limits).map_err(|error| read(error, &path))?;
-            files.insert(RepoPath::from(name.as_str()), file);
-        } else if kind.is_dir() {
-            for entry in fs::read_dir(&path).map_err(|error| read(error, &path))? {
-                let entry = entry.map_err(|error| read(error, &path))?;
-                let below = entry
-                    .file_name()
-                    .into_string()
-                    .map_err(|_| DirectoryError::Name { path: entry.path() })?;
-                pending.push(format!("{name}/{below}"));
-            }
-        } else {
-            return Err(DirectoryError::Special { path });
-        }
-        if files.len() + pending.len() > limits.tree_files {
-            return Err(DirectoryError::TooMany {
+            source,
+        })?;
+        if !metadata.is_dir() {
+            return Err(DirectoryError::NotADirectory {
                 path: directory.to_owned(),
-                limit: limits.tree_files,
             });
         }
+        Ok(Self {
+            directory,
+            limits: Limits::default(),
+            files: BTreeMap::new(),
+        })
     }
-    Ok(Tree {
-        commit: CommitId([0; 20]),
-        files,
-    })
+
+    /// Everything that the landfall.toml which was read asks for.
+    fn tree(mut self) -> Result<Tree, DirectoryError> {
+        let roots = self
+            .files
+            .get(&RepoPath::from(Roots::FILE))
+            .map(desired::roots)
+            .unwrap_or_default();
+        for folder in Roots::FOLDERS.into_iter().chain(roots.named().map(RepoPath::as_str)) {
+            self.below(folder)?;
+        }
+        Ok(Tree {
+            commit: CommitId([0; 20]),
+            files: self.files,
+        })
+    }
+
+    /// Reads a file, or a directory and all below it. What is reached through a link is not there.
+    fn below(&mut self, name: &str) -> Result<(), DirectoryError> {
+        for folder in name.match_indices('/').map(|(slash, _)| &name[..slash]) {
+            let path = self.directory.join(folder);
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => {}
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(source) => return Err(DirectoryError::Read { path, source }),
+            }
+        }
+        let mut pending = vec![name.to_owned()];
+        while let Some(name) = pending.pop() {
+            let path = self.directory.join(&name);
+            let read = |source| DirectoryError::Read {
+                path: path.clone(),
+                source,
+            };
+            let metadata = match fs::symlink_metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(read(error)),
+            };
+            let kind = metadata.file_type();
+            if kind.is_symlink() {
+                self.files.insert(RepoPath::from(name.as_str()), TreeFile::Symlink);
+            } else if kind.is_file() {
+                let file = read_file(&path, &self.limits).map_err(read)?;
+                self.files.insert(RepoPath::from(name.as_str()), file);
+            } else if kind.is_dir() {
+                for entry in fs::read_dir(&path).map_err(read)? {
+                    let entry = entry.map_err(read)?;
+                    let below = entry
+                        .file_name()
+                        .into_string()
+                        .map_err(|_| DirectoryError::Name { path: entry.path() })?;
+                    pending.push(format!("{name}/{below}"));
+                }
+            } else {
+                return Err(DirectoryError::Special { path });
+            }
+            if self.files.len() + pending.len() > self.limits.tree_files {
+                return Err(DirectoryError::TooMany {
+                    path: self.directory.to_owned(),
+                    limit: self.limits.tree_files,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {
@@ -97,12 +151,16 @@ fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {
             bytes: file.metadata()?.len().max(size),
         });
     }
+    Ok(regular(bytes))
+}
+
+fn regular(bytes: Vec<u8>) -> TreeFile {
     let mut id = [0; 20];
     id.copy_from_slice(&Digest::of(&bytes).as_bytes()[..20]);
-    Ok(TreeFile::Regular {
+    TreeFile::Regular {
         blob: BlobId(id),
         bytes: bytes.into(),
-    })
+    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,15 @@ pub struct FmtCommand {
 }
 
 impl FmtCommand {
+    /// `landfall fmt --check PATH`
+    #[cfg(test)]
+    pub(super) fn checking(path: PathBuf) -> Self {
+        Self {
+            check: true,
+            paths: vec![path],
+        }
+    }
+
     /// [`ExitCode::Differences`] where `--check` found some, [`ExitCode::Invalid`] where a file is not TOML.
     ///
     /// # Errors
@@ -168,6 +177,13 @@ mod tests {
         fs::write(directory.path().join("landfall.toml"), "version = 1\n").unwrap();
         fs::write(directory.path().join("promotions/a/b.toml"), manifest).unwrap();
         fs::write(directory.path().join("other.toml"), "a=1").unwrap();
+        // kpromo's files are left as they are.
+        fs::create_dir_all(directory.path().join("manifests/a")).unwrap();
+        fs::write(
+            directory.path().join("manifests/a/promoter-manifest.yaml"),
+            "registries:   []",
+        )
+        .unwrap();
         directory
     }
 
@@ -189,6 +205,8 @@ mod tests {
         assert_eq!(run(false, directory.path()).0, ExitCode::AsDesired);
         assert_eq!(run(true, directory.path()), (ExitCode::AsDesired, String::new()));
         assert_eq!(fs::read_to_string(directory.path().join("other.toml")).unwrap(), "a=1");
+        let of_kpromo = directory.path().join("manifests/a/promoter-manifest.yaml");
+        assert_eq!(fs::read_to_string(of_kpromo).unwrap(), "registries:   []");
     }
 
     #[test]

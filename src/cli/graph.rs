@@ -10,6 +10,7 @@ use super::{Common, Diagram, ExitCode, Format, WithExitCode as _};
 use crate::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use crate::graph::draw::{self, Filter};
 use crate::graph::{Graph, Notation};
+use crate::reconcile::read_tree;
 use crate::source::Source as _;
 
 /// Draw what the manifests ask for, and what waits for what
@@ -39,7 +40,7 @@ impl GraphCommand {
         }
         .into_diagnostic()
         .with_exit_code(ExitCode::Invalid)?;
-        let tree = source.tree(commit).into_diagnostic()?;
+        let tree = read_tree(&source, commit).into_diagnostic()?;
         let parsed = parse(&tree, &mut ParseCache::default()).map_err(|diagnostics| {
             miette::miette!(
                 help = "`landfall validate` shows them all",

@@ -38,7 +38,7 @@ pub struct InitCommand {
     write_config: Option<PathBuf>,
 }
 
-fn mirror(text: &str) -> Result<(String, Prefix), String> {
+pub(super) fn mirror(text: &str) -> Result<(String, Prefix), String> {
     let (name, prefix) = text
         .split_once('=')
         .ok_or("expected NAME=PREFIX, as in europe=registry.example.com/images")?;

@@ -14,7 +14,7 @@ use crate::model::{CommitId, Repository, Severity};
 use crate::plan::Planned;
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
-use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal};
+use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
 use crate::signing::KeyFileSigners;
 use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
 
@@ -140,7 +140,7 @@ impl Session {
             .revision()
             .is_none_or(|revision| revision.commit != commit);
         if !diagnostics.is_empty() {
-            let tree = self.source.tree(commit).into_diagnostic()?;
+            let tree = read_tree(&*self.source, commit).into_diagnostic()?;
             write_diagnostics(&mut std::io::stderr().lock(), &diagnostics, &tree).into_diagnostic()?;
         }
         let errors = diagnostics

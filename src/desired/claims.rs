@@ -9,8 +9,9 @@ use super::code;
 use super::configuration::Configuration;
 use super::conflicts;
 use super::finding::Finding;
+use super::kpromo::Shared;
 use super::ledger::Ledger;
-use super::parse::ManifestFile;
+use super::parse::{Content, ManifestFile};
 use super::position::Position;
 use super::projects::{Grant, Project};
 use super::promotions_file::{ImageTable, PromotionsFile};
@@ -58,83 +59,91 @@ pub(super) fn judge(
     files: &[Arc<ManifestFile>],
     ledger: &Ledger,
 ) -> Judged {
-    let mut judge = Judge {
-        router: Router { configuration, project },
-        places: BTreeMap::new(),
-        judged: Judged::default(),
-    };
+    let router = Router { configuration, project };
+    let mut judge = Judge::new(configuration, &project.name);
     for file in files {
-        if let Some(content) = &file.content {
-            judge.file(&file.path, content);
+        if let Some(Content::Promotions(content)) = &file.content {
+            take_file(&mut judge, &router, &file.path, content);
         }
     }
-    let places = std::mem::take(&mut judge.places);
-    let mut places_of_claims = Vec::new();
-    for ((target, repository), uses) in &places {
-        judge.repository(*target, repository, uses, ledger, &mut places_of_claims);
-    }
-    upstream::hold_unclaimed(configuration, &project.name, &mut judge.judged, &places_of_claims);
-    judge.judged
+    judge.finish(ledger, &Shared::default())
 }
 
-struct Judge<'a> {
-    router: Router<'a>,
+fn take_file<'a>(judge: &mut Judge<'a>, router: &Router<'a>, path: &'a RepoPath, content: &'a PromotionsFile) {
+    let route = match router.choose(content) {
+        Ok(route) => route,
+        Err(NoRoute { target, findings }) => {
+            let code = findings
+                .first()
+                .map_or(code::OUTSIDE_GRANTS, |(_, finding)| finding.code);
+            for (at, finding) in findings {
+                judge.report(path, at, finding);
+            }
+            for (name, image) in content.images.iter().flatten() {
+                for below in &router.project.paths {
+                    judge.hold_image(path, image, target, &below.join(&name.value), code);
+                }
+            }
+            return;
+        }
+    };
+    let target = route.grant.target;
+    for (name, image) in content.images.iter().flatten() {
+        for below in &router.project.paths {
+            let repository = below.join(&name.value);
+            match router.source_of(&route, &repository, name) {
+                Ok(source) => judge.place(
+                    target,
+                    repository,
+                    Use {
+                        file: path,
+                        image,
+                        source,
+                        grant: route.grant,
+                    },
+                ),
+                Err((at, finding)) => {
+                    judge.hold_image(path, image, Some(target), &repository, finding.code);
+                    judge.report(path, at, finding);
+                }
+            }
+        }
+    }
+}
+
+/// One project's claims, while they are put together.
+pub(super) struct Judge<'a> {
+    configuration: &'a Configuration,
+    project: &'a Arc<str>,
     /// By target and repository there, what is to stand in it.
     places: BTreeMap<(usize, RepositoryPath), Vec<Use<'a>>>,
     judged: Judged,
 }
 
 impl<'a> Judge<'a> {
-    fn report(&mut self, file: &RepoPath, at: Position, finding: Finding) {
+    pub fn new(configuration: &'a Configuration, project: &'a Arc<str>) -> Self {
+        Self {
+            configuration,
+            project,
+            places: BTreeMap::new(),
+            judged: Judged::default(),
+        }
+    }
+
+    pub fn configuration(&self) -> &'a Configuration {
+        self.configuration
+    }
+
+    pub fn report(&mut self, file: &RepoPath, at: Position, finding: Finding) {
         self.judged.diagnostics.push(finding.at(file, at));
     }
 
-    fn file(&mut self, path: &'a RepoPath, content: &'a PromotionsFile) {
-        let route = match self.router.choose(content) {
-            Ok(route) => route,
-            Err(NoRoute { target, findings }) => {
-                let code = findings
-                    .first()
-                    .map_or(code::OUTSIDE_GRANTS, |(_, finding)| finding.code);
-                for (at, finding) in findings {
-                    self.report(path, at, finding);
-                }
-                self.hold_file(path, content, target, code);
-                return;
-            }
-        };
-        let target = route.grant.target;
-        for (name, image) in content.images.iter().flatten() {
-            for below in &self.router.project.paths {
-                let repository = below.join(&name.value);
-                match self.router.source_of(&route, &repository, name) {
-                    Ok(source) => {
-                        let place = self.places.entry((target, repository)).or_default();
-                        place.push(Use {
-                            file: path,
-                            image,
-                            source,
-                            grant: route.grant,
-                        });
-                    }
-                    Err((at, finding)) => {
-                        self.hold_image(path, image, Some(target), &repository, finding.code);
-                        self.report(path, at, finding);
-                    }
-                }
-            }
-        }
+    /// Something is to stand in a repository of a target.
+    pub fn place(&mut self, target: usize, repository: RepositoryPath, used: Use<'a>) {
+        self.places.entry((target, repository)).or_default().push(used);
     }
 
-    fn hold_file(&mut self, path: &RepoPath, content: &PromotionsFile, target: Option<usize>, code: &'static str) {
-        for (name, image) in content.images.iter().flatten() {
-            for below in &self.router.project.paths {
-                self.hold_image(path, image, target, &below.join(&name.value), code);
-            }
-        }
-    }
-
-    fn hold_image(
+    pub fn hold_image(
         &mut self,
         path: &RepoPath,
         image: &ImageTable,
@@ -145,8 +154,21 @@ impl<'a> Judge<'a> {
         for line in lines(0, image) {
             self.judged
                 .held
-                .push(held(&self.router.project.name, target, repository, &line, path, code));
+                .push(held(self.project, target, repository, &line, path, code));
         }
+    }
+
+    /// Everything that was placed, judged; without what other projects take from this one.
+    pub fn finish(mut self, ledger: &Ledger, shared: &Shared) -> Judged {
+        self.judged.held.extend(shared.held.iter().cloned());
+        self.judged.diagnostics.extend(shared.diagnostics.iter().cloned());
+        let places = std::mem::take(&mut self.places);
+        let mut places_of_claims = Vec::new();
+        for ((target, repository), uses) in &places {
+            self.repository(*target, repository, uses, ledger, shared, &mut places_of_claims);
+        }
+        upstream::hold_unclaimed(self.configuration, self.project, &mut self.judged, &places_of_claims);
+        self.judged
     }
 
     /// The claims of one repository: what contradicts is held, the rest is put together by digest.
@@ -156,6 +178,7 @@ impl<'a> Judge<'a> {
         repository: &RepositoryPath,
         uses: &[Use<'a>],
         ledger: &Ledger,
+        shared: &Shared,
         places: &mut Vec<Position>,
     ) {
         let mut all: Vec<Line<'_>> = uses
@@ -163,33 +186,31 @@ impl<'a> Judge<'a> {
             .enumerate()
             .flat_map(|(of, used)| lines(of, used.image))
             .collect();
+        shared.withhold(repository, &mut all);
         let place = conflicts::Place {
-            target: self.router.target(target),
+            target: &self.configuration.targets[target],
             repository,
             uses,
         };
         let mut found = Vec::new();
-        if uses.len() > 1 {
+        conflicts::between_endpoints(&place, &mut all, &mut found);
+        // A table of ours has each tag once; kpromo's digests may share one.
+        if uses.len() > 1 || self.configuration.is_kpromo(target) {
             conflicts::between_files(&place, &mut all, &mut found);
         }
         let reference = place.target.public_name.join(repository);
         if let Some(declared) = ledger.tags(&reference) {
-            let immutable = |tag: &Tag| !self.router.configuration.mutable_tags[target].is_match(tag.as_str());
-            let allowed = |tag: &Tag, digest: &Digest| self.router.configuration.may_retag(&reference, tag, digest);
+            let immutable = |tag: &Tag| !self.configuration.mutable_tags[target].is_match(tag.as_str());
+            let allowed = |tag: &Tag, digest: &Digest| self.configuration.may_retag(&reference, tag, digest);
             conflicts::with_history(&reference, declared, immutable, allowed, &mut all, &mut found);
         }
         for conflict in found {
             let file = uses[conflict.line.of].file;
             let code = conflict.finding.code;
             if conflict.holds {
-                self.judged.held.push(held(
-                    &self.router.project.name,
-                    Some(target),
-                    repository,
-                    &conflict.line,
-                    file,
-                    code,
-                ));
+                self.judged
+                    .held
+                    .push(held(self.project, Some(target), repository, &conflict.line, file, code));
             }
             self.report(file, conflict.at, conflict.finding);
         }
@@ -228,7 +249,7 @@ impl<'a> Judge<'a> {
 }
 
 /// The lines of an image, in the order of its file.
-fn lines(of: usize, image: &ImageTable) -> impl Iterator<Item = Line<'_>> {
+pub(super) fn lines(of: usize, image: &ImageTable) -> impl Iterator<Item = Line<'_>> {
     let tagged = image.tags.iter().flat_map(|tags| &tags.0).map(move |line| Line {
         of,
         tag: Some(&line.tag),
@@ -242,7 +263,7 @@ fn lines(of: usize, image: &ImageTable) -> impl Iterator<Item = Line<'_>> {
     tagged.chain(untagged)
 }
 
-fn held(
+pub(super) fn held(
     project: &Arc<str>,
     target: Option<usize>,
     repository: &RepositoryPath,

@@ -27,8 +27,10 @@ codes! {
     TOO_LARGE = "too-large",
     /// A file is not UTF-8.
     NOT_UTF8 = "not-utf8",
-    /// A file is not TOML.
+    /// A file is not TOML, or not YAML.
     SYNTAX = "syntax",
+    /// YAML that manifests do without: anchors, aliases, tags, merge keys, several documents.
+    UNSUPPORTED_YAML = "unsupported-yaml",
     /// A file under `promotions/` belongs to no project of `landfall.toml`.
     UNKNOWN_PROJECT = "unknown-project",
     /// A file looks like a manifest but is not read as one. A warning.
@@ -42,6 +44,8 @@ codes! {
     // The shape of a file.
     /// A key that means nothing here.
     UNKNOWN_KEY = "unknown-key",
+    /// A key or value that kpromo knows and that changes nothing here. A warning.
+    UNUSED_KEY = "unused-key",
     /// A key or value that the design knows and this build cannot carry out.
     UNSUPPORTED = "unsupported",
     /// A required key is missing.
@@ -101,6 +105,14 @@ codes! {
     /// Signatures without a promotion record. A warning.
     NO_PROMOTION_RECORD = "no-promotion-record",
 
+    // kpromo's manifests.
+    /// A manifest with no source, or with several.
+    NOT_ONE_SOURCE = "not-one-source",
+    /// A destination that is the source, lies inside it or holds it.
+    DESTINATION_AT_SOURCE = "destination-at-source",
+    /// A destination below none of the endpoints.
+    UNKNOWN_ENDPOINT = "unknown-endpoint",
+
     // Claims, judged by landfall.toml and history.
     /// A source or target that is not granted to the project.
     OUTSIDE_GRANTS = "outside-grants",
@@ -114,6 +126,8 @@ codes! {
     CONFLICTING_CLAIMS = "conflicting-claims",
     /// The same digest of the same repository from two sources.
     CONFLICTING_SOURCES = "conflicting-sources",
+    /// The same digest of the same repository at two sets of endpoints.
+    CONFLICTING_ENDPOINTS = "conflicting-endpoints",
     /// The same claim twice. A warning.
     DUPLICATE_CLAIM = "duplicate-claim",
     /// A chained claim whose digest is not claimed upstream.

@@ -9,6 +9,7 @@ use crate::model::{BlobId, Diagnostic, Digest, RepoPath, Repository, Tag, Target
 
 use super::code;
 use super::finding::{Finding, Report, quoted};
+use super::kpromo;
 use super::landfall_file::LandfallFile;
 use super::ownership::{self, Owners};
 use super::position::{LineIndex, Position};
@@ -36,6 +37,7 @@ pub(super) struct Configuration {
     /// Which endpoint (target, number) stands where.
     pub endpoints: PrefixMap<(usize, usize)>,
     pub projects: BTreeMap<Arc<str>, Project>,
+    pub kpromo: Option<kpromo::Rule>,
     retags: HashMap<(Repository, Tag), Vec<Digest>>,
     pub warnings: Vec<Diagnostic>,
 }
@@ -46,6 +48,16 @@ impl Configuration {
         self.files.iter().all(
             |(path, blob)| matches!(tree.files.get(path), Some(TreeFile::Regular { blob: found, .. }) if found == blob),
         )
+    }
+
+    /// Where it stands.
+    pub fn path(&self) -> RepoPath {
+        RepoPath::from(LANDFALL_TOML)
+    }
+
+    /// Whether kpromo's manifests fill this target.
+    pub fn is_kpromo(&self, target: usize) -> bool {
+        self.kpromo.as_ref().is_some_and(|rule| rule.target == target)
     }
 
     pub fn target(&self, name: &str) -> Option<usize> {
@@ -108,6 +120,7 @@ fn compile(
     let policies = signers::policies(file);
     let rules = targets::targets(file, &signers, &policies, report);
     let endpoints = targets::endpoint_map(&rules, report);
+    let kpromo = kpromo::rule(file, &rules);
     let projects = projects::projects(
         file,
         &Surroundings {
@@ -115,11 +128,13 @@ fn compile(
             endpoints: &endpoints,
             signers: &signers,
             policies: &policies,
+            kpromo: kpromo.as_ref().map(|rule| rule.target),
         },
         report,
     );
     let owners = ownership::owners(file, &projects, &rules, report);
-    ownership::check_public_references(&projects, &rules, report);
+    let filled_by_kpromo = kpromo.as_ref().map(|rule| rule.target);
+    ownership::check_public_references(&projects, filled_by_kpromo, &rules, report);
     let retags = retags(file, &rules, report);
     let (targets, mutable_tags): (Vec<_>, _) = rules.into_iter().map(|rule| (rule.target, rule.mutable_tags)).unzip();
     Configuration {
@@ -129,6 +144,7 @@ fn compile(
         owners,
         endpoints,
         projects,
+        kpromo,
         retags,
         warnings: Vec::new(),
     }

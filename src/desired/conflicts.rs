@@ -1,6 +1,7 @@
 //! What contradicts: claims of one repository with each other, and with what history declared.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::model::{Digest, Repository, RepositoryPath, Tag, Target};
 
@@ -151,6 +152,79 @@ pub(super) fn between_files<'a>(place: &Place<'_, '_>, lines: &mut Vec<Line<'a>>
     }
     let mut kept = keep.into_iter();
     lines.retain(|_| kept.next().unwrap_or(true));
+}
+
+/// Takes out of `lines` digests that would stand at other endpoints for one line than for another.
+pub(super) fn between_endpoints<'a>(place: &Place<'_, '_>, lines: &mut Vec<Line<'a>>, found: &mut Vec<Conflict<'a>>) {
+    let endpoints = |line: &Line<'_>| place.uses[line.of].grant.endpoints;
+    if place
+        .uses
+        .windows(2)
+        .all(|pair| pair[0].grant.endpoints == pair[1].grant.endpoints)
+    {
+        return;
+    }
+    take_out(lines, found, |line, same_digest| {
+        let other = same_digest.iter().find(|other| endpoints(other) != endpoints(line))?;
+        let finding = Finding::error(
+            code::CONFLICTING_ENDPOINTS,
+            format!(
+                "{} of {} is promoted to other endpoints at {}",
+                line.digest.value,
+                place.describe(),
+                place.name(other)
+            ),
+        );
+        Some(finding.help("promote a digest to one repository at the same endpoints everywhere"))
+    });
+}
+
+/// Takes out of `lines` digests that more than one project claims. `owners` says whose each use is.
+pub(super) fn between_projects<'a>(
+    place: &Place<'_, '_>,
+    owners: &[&Arc<str>],
+    lines: &mut Vec<Line<'a>>,
+    found: &mut Vec<Conflict<'a>>,
+) {
+    take_out(lines, found, |line, same_digest| {
+        let owner = owners[line.of];
+        let other = same_digest.iter().find(|other| owners[other.of] != owner)?;
+        let finding = Finding::error(
+            code::CONFLICTING_CLAIMS,
+            format!(
+                "{} of {} is claimed by project `{}` too, at {}",
+                line.digest.value,
+                place.describe(),
+                owners[other.of],
+                place.name(other)
+            ),
+        );
+        Some(finding.help("promote a digest to one repository from one project; until then neither is promoted"))
+    });
+}
+
+/// Holds each line that something is wrong with among the lines of its digest.
+fn take_out<'a>(
+    lines: &mut Vec<Line<'a>>,
+    found: &mut Vec<Conflict<'a>>,
+    wrong: impl Fn(&Line<'a>, &[Line<'a>]) -> Option<Finding>,
+) {
+    let mut by_digest: HashMap<Digest, Vec<Line<'a>>> = HashMap::new();
+    for line in lines.iter() {
+        by_digest.entry(line.digest.value).or_default().push(*line);
+    }
+    lines.retain(|line| match wrong(line, &by_digest[&line.digest.value]) {
+        None => true,
+        Some(finding) => {
+            found.push(Conflict {
+                line: *line,
+                holds: true,
+                at: line.at(),
+                finding,
+            });
+            false
+        }
+    });
 }
 
 /// Takes out of `lines` the immutable tags that would move.

@@ -9,6 +9,7 @@ use crate::model::{
 use super::choice::{Prune, Sign};
 use super::code;
 use super::finding::{Finding, quoted};
+use super::kpromo::KpromoTable;
 use super::scalar::{KeyPath, Name, Reason, SourceGrant, TagGlob, TargetPath, Version};
 use super::shape::{Entries, List, Located, Tables};
 use super::table::table;
@@ -29,8 +30,10 @@ table!(
         "policies" => policies: Option<Entries<Name, PolicyTable>>,
         /// Immutable tags that may move after all.
         "retags" => retags: Option<Tables<RetagTable>>,
+        /// kpromo's manifests in this repository, promoted as they stand.
+        "kpromo" => kpromo: Option<KpromoTable>,
     }
-    later ["revoked", "kpromo"]
+    later ["revoked"]
     explain explain_root
 );
 

@@ -17,6 +17,10 @@ pub(super) struct Limits {
     /// Characters in the path of a repository that is written or read: many clients limit names to 255 (OCI
     /// distribution specification, "Pulling manifests").
     pub repository_path: usize,
+    /// Values in a YAML document, lists and mappings included: kubernetes/k8s.io's largest list has 40,000.
+    pub yaml_nodes: usize,
+    /// How deep they nest.
+    pub yaml_depth: usize,
     /// Bytes in a name of a target, project, signer, policy or mirror: they become metrics' labels and directories.
     pub name: usize,
 }
@@ -28,5 +32,7 @@ pub(super) const LIMITS: Limits = Limits {
     recovered: 256 << 10,
     kept_parses: 16,
     repository_path: 255,
+    yaml_nodes: 500_000,
+    yaml_depth: 16,
     name: 63,
 };

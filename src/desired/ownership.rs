@@ -55,14 +55,25 @@ pub(super) fn owners(
     owners
 }
 
-/// Reports targets that can write the same public reference: one signature would then speak for two images.
+/// Reports targets that can write the same public reference: one signature would then speak for two images. kpromo's
+/// manifests may write anywhere below their public name.
 pub(super) fn check_public_references(
     projects: &BTreeMap<Arc<str>, Project>,
+    kpromo: Option<usize>,
     targets: &[TargetRule],
     report: &mut Report,
 ) {
     let mut written: PrefixMap<Vec<(usize, Arc<str>)>> = PrefixMap::default();
     let mut all = Vec::new();
+    if let Some(kpromo) = kpromo {
+        let name = &targets[kpromo].target.public_name;
+        all.push((
+            &name.registry,
+            name.path().to_owned(),
+            kpromo,
+            Arc::clone(&targets[kpromo].target.name),
+        ));
+    }
     for project in projects.values() {
         for (grant, path) in project
             .grants

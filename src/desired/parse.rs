@@ -3,29 +3,85 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::model::{BlobId, CommitId, Diagnostic, RepoPath, Tree, TreeFile, nearest};
+use crate::model::{BlobId, CommitId, Diagnostic, RepoPath, RepositoryPath, Roots, Tree, TreeFile, nearest};
 
 use super::code;
 use super::configuration::{Configuration, LANDFALL_TOML};
 use super::finding::{Finding, Report, in_order, quoted};
+use super::kpromo;
 use super::limits::LIMITS;
 use super::position::{LineIndex, Position};
-use super::promotions_file::PromotionsFile;
-use super::shape::Reader;
+use super::promotions_file::{ImageTable, PromotionsFile};
+use super::shape::{Located, Reader};
 use super::table::FromTable;
 use super::{keys, syntax};
 
 const PROMOTIONS: &str = "promotions";
 
-/// A file under `promotions/`, read.
+/// A manifest, ours or kpromo's, read.
 #[derive(Debug)]
 pub(super) struct ManifestFile {
     pub path: RepoPath,
     /// `None` for what is no file.
     pub blob: Option<BlobId>,
     /// `None` where the file does not parse.
-    pub content: Option<PromotionsFile>,
+    pub content: Option<Content>,
     diagnostics: Vec<Diagnostic>,
+}
+
+/// What a file says.
+#[derive(Debug)]
+pub(super) enum Content {
+    Promotions(PromotionsFile),
+    KpromoManifest(kpromo::Manifest),
+    KpromoImages(Vec<kpromo::Image>),
+}
+
+impl Content {
+    /// The images that it names, in the order of the file.
+    pub fn images(&self) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
+        match self {
+            Self::Promotions(file) => file
+                .images
+                .iter()
+                .flatten()
+                .map(|(name, image)| (name, image))
+                .collect(),
+            Self::KpromoManifest(manifest) => manifest
+                .images
+                .as_ref()
+                .map_or_else(Vec::new, |images| of_kpromo(&images.value)),
+            Self::KpromoImages(images) => of_kpromo(images),
+        }
+    }
+}
+
+fn of_kpromo(images: &[kpromo::Image]) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
+    images.iter().map(|image| (&image.name, &image.table)).collect()
+}
+
+impl ManifestFile {
+    pub fn read(path: &RepoPath, file: &TreeFile, content: Option<Content>, report: Report) -> Self {
+        Self {
+            path: path.clone(),
+            blob: match file {
+                TreeFile::Regular { blob, .. } => Some(*blob),
+                TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+            },
+            content,
+            diagnostics: report.into_diagnostics(),
+        }
+    }
+
+    /// A file that is not there, or not as it should be.
+    pub fn broken(path: &RepoPath, diagnostics: Vec<Diagnostic>) -> Self {
+        Self {
+            path: path.clone(),
+            blob: None,
+            content: None,
+            diagnostics,
+        }
+    }
 }
 
 /// Parsed files by path and blob id, so that a file that did not change is never parsed again.
@@ -46,16 +102,28 @@ impl ParseCache {
         Ok(configuration)
     }
 
-    fn file(&mut self, path: &RepoPath, file: &TreeFile) -> Arc<ManifestFile> {
+    /// The file, read by `read` where it has not been. Which function that is must follow from the path.
+    pub(super) fn file(
+        &mut self,
+        path: &RepoPath,
+        file: &TreeFile,
+        read: fn(&RepoPath, &TreeFile) -> ManifestFile,
+    ) -> Arc<ManifestFile> {
         let TreeFile::Regular { blob, .. } = file else {
-            return Arc::new(read_file(path, file));
+            return Arc::new(read(path, file));
         };
         let entry = self
             .files
             .entry((path.clone(), *blob))
-            .or_insert_with(|| (Arc::new(read_file(path, file)), 0));
+            .or_insert_with(|| (Arc::new(read(path, file)), 0));
         entry.1 = self.parses;
         entry.0.clone()
+    }
+
+    /// Begins another round: what is not met in the next rounds is forgotten.
+    pub(super) fn begin(&mut self) {
+        self.parses += 1;
+        self.forget_old();
     }
 
     fn forget_old(&mut self) {
@@ -71,10 +139,47 @@ pub(super) struct ProjectFiles {
     pub files: Vec<Arc<ManifestFile>>,
     /// The older commit that the files are read from, where they do not parse at the head.
     pub from: Option<CommitId>,
+    /// The file that is the head's all the same: kpromo's manifest grants, and only the head's may.
+    pub kept: Option<RepoPath>,
     broken: bool,
+    is_kpromo: bool,
 }
 
 impl ProjectFiles {
+    /// A project's manifest and list of images.
+    pub fn kpromo(files: Vec<Arc<ManifestFile>>) -> Self {
+        Self {
+            broken: files.iter().any(|file| file.content.is_none()),
+            files,
+            is_kpromo: true,
+            ..Self::default()
+        }
+    }
+
+    /// The same, with one file that is the head's.
+    #[must_use]
+    pub fn keeping(self, path: RepoPath) -> Self {
+        Self {
+            kept: Some(path),
+            ..self
+        }
+    }
+
+    /// Whether it is one of kpromo's projects.
+    pub fn is_kpromo(&self) -> bool {
+        self.is_kpromo
+    }
+
+    /// Whether these are the very same reads of the same files.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.files.len() == other.files.len() && self.files.iter().zip(&other.files).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    /// Whether a file is read from an older commit than the head.
+    pub fn is_older(&self, path: &RepoPath) -> bool {
+        self.from.is_some() && self.kept.as_ref() != Some(path)
+    }
+
     pub fn is_broken(&self) -> bool {
         self.broken
     }
@@ -106,7 +211,7 @@ pub(super) fn refusals(tree: &Tree) -> Vec<Diagnostic> {
 pub struct Parsed {
     pub commit: CommitId,
     pub(super) configuration: Arc<Configuration>,
-    /// Every project of landfall.toml.
+    /// Every project of landfall.toml, and kpromo's.
     pub(super) projects: BTreeMap<Arc<str>, ProjectFiles>,
     diagnostics: Vec<Diagnostic>,
 }
@@ -118,9 +223,16 @@ impl Parsed {
         broken.map(|(name, _)| &**name)
     }
 
-    /// Every project of `landfall.toml`, sorted.
+    /// Every project of `landfall.toml` and of kpromo's manifests, sorted.
     pub fn projects(&self) -> impl Iterator<Item = &str> {
         self.projects.keys().map(|name| &**name)
+    }
+
+    /// What is read of this commit.
+    #[must_use]
+    pub fn roots(&self) -> Roots {
+        let rule = self.configuration.kpromo.as_ref();
+        rule.map(|rule| rule.root.roots()).unwrap_or_default()
     }
 
     /// Takes a broken project's files from `older`, if all of them parse there; says whether they do.
@@ -132,7 +244,11 @@ impl Parsed {
         let Some(files) = self.projects.get_mut(project) else {
             return false;
         };
-        let found = read_project(project, older, cache);
+        let rule = self.configuration.kpromo.as_ref().filter(|_| files.is_kpromo);
+        let found = match rule {
+            Some(rule) => kpromo::older(rule, project, files, older, cache),
+            None => read_project(project, older, cache),
+        };
         let whole = !found.broken;
         if whole {
             *files = ProjectFiles {
@@ -187,6 +303,12 @@ pub fn parse(tree: &Tree, cache: &mut ParseCache) -> Result<Parsed, Vec<Diagnost
         }
         let known = || configuration.projects.keys().map(|name| &**name);
         diagnostics.extend(found.iter().map(|(name, files)| unknown_project(name, files, known())));
+        if let Some(rule) = &configuration.kpromo {
+            let of_kpromo = kpromo::projects(configuration, rule, tree, cache);
+            projects.extend(of_kpromo.projects);
+            diagnostics.extend(of_kpromo.diagnostics);
+            refusals.extend(of_kpromo.refusals);
+        }
     } else {
         for (name, files) in &found {
             projects.insert(Arc::from(*name), read_files(files, cache));
@@ -245,12 +367,12 @@ fn read_files(found: &Found<'_>, cache: &mut ParseCache) -> ProjectFiles {
     let files: Vec<_> = found
         .iter()
         .filter(|(path, file)| is_read(path, file))
-        .map(|(path, file)| cache.file(path, file))
+        .map(|(path, file)| cache.file(path, file, read_file))
         .collect();
     ProjectFiles {
         broken: files.iter().any(|file| file.content.is_none()),
-        from: None,
         files,
+        ..ProjectFiles::default()
     }
 }
 
@@ -293,15 +415,7 @@ fn read_file(path: &RepoPath, file: &TreeFile) -> ManifestFile {
             }
         }
     };
-    ManifestFile {
-        path: path.clone(),
-        blob: match file {
-            TreeFile::Regular { blob, .. } => Some(*blob),
-            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
-        },
-        content,
-        diagnostics: report.into_diagnostics(),
-    }
+    ManifestFile::read(path, file, content.map(Content::Promotions), report)
 }
 
 /// One finding for each directory, at its first file.

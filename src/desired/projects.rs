@@ -43,6 +43,8 @@ pub(super) struct Surroundings<'a> {
     pub endpoints: &'a PrefixMap<(usize, usize)>,
     pub signers: &'a Definitions<Arc<SignerRule>>,
     pub policies: &'a Definitions<Policy>,
+    /// The target that kpromo's manifests fill, and nothing else.
+    pub kpromo: Option<usize>,
 }
 
 impl Surroundings<'_> {
@@ -54,6 +56,12 @@ impl Surroundings<'_> {
 
     fn known_target(&self, name: &Name, at: Position, report: &mut Report) -> Option<usize> {
         let found = self.target(name);
+        if found.is_some() && found == self.kpromo {
+            let message = format!("target `{name}` is filled by kpromo's manifests alone");
+            let finding = Finding::error(code::RESERVED_NAME, message);
+            report.add(at, finding.help("define a target of its own for this project"));
+            return None;
+        }
         if found.is_none() {
             let help = if self.targets.is_empty() {
                 format!("define it: `[targets.{name}]`")

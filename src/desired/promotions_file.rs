@@ -127,7 +127,9 @@ fn explain_root(key: &str, value: &DeValue<'_>) -> Option<Finding> {
             let single = &key[..key.len() - 1];
             Some(unknown().help(format!("a file chooses one: `{single} = \"…\"`")))
         }
-        "registries" | "name" | "dmap" => Some(unknown().help("kpromo's manifests do not belong under `promotions/`")),
+        "registries" | "name" | "dmap" => Some(unknown().help(
+            "kpromo's manifests do not belong under `promotions/`: `root` of `[kpromo]` in landfall.toml names their folder",
+        )),
         _ => {
             looks_like_an_image(value).then(|| unknown().help(format!("write `[images.\"{}\"]`", key.escape_default())))
         }

@@ -1,5 +1,6 @@
 //! From parsed files to the desired state.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{CommitId, Desired, Diagnostic, Digest, Origin, ProjectClaims, RepositoryPath, Tag};
@@ -7,9 +8,9 @@ use crate::model::{CommitId, Desired, Diagnostic, Digest, Origin, ProjectClaims,
 use super::claims;
 use super::configuration::Configuration;
 use super::finding::in_order;
+use super::kpromo::{self, Shared};
 use super::ledger::Ledger;
 use super::parse::{ManifestFile, Parsed, ProjectFiles};
-use super::projects;
 
 /// What accepted history binds the head to.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,8 @@ pub struct Held {
 pub(super) struct Project {
     /// What it was resolved from.
     files: ProjectFiles,
+    /// What other projects take from it.
+    shared: Shared,
     claims: Arc<ProjectClaims>,
     held: Vec<Held>,
     diagnostics: Vec<Diagnostic>,
@@ -66,6 +69,7 @@ impl Project {
             Arc::ptr_eq(one, other) || (one.blob.is_some() && one.blob == other.blob && one.path == other.path)
         };
         self.files.from == files.from
+            && self.files.kept == files.kept
             && self.files.files.len() == files.files.len()
             && self.files.files.iter().zip(&files.files).all(same)
     }
@@ -90,14 +94,18 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
             .ok()?;
         Some(&projects[index])
     };
-    let readable = parsed.projects.iter().filter(|(_, files)| !files.is_broken());
-    let projects: Vec<Arc<Project>> = readable
+    let readable = || parsed.projects.iter().filter(|(_, files)| !files.is_broken());
+    let mut shared = configuration.kpromo.as_ref().map_or_else(BTreeMap::new, |rule| {
+        let of_kpromo = readable().filter(|(_, files)| files.is_kpromo());
+        kpromo::between_projects(configuration, rule, of_kpromo)
+    });
+    let projects: Vec<Arc<Project>> = readable()
         .filter_map(|(name, files)| {
-            let rules = configuration.projects.get(name)?;
-            Some(match earlier(name).filter(|known| known.is_of(files)) {
-                Some(known) => known.clone(),
-                None => Arc::new(project(configuration, rules, files, accepted.ledger)),
-            })
+            let shared = shared.remove(name).unwrap_or_default();
+            match earlier(name).filter(|known| known.is_of(files) && known.shared == shared) {
+                Some(known) => Some(known.clone()),
+                None => project(configuration, name, files, accepted.ledger, shared).map(Arc::new),
+            }
         })
         .collect();
     Resolved {
@@ -117,29 +125,38 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
     }
 }
 
-/// Judges the files of a project that all parse.
+/// Judges a project whose files all parse; `None` for one that landfall.toml does not know.
 pub(super) fn project(
     configuration: &Configuration,
-    rules: &projects::Project,
+    name: &Arc<str>,
     files: &ProjectFiles,
     ledger: &Ledger,
-) -> Project {
-    let mut judged = claims::judge(configuration, rules, &files.files, ledger);
+    shared: Shared,
+) -> Option<Project> {
+    let mut judged = match &configuration.kpromo {
+        Some(rule) if files.is_kpromo() => kpromo::judge(configuration, rule, name, files, ledger, &shared),
+        _ => claims::judge(configuration, configuration.projects.get(name)?, &files.files, ledger),
+    };
     if let Some(commit) = files.from {
         // The lines that are spoken of are not those of the head.
-        for diagnostic in &mut judged.diagnostics {
+        let older = judged
+            .diagnostics
+            .iter_mut()
+            .filter(|found| files.is_older(&found.file));
+        for diagnostic in older {
             diagnostic.message += &format!(" (in commit {}, whose files are used)", commit.short());
         }
     }
-    Project {
+    Some(Project {
         files: files.clone(),
+        shared,
         claims: Arc::new(ProjectClaims {
-            name: rules.name.clone(),
+            name: Arc::clone(name),
             claims: judged.claims,
         }),
         held: judged.held,
         diagnostics: in_order(judged.diagnostics),
-    }
+    })
 }
 
 fn desired(

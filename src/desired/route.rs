@@ -151,7 +151,7 @@ impl<'a> Router<'a> {
     ) -> Result<Source, Misplaced> {
         let at_name = |finding| (name.at, finding);
         self.check_owner(route.grant.target, repository).map_err(at_name)?;
-        self.check_length(route.grant.target, repository).map_err(at_name)?;
+        check_length(self.target(route.grant.target), repository).map_err(at_name)?;
         match route.source {
             SourceGrant::Registry(prefix) => {
                 let read: Repository = prefix.join(&name.value);
@@ -193,20 +193,20 @@ impl<'a> Router<'a> {
             "a repository belongs to the project with the longest matching path: claim it under `promotions/{owner}/`"
         )))
     }
+}
 
-    fn check_length(&self, target: usize, repository: &RepositoryPath) -> Result<(), Finding> {
-        let target = self.target(target);
-        let prefixes = target.endpoints.iter().map(|endpoint| &endpoint.prefix);
-        let above = prefixes
-            .chain([&target.public_name])
-            .map(|prefix| prefix.path().len())
-            .max();
-        let length = above.filter(|above| *above > 0).map_or(0, |above| above + 1) + repository.as_str().len();
-        if length <= LIMITS.repository_path {
-            return Ok(());
-        }
-        Err(too_long(repository, length, &format!("at target `{}`", target.name)))
+/// Whether a repository's path is short enough at each endpoint, and as a public reference.
+pub(super) fn check_length(target: &Target, repository: &RepositoryPath) -> Result<(), Finding> {
+    let prefixes = target.endpoints.iter().map(|endpoint| &endpoint.prefix);
+    let above = prefixes
+        .chain([&target.public_name])
+        .map(|prefix| prefix.path().len())
+        .max();
+    let length = above.filter(|above| *above > 0).map_or(0, |above| above + 1) + repository.as_str().len();
+    if length <= LIMITS.repository_path {
+        return Ok(());
     }
+    Err(too_long(repository, length, &format!("at target `{}`", target.name)))
 }
 
 /// Whether who is granted `grant` may choose `chosen`.
@@ -218,7 +218,7 @@ pub(super) fn covers(grant: &SourceGrant, chosen: &SourceGrant) -> bool {
     }
 }
 
-fn too_long(repository: &RepositoryPath, length: usize, place: &str) -> Finding {
+pub(super) fn too_long(repository: &RepositoryPath, length: usize, place: &str) -> Finding {
     let (repository, longest) = (repository.as_str(), LIMITS.repository_path);
     let message =
         format!("the path of `{repository}` would have {length} characters {place}: at most {longest} are allowed");

@@ -40,7 +40,7 @@ pub(super) fn text(file: &TreeFile) -> Result<&str, (Position, Finding)> {
 fn not_utf8(bytes: &[u8], valid: usize) -> (Position, Finding) {
     let finding = match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => {
-            Finding::error(code::NOT_UTF8, "is UTF-16: TOML is UTF-8").help("save the file as UTF-8")
+            Finding::error(code::NOT_UTF8, "is UTF-16: manifests are UTF-8").help("save the file as UTF-8")
         }
         _ => Finding::error(
             code::NOT_UTF8,

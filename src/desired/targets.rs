@@ -12,6 +12,7 @@ use crate::model::{
 
 use super::code;
 use super::finding::{Finding, Report};
+use super::kpromo;
 use super::landfall_file::{LandfallFile, TargetTable};
 use super::position::Position;
 use super::prefix_map::PrefixMap;
@@ -46,7 +47,23 @@ pub(super) fn targets(
     policies: &Definitions<Policy>,
     report: &mut Report,
 ) -> Vec<TargetRule> {
-    let mut tables: Vec<_> = file.targets.iter().flatten().collect();
+    let kpromo = kpromo_target(file);
+    let mut tables: Vec<(&Located<Name>, &TargetTable)> = Vec::new();
+    for (name, table) in file.targets.iter().flatten() {
+        if kpromo.is_some() && name.value.as_str() == kpromo::TARGET {
+            let finding = Finding::error(
+                code::RESERVED_NAME,
+                format!(
+                    "`{}` is the name of the target that kpromo's manifests fill",
+                    name.value
+                ),
+            );
+            report.add(name.at, finding.help("give this target another name"));
+        } else {
+            tables.push((name, table));
+        }
+    }
+    tables.extend(kpromo.iter().map(|(name, table)| (name, table)));
     tables.sort_by(|(a, _), (b, _)| a.value.cmp(&b.value));
     let rules: Vec<_> = tables
         .into_iter()
@@ -54,6 +71,16 @@ pub(super) fn targets(
         .collect();
     report_shared_keys(&rules, report);
     rules
+}
+
+/// `[kpromo]` as the target that it defines.
+pub(super) fn kpromo_target(file: &LandfallFile) -> Option<(Located<Name>, TargetTable)> {
+    let table = file.kpromo.as_ref()?;
+    let name = Located {
+        value: Name(kpromo::TARGET.into()),
+        at: table.root.at,
+    };
+    Some((name, table.as_target()))
 }
 
 fn target(

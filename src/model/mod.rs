@@ -12,6 +12,7 @@ mod node;
 mod prefix;
 mod report;
 mod repository;
+mod roots;
 mod suggestion;
 mod tag;
 
@@ -30,5 +31,6 @@ pub use node::{NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
 pub use prefix::Prefix;
 pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
 pub use repository::{PathError, Registry, Repository, RepositoryPath};
+pub use roots::Roots;
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};

@@ -124,9 +124,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 .or_default()
                 .insert(claim.digest);
         }
-        Ok(introduced(&*self.source, revision.commit, None, wanted, |_, bytes| {
-            Some(digests_in(bytes))
-        })?)
+        let digests = |_: &RepoPath, bytes: &[u8]| Some(digests_in(bytes));
+        Ok(introduced(
+            &*self.source,
+            revision.commit,
+            None,
+            &revision.roots,
+            wanted,
+            digests,
+        )?)
     }
 
     /// Claims that stand already, so that admitting them took no write, are remembered all the same.

@@ -1,6 +1,7 @@
 //! What history says about the head: the ledger up to it, and older files where the head's do not parse.
 
-use crate::desired::{Chronicle, Entry, Ledger, ParseCache, Parsed};
+use super::reading::read_tree;
+use crate::desired::{self, Chronicle, Entry, Ledger, ParseCache, Parsed};
 use crate::model::CommitId;
 use crate::source::{Source, SourceError};
 
@@ -19,10 +20,10 @@ pub fn declare<S: Source>(
     if until == Some(head) {
         return Ok(Vec::new());
     }
-    let at = until.map(|until| source.tree(until)).transpose()?;
+    let at = until.map(|until| read_tree(source, until)).transpose()?;
     let mut chronicle = Chronicle::new(ledger.clone(), at);
     let mut entries = Vec::new();
-    source.replay(head, until, &mut |commit, changed| {
+    source.replay(head, until, &desired::roots, &mut |commit, changed| {
         // A commit that changes nothing landfall reads declares nothing new.
         if !changed.is_empty() {
             entries.extend(chronicle.advance(commit, changed));
@@ -33,7 +34,8 @@ pub fn declare<S: Source>(
     Ok(entries)
 }
 
-/// Reads a project whose files do not parse at `commit` from the newest ancestor at which they all do.
+/// Reads a project whose files do not parse at `commit` from the newest ancestor at which they all do; where they
+/// stand, `commit`'s landfall.toml says.
 ///
 /// # Errors
 /// Where Git cannot be read.
@@ -44,6 +46,7 @@ pub fn replace_broken_projects<S: Source>(
     cache: &mut ParseCache,
 ) -> Result<(), SourceError> {
     let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
+    let roots = parsed.roots();
     let mut at = commit;
     while !broken.is_empty() {
         let parent = match source.first_parent(at) {
@@ -53,7 +56,7 @@ pub fn replace_broken_projects<S: Source>(
         };
         let Some(parent) = parent else { break };
         at = parent;
-        let tree = source.tree(parent)?;
+        let tree = source.tree(parent, &roots)?;
         broken.retain(|project| !parsed.substitute(project, &tree, cache));
     }
     Ok(())

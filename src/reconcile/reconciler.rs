@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::ReconcileError;
+use super::reading::RootsCache;
 use super::recollection::Recollection;
 use super::revision::Revision;
 use super::state::{Adoption, State};
@@ -61,6 +62,7 @@ pub struct Reconciler<W: World, S: Source> {
     pub(super) memory: Memory,
     pub(super) revision: Option<Revision>,
     pub(super) parse_cache: ParseCache,
+    pub(super) roots: RootsCache,
 }
 
 impl<W: World, S: Source> Reconciler<W, S> {
@@ -83,6 +85,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             memory: Memory::default(),
             revision: None,
             parse_cache: ParseCache::default(),
+            roots: RootsCache::default(),
         })
     }
 

@@ -4,7 +4,7 @@ use super::reconciler::Reconciler;
 use super::{ReconcileError, history};
 use crate::desired::{self, Accepted, Entry, Ledger, Resolved};
 use crate::execute::World;
-use crate::model::{CommitId, Diagnostic, Severity};
+use crate::model::{CommitId, Diagnostic, Roots, Severity};
 use crate::source::{Relation, Source};
 
 /// What one commit says, judged.
@@ -16,6 +16,8 @@ pub struct Revision {
     pub diagnostics: Vec<Diagnostic>,
     /// Every digest that was declared for a tag up to and with this commit.
     pub ledger: Ledger,
+    /// What is read of this commit.
+    pub roots: Roots,
 }
 
 impl Revision {
@@ -124,7 +126,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             Some(parent) => history::declare(&*self.source, parent, until, &mut ledger)?,
             None => Vec::new(),
         };
-        let mut parsed = desired::parse(&self.source.tree(commit)?, &mut self.parse_cache)
+        let roots = self.roots.of(&*self.source, commit)?;
+        let mut parsed = desired::parse(&self.source.tree(commit, &roots)?, &mut self.parse_cache)
             .map_err(|diagnostics| ReconcileError::Invalid { commit, diagnostics })?;
         history::replace_broken_projects(&*self.source, commit, &mut parsed, &mut self.parse_cache)?;
         let previous = previous.map(|previous| &previous.resolved);
@@ -137,6 +140,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             resolved,
             diagnostics,
             ledger,
+            roots,
         };
         let anew = !is_kept;
         Ok((revision, NewEntries { entries, anew }))

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+use crate::model::{BlobId, CommitId, RepoPath, Roots, Tree, TreeFile};
 use crate::source::{Change, CommitInfo, Entry, Source, SourceError};
 
 type Files = BTreeMap<RepoPath, TreeFile>;
@@ -132,16 +132,23 @@ impl Source for History {
             .ok_or_else(|| Self::no_such(of))
     }
 
-    fn tree(&self, at: CommitId) -> Result<Tree, SourceError> {
+    fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError> {
         let commits = self.commits();
         let commit = commits.by_id.get(&at).ok_or_else(|| Self::no_such(at))?;
+        Ok(commit.files.get(path).and_then(entry))
+    }
+
+    fn tree(&self, at: CommitId, roots: &Roots) -> Result<Tree, SourceError> {
+        let commits = self.commits();
+        let commit = commits.by_id.get(&at).ok_or_else(|| Self::no_such(at))?;
+        let read = commit.files.iter().filter(|(path, _)| roots.reads(path));
         Ok(Tree {
             commit: at,
-            files: commit.files.clone(),
+            files: read.map(|(path, file)| (path.clone(), file.clone())).collect(),
         })
     }
 
-    fn changes(&self, of: CommitId) -> Result<Vec<Change>, SourceError> {
+    fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError> {
         let commits = self.commits();
         let after = commits.by_id.get(&of).ok_or_else(|| Self::no_such(of))?;
         let none = Files::new();
@@ -149,7 +156,11 @@ impl Source for History {
             .parent
             .and_then(|parent| commits.by_id.get(&parent))
             .map_or(&none, |parent| &parent.files);
-        let mut paths: Vec<_> = before.keys().chain(after.files.keys()).collect();
+        let mut paths: Vec<_> = before
+            .keys()
+            .chain(after.files.keys())
+            .filter(|path| roots.reads(path))
+            .collect();
         paths.sort();
         paths.dedup();
         Ok(paths

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
-use super::object::{Objects, TreeEntry, sha1};
-use super::{Change, Entry, SourceError, SubPath, tree};
-use crate::model::{BlobId, CommitId, Limits, RepoPath};
+use super::object::{Objects, TreeEntry};
+use super::tree::{self, entry};
+use super::{Change, SourceError, SubPath};
+use crate::model::{CommitId, Limits, RepoPath, Roots};
 
 /// The entries of a folder by name.
 pub(super) type Folder = BTreeMap<String, TreeEntry>;
@@ -18,10 +19,11 @@ pub(super) fn between(
     objects: &Objects<'_>,
     limits: &Limits,
     folder: &SubPath,
+    roots: &Roots,
     before: Option<CommitId>,
     after: CommitId,
 ) -> Result<Vec<Change>, SourceError> {
-    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder).map(Rc::new);
+    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots).map(Rc::new);
     let before = before.map(top).transpose()?.unwrap_or_default();
     let mut read = |id| objects.entries(id).map(Rc::new);
     between_folders(objects, limits, after, before, top(after)?, &mut read)
@@ -79,15 +81,6 @@ pub(super) fn between_folders(
     Ok(changes)
 }
 
-fn entry(entry: TreeEntry) -> Option<Entry> {
-    let blob = BlobId(sha1(&entry.id));
-    match entry.kind {
-        EntryKind::Blob | EntryKind::BlobExecutable => Some(Entry::File(blob)),
-        EntryKind::Link => Some(Entry::Symlink(blob)),
-        EntryKind::Tree | EntryKind::Commit => None,
-    }
-}
-
 type Difference<'f> = (&'f str, Option<TreeEntry>, Option<TreeEntry>);
 
 fn differences<'f>(before: &'f Folder, after: &'f Folder) -> Vec<Difference<'f>> {
@@ -104,12 +97,12 @@ fn differences<'f>(before: &'f Folder, after: &'f Folder) -> Vec<Difference<'f>>
 
 #[cfg(test)]
 mod tests {
-    use crate::model::TreeFile;
+    use crate::model::{Roots, TreeFile};
     use crate::source::testing::History;
     use crate::source::{Entry, Source};
 
     fn paths(history: &History, commit: crate::model::CommitId) -> Vec<(String, bool, bool)> {
-        let changes = history.open().changes(commit).unwrap();
+        let changes = history.open().changes(commit, &Roots::default()).unwrap();
         changes
             .into_iter()
             .map(|change| (change.path.to_string(), change.before.is_some(), change.after.is_some()))
@@ -164,7 +157,7 @@ mod tests {
         let history = History::new();
         let head = history.commit(&[("landfall.toml", "version = 1\n")]);
         let source = history.open();
-        let entry = source.changes(head).unwrap()[0].after.unwrap();
+        let entry = source.changes(head, &Roots::default()).unwrap()[0].after.unwrap();
         assert!(matches!(entry, Entry::File(_)));
         match source.read(entry).unwrap() {
             TreeFile::Regular { bytes, .. } => assert_eq!(&*bytes, b"version = 1\n"),

@@ -1,12 +1,12 @@
 //! What the rest of landfall asks of Git.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
 use super::SourceError;
 use super::replay::{Changed, Visitor};
-use crate::model::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+use crate::model::{BlobId, CommitId, RepoPath, Roots, Tree, TreeFile};
 
 /// How the head of a branch stands to a commit that was accepted earlier, along first parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub struct Change {
     pub after: Option<Entry>,
 }
 
-/// A desired-state repository at one branch. Paths are relative to the configured folder within it; only
-/// `landfall.toml`, `keys/`, `trust/` and `promotions/` are looked at. Calls block: they read from disk.
+/// A desired-state repository at one branch. Paths are relative to the configured folder within it. Calls block: they
+/// read from disk.
 pub trait Source: Send + Sync + 'static {
     /// The branch that is followed: the configured one, else the one `HEAD` points to, else (detached) `HEAD`.
     fn branch(&self) -> Result<String, SourceError>;
@@ -63,24 +63,56 @@ pub trait Source: Send + Sync + 'static {
     /// The first parent; `None` for a root commit. [`SourceError::Shallow`] where the clone ends but history does not.
     fn first_parent(&self, of: CommitId) -> Result<Option<CommitId>, SourceError>;
 
-    fn tree(&self, at: CommitId) -> Result<Tree, SourceError>;
+    /// What stands at one path, unread; `None` where there is no file and no link.
+    fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError>;
 
-    /// Where a commit differs from its first parent; for a root commit, all it holds. Sorted by path.
-    fn changes(&self, of: CommitId) -> Result<Vec<Change>, SourceError>;
+    /// The files of a commit that landfall reads.
+    fn tree(&self, at: CommitId, roots: &Roots) -> Result<Tree, SourceError>;
 
-    /// Reads what [`Self::changes`] named.
+    /// Where a commit differs from its first parent, within what landfall reads; for a root commit, all it holds.
+    /// Sorted by path.
+    fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError>;
+
+    /// Reads what [`Self::entry`] and [`Self::changes`] named.
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
 
     /// Visits the commits of [`Self::first_parents`], oldest first, with what each changed: for those that follow
-    /// history, far cheaper than asking commit by commit. Ends with the first error, also one of `visit`.
-    fn replay(&self, head: CommitId, until: Option<CommitId>, visit: &mut Visitor<'_>) -> Result<(), SourceError> {
+    /// history, far cheaper than asking commit by commit. `roots` says what a landfall.toml names; what a commit begins
+    /// to read has changed, and what it no longer reads is gone. Ends with the first error, also one of `visit`.
+    fn replay(
+        &self,
+        head: CommitId,
+        until: Option<CommitId>,
+        roots: &dyn Fn(&TreeFile) -> Roots,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), SourceError> {
+        let landfall = RepoPath::from(Roots::FILE);
+        let roots_at = |commit: CommitId| -> Result<Roots, SourceError> {
+            let file = self
+                .entry(commit, &landfall)?
+                .map(|entry| self.read(entry))
+                .transpose()?;
+            Ok(file.as_ref().map(roots).unwrap_or_default())
+        };
+        let mut before = (until, until.map(roots_at).transpose()?.unwrap_or_default());
         for commit in self.first_parents(head, until)?.into_iter().rev() {
-            let changed: Result<Vec<Changed>, SourceError> = self
-                .changes(commit)?
-                .into_iter()
-                .map(|change| Ok((change.path, change.after.map(|entry| self.read(entry)).transpose()?)))
-                .collect();
-            visit(commit, changed?)?;
+            let after = roots_at(commit)?;
+            let mut changed: BTreeMap<RepoPath, Option<TreeFile>> = BTreeMap::new();
+            for change in self.changes(commit, &after)? {
+                let file = change.after.map(|entry| self.read(entry)).transpose()?;
+                changed.insert(change.path, file);
+            }
+            if before.1 != after {
+                if let Some(parent) = before.0 {
+                    let gone = self.tree(parent, &before.1)?.files.into_keys();
+                    changed.extend(gone.filter(|path| !after.reads(path)).map(|path| (path, None)));
+                }
+                let read = self.tree(commit, &after)?.files.into_iter();
+                let new = read.filter(|(path, _)| !before.1.reads(path));
+                changed.extend(new.map(|(path, file)| (path, Some(file))));
+            }
+            visit(commit, changed.into_iter().collect::<Vec<Changed>>())?;
+            before = (Some(commit), after);
         }
         Ok(())
     }

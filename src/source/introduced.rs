@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, Source, SourceError};
-use crate::model::{CommitId, RepoPath, TreeFile};
+use crate::model::{CommitId, RepoPath, Roots, TreeFile};
 
 /// For each wanted statement, the oldest commit of the unbroken line of first parents from `head` at which its file
 /// makes it. One walk answers for all of them, and reads only files that changed.
 ///
 /// `statements` gives what a version of a file states, or `None` where that version cannot be read: such a version
-/// decides nothing. `floor` ends the walk: what already stood there counts as introduced there.
+/// decides nothing. `floor` ends the walk: what already stood there counts as introduced there. The files stand within
+/// `roots`, those of `head`: where an older landfall.toml did not name them, they could be read all the same.
 pub fn introduced<S: Source, K: Ord + Clone>(
     source: &S,
     head: CommitId,
     floor: Option<CommitId>,
+    roots: &Roots,
     mut wanted: BTreeMap<RepoPath, BTreeSet<K>>,
     statements: impl Fn(&RepoPath, &[u8]) -> Option<BTreeSet<K>>,
 ) -> Result<BTreeMap<(RepoPath, K), CommitId>, SourceError> {
@@ -33,7 +35,7 @@ pub fn introduced<S: Source, K: Ord + Clone>(
             );
             break;
         };
-        for change in source.changes(commit)? {
+        for change in source.changes(commit, roots)? {
             let Some(pending) = wanted.get_mut(&change.path) else {
                 continue;
             };
@@ -74,7 +76,7 @@ mod tests {
     fn ask(history: &History, head: CommitId, floor: Option<CommitId>, path: &str, line: &str) -> CommitId {
         let path = RepoPath::from(path);
         let wanted = BTreeMap::from([(path.clone(), BTreeSet::from([line.to_owned()]))]);
-        introduced(&history.open(), head, floor, wanted, lines).unwrap()[&(path, line.to_owned())]
+        introduced(&history.open(), head, floor, &Roots::default(), wanted, lines).unwrap()[&(path, line.to_owned())]
     }
 
     #[test]

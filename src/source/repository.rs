@@ -8,9 +8,10 @@ use gix::objs::CommitRefIter;
 use jiff::Timestamp;
 
 use super::object::{Objects, object_id, reason, sha1};
+use super::replay::{self, Reading};
 use super::tree::{self, Contents};
-use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes, replay};
-use crate::model::{CommitId, Limits, Tree, TreeFile, nearest};
+use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes};
+use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile, nearest};
 
 /// What of a repository is followed.
 #[derive(Debug, Clone, Default)]
@@ -322,10 +323,15 @@ impl Source for GitRepository {
         })
     }
 
-    fn tree(&self, at: CommitId) -> Result<Tree, SourceError> {
+    fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError> {
+        self.with_objects(|objects| tree::entry_at(objects, &self.options.folder, at, path))
+    }
+
+    fn tree(&self, at: CommitId, roots: &Roots) -> Result<Tree, SourceError> {
         let known = self.contents.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let tree =
-            self.with_objects(|objects| tree::read(objects, &self.options.limits, &self.options.folder, at, &known))?;
+        let tree = self.with_objects(|objects| {
+            tree::read(objects, &self.options.limits, &self.options.folder, roots, at, &known)
+        })?;
         let contents = tree.files.values().filter_map(|file| match file {
             TreeFile::Regular { blob, bytes } => Some((*blob, bytes.clone())),
             TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
@@ -334,14 +340,29 @@ impl Source for GitRepository {
         Ok(tree)
     }
 
-    fn changes(&self, of: CommitId) -> Result<Vec<Change>, SourceError> {
+    fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError> {
         let parent = self.first_parent(of)?;
-        self.with_objects(|objects| changes::between(objects, &self.options.limits, &self.options.folder, parent, of))
+        self.with_objects(|objects| {
+            changes::between(objects, &self.options.limits, &self.options.folder, roots, parent, of)
+        })
     }
 
-    fn replay(&self, head: CommitId, until: Option<CommitId>, visit: &mut Visitor<'_>) -> Result<(), SourceError> {
+    fn replay(
+        &self,
+        head: CommitId,
+        until: Option<CommitId>,
+        roots: &dyn Fn(&TreeFile) -> Roots,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), SourceError> {
+        let Options { folder, limits, .. } = &self.options;
         self.with_objects(|objects| {
-            replay::replay(objects, &self.options.limits, &self.options.folder, head, until, visit)
+            let reading = Reading {
+                objects,
+                limits,
+                folder,
+                roots,
+            };
+            replay::replay(&reading, head, until, visit)
         })
     }
 
@@ -396,7 +417,7 @@ mod tests {
         let source = history.open();
         let head = history.commit(&[("landfall.toml", "version = 2\n")]);
         assert_eq!(source.head().unwrap(), head);
-        assert_eq!(source.tree(head).unwrap().commit, head);
+        assert_eq!(source.tree(head, &Roots::default()).unwrap().commit, head);
     }
 
     #[test]
@@ -550,11 +571,11 @@ mod tests {
         let source = history.open();
         assert_eq!(source.relation(second, third).unwrap(), Relation::FastForward);
         assert_eq!(source.first_parents(third, Some(second)).unwrap(), [third]);
-        assert!(source.tree(second).is_ok());
+        assert!(source.tree(second, &Roots::default()).is_ok());
         for error in [
             source.first_parents(third, None).map(drop).unwrap_err(),
             source.relation(first, third).map(drop).unwrap_err(),
-            source.changes(second).map(drop).unwrap_err(),
+            source.changes(second, &Roots::default()).map(drop).unwrap_err(),
         ] {
             assert!(matches!(&error, SourceError::Shallow { commit, .. } if *commit == second));
             assert!(error.to_string().contains("fetch-depth: 0"), "{error}");
@@ -568,9 +589,9 @@ mod tests {
         let source = history.open();
         let id = CommitId([7; 20]);
         for error in [
-            source.tree(id).map(drop),
+            source.tree(id, &Roots::default()).map(drop),
             source.commit(id).map(drop),
-            source.changes(id).map(drop),
+            source.changes(id, &Roots::default()).map(drop),
         ] {
             assert!(matches!(error, Err(SourceError::NoSuchCommit { commit, .. }) if commit == id));
         }
@@ -592,7 +613,7 @@ mod tests {
         let history = History::with_layout(Layout::WorkTree);
         let head = history.commit(&[("landfall.toml", "1\n")]);
         fs::write(history.path().join("landfall.toml"), "edited\n").unwrap();
-        let tree = history.open().tree(head).unwrap();
+        let tree = history.open().tree(head, &Roots::default()).unwrap();
         let file = &tree.files[&"landfall.toml".into()];
         assert!(matches!(file, TreeFile::Regular { bytes, .. } if &**bytes == b"1\n"));
         assert_eq!(history.open().path(), history.path());
@@ -606,17 +627,17 @@ mod tests {
             folder: SubPath::parse("registries/prod").unwrap(),
             ..Options::default()
         });
-        let tree = source.tree(head).unwrap();
+        let tree = source.tree(head, &Roots::default()).unwrap();
         assert_eq!(
             tree.files.keys().map(ToString::to_string).collect::<Vec<_>>(),
             ["landfall.toml"]
         );
-        assert_eq!(source.changes(head).unwrap().len(), 1);
+        assert_eq!(source.changes(head, &Roots::default()).unwrap().len(), 1);
         let elsewhere = history.open_with(Options {
             folder: SubPath::parse("nowhere").unwrap(),
             ..Options::default()
         });
-        assert!(elsewhere.tree(head).unwrap().files.is_empty());
+        assert!(elsewhere.tree(head, &Roots::default()).unwrap().files.is_empty());
     }
 
     #[test]

@@ -8,13 +8,8 @@ use gix::objs::Kind;
 use gix::objs::tree::EntryKind;
 
 use super::object::{Objects, TreeEntry, object_id, sha1};
-use super::{SourceError, SubPath};
-use crate::model::{BlobId, CommitId, Limits, RepoPath, Tree, TreeFile};
-
-/// The one file read at the top.
-const FILE: &str = "landfall.toml";
-/// The folders read whole.
-const FOLDERS: [&str; 3] = ["keys", "promotions", "trust"];
+use super::{Entry, SourceError, SubPath};
+use crate::model::{BlobId, CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
 
 /// Contents that were read before, so that a commit which changed one line costs one file.
 pub(super) type Contents = HashMap<BlobId, Arc<[u8]>>;
@@ -24,6 +19,7 @@ pub(super) fn read(
     objects: &Objects<'_>,
     limits: &Limits,
     folder: &SubPath,
+    roots: &Roots,
     commit: CommitId,
     known: &Contents,
 ) -> Result<Tree, SourceError> {
@@ -35,7 +31,7 @@ pub(super) fn read(
     };
     let mut files = BTreeMap::new();
     let mut bytes = 0;
-    let mut pending: Vec<(String, usize, TreeEntry)> = top(objects, objects.tree_of(commit)?, folder)?
+    let mut pending: Vec<(String, usize, TreeEntry)> = top(objects, objects.tree_of(commit)?, folder, roots)?
         .into_iter()
         .map(|(name, entry)| (name, 1, entry))
         .collect();
@@ -69,26 +65,76 @@ pub(super) fn read(
     Ok(Tree { commit, files })
 }
 
-/// The entries below `folder` of a commit's tree that landfall reads.
+/// The entries below `folder` of a commit's tree that landfall reads, by path.
 pub(super) fn top(
     objects: &Objects<'_>,
-    mut tree: ObjectId,
+    tree: ObjectId,
     folder: &SubPath,
+    roots: &Roots,
 ) -> Result<BTreeMap<String, TreeEntry>, SourceError> {
-    for segment in folder.segments() {
-        match objects.entries(tree)?.get(segment) {
-            Some(entry) if entry.kind == EntryKind::Tree => tree = entry.id,
-            _ => return Ok(BTreeMap::new()),
-        }
-    }
+    let Some(tree) = descend(objects, tree, folder.segments())? else {
+        return Ok(BTreeMap::new());
+    };
     let mut entries = objects.entries(tree)?;
     entries.retain(|name, entry| match entry.kind {
-        EntryKind::Tree => FOLDERS.contains(&name.as_str()),
-        EntryKind::Link => name == FILE || FOLDERS.contains(&name.as_str()),
-        EntryKind::Blob | EntryKind::BlobExecutable => name == FILE,
+        EntryKind::Tree => Roots::FOLDERS.contains(&name.as_str()),
+        EntryKind::Link => name == Roots::FILE || Roots::FOLDERS.contains(&name.as_str()),
+        EntryKind::Blob | EntryKind::BlobExecutable => name == Roots::FILE,
         EntryKind::Commit => false,
     });
+    for root in roots.named() {
+        if let Some(entry) = find(objects, tree, root.as_str())? {
+            entries.insert(root.to_string(), entry);
+        }
+    }
     Ok(entries)
+}
+
+/// What stands at one path of a commit, unread.
+pub(super) fn entry_at(
+    objects: &Objects<'_>,
+    folder: &SubPath,
+    commit: CommitId,
+    path: &RepoPath,
+) -> Result<Option<Entry>, SourceError> {
+    match descend(objects, objects.tree_of(commit)?, folder.segments())? {
+        Some(tree) => Ok(find(objects, tree, path.as_str())?.and_then(entry)),
+        None => Ok(None),
+    }
+}
+
+/// A file or link; folders and submodules are none.
+pub(super) fn entry(entry: TreeEntry) -> Option<Entry> {
+    let blob = BlobId(sha1(&entry.id));
+    match entry.kind {
+        EntryKind::Blob | EntryKind::BlobExecutable => Some(Entry::File(blob)),
+        EntryKind::Link => Some(Entry::Symlink(blob)),
+        EntryKind::Tree | EntryKind::Commit => None,
+    }
+}
+
+/// The folder that these segments lead to; links are not followed.
+fn descend<'a>(
+    objects: &Objects<'_>,
+    mut tree: ObjectId,
+    segments: impl Iterator<Item = &'a str>,
+) -> Result<Option<ObjectId>, SourceError> {
+    for segment in segments {
+        match objects.entries(tree)?.get(segment) {
+            Some(entry) if entry.kind == EntryKind::Tree => tree = entry.id,
+            _ => return Ok(None),
+        }
+    }
+    Ok(Some(tree))
+}
+
+fn find(objects: &Objects<'_>, tree: ObjectId, path: &str) -> Result<Option<TreeEntry>, SourceError> {
+    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let segments = folders.split('/').filter(|segment| !segment.is_empty());
+    match descend(objects, tree, segments)? {
+        Some(tree) => Ok(objects.entries(tree)?.remove(name)),
+        None => Ok(None),
+    }
 }
 
 fn file(
@@ -197,7 +243,7 @@ mod tests {
             ("README.md", "d"),
             ("other/promotions/e.toml", "e"),
         ]);
-        let tree = history.open().tree(head).unwrap();
+        let tree = history.open().tree(head, &Roots::default()).unwrap();
         let paths: Vec<_> = tree.files.keys().map(RepoPath::as_str).collect();
         assert_eq!(
             paths,
@@ -217,7 +263,10 @@ mod tests {
             &history,
             &[("keys", EntryKind::Link, blob), ("promotions", EntryKind::Tree, inner)],
         );
-        let tree = history.open().tree(commit_tree(&history, root)).unwrap();
+        let tree = history
+            .open()
+            .tree(commit_tree(&history, root), &Roots::default())
+            .unwrap();
         let expected = [("keys", TreeFile::Symlink), ("promotions/a.toml", TreeFile::Symlink)];
         let expected = expected.map(|(path, file)| (RepoPath::from(path), file));
         assert_eq!(tree.files, BTreeMap::from(expected));
@@ -231,7 +280,7 @@ mod tests {
             manifest_file: 4,
             ..Limits::default()
         }));
-        let tree = source.tree(head).unwrap();
+        let tree = source.tree(head, &Roots::default()).unwrap();
         assert_eq!(tree.files[&"promotions/a.toml".into()], TreeFile::TooLarge { bytes: 5 });
     }
 
@@ -248,10 +297,10 @@ mod tests {
         ] {
             let inner = write_tree(&history, entries);
             let commit = commit_tree(&history, write_tree(&history, &[("promotions", folder, inner)]));
-            let error = history.open().tree(commit).unwrap_err();
+            let error = history.open().tree(commit, &Roots::default()).unwrap_err();
             assert!(matches!(error, SourceError::Corrupt { .. }));
             assert!(error.to_string().contains(what), "{error}");
-            assert!(history.open().changes(commit).is_err());
+            assert!(history.open().changes(commit, &Roots::default()).is_err());
         }
     }
 
@@ -278,21 +327,33 @@ mod tests {
             Err(SourceError::TooLarge { limit, what, .. }) => (limit, what),
             other => panic!("{other:?}"),
         };
-        assert_eq!(limit(source.tree(commit).map(drop)), (1_000, "files"));
-        assert_eq!(limit(source.changes(commit).map(drop)), (1_000, "files"));
+        assert_eq!(
+            limit(source.tree(commit, &Roots::default()).map(drop)),
+            (1_000, "files")
+        );
+        assert_eq!(
+            limit(source.changes(commit, &Roots::default()).map(drop)),
+            (1_000, "files")
+        );
         let limits = Limits {
             tree_depth: 5,
             ..Limits::default()
         };
         let source = history.open_with(limited(limits));
-        assert_eq!(limit(source.tree(commit).map(drop)), (5, "levels of folders"));
-        assert_eq!(limit(source.changes(commit).map(drop)), (5, "levels of folders"));
+        assert_eq!(
+            limit(source.tree(commit, &Roots::default()).map(drop)),
+            (5, "levels of folders")
+        );
+        assert_eq!(
+            limit(source.changes(commit, &Roots::default()).map(drop)),
+            (5, "levels of folders")
+        );
         let limits = Limits {
             tree_bytes: 10,
             ..Limits::default()
         };
         let source = history.open_with(limited(limits));
-        assert_eq!(limit(source.tree(commit).map(drop)), (10, "bytes"));
+        assert_eq!(limit(source.tree(commit, &Roots::default()).map(drop)), (10, "bytes"));
     }
 
     #[test]
@@ -305,7 +366,7 @@ mod tests {
         );
         let (one, other) = (loose(&history, &one), loose(&history, &other));
         fs::remove_file(&one).unwrap();
-        let missing = history.open().tree(head).unwrap_err();
+        let missing = history.open().tree(head, &Roots::default()).unwrap_err();
         assert!(matches!(
             missing,
             SourceError::MissingObject {
@@ -314,11 +375,11 @@ mod tests {
             }
         ));
         fs::copy(&other, &one).unwrap();
-        let swapped = history.open().tree(head).unwrap_err();
+        let swapped = history.open().tree(head, &Roots::default()).unwrap_err();
         assert!(matches!(swapped, SourceError::Corrupt { .. }), "{swapped}");
         fs::remove_file(&one).unwrap();
         fs::write(&one, b"no zlib stream").unwrap();
-        let garbage = history.open().tree(head).unwrap_err();
+        let garbage = history.open().tree(head, &Roots::default()).unwrap_err();
         assert!(matches!(garbage, SourceError::Corrupt { .. }), "{garbage}");
     }
 
@@ -341,7 +402,7 @@ mod tests {
             &history,
             write_tree(&history, &[("promotions", EntryKind::Tree, inner)]),
         );
-        assert_eq!(history.open().tree(commit).unwrap().files.len(), 2);
+        assert_eq!(history.open().tree(commit, &Roots::default()).unwrap().files.len(), 2);
     }
 
     #[test]
@@ -350,7 +411,10 @@ mod tests {
         let first = history.commit(&[("promotions/a.toml", "1"), ("promotions/b.toml", "1b")]);
         let second = history.commit(&[("promotions/a.toml", "2")]);
         let source = history.open();
-        let (first, second) = (source.tree(first).unwrap(), source.tree(second).unwrap());
+        let (first, second) = (
+            source.tree(first, &Roots::default()).unwrap(),
+            source.tree(second, &Roots::default()).unwrap(),
+        );
         let bytes = |tree: &Tree, path: &str| match &tree.files[&path.into()] {
             TreeFile::Regular { bytes, .. } => bytes.clone(),
             other => panic!("{other:?}"),

@@ -4,5 +4,6 @@ mod attacks;
 #[cfg(unix)]
 mod deploy;
 mod embedded_registry;
+mod kpromo;
 mod manifests;
 mod simulation;

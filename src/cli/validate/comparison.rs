@@ -9,7 +9,7 @@ use crate::cli::directory::tree_from_directory;
 use crate::desired::review::{ClaimChange, Merged, Review, Side, Sides, merge, review};
 use crate::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use crate::model::{CommitId, Diagnostic, Tree};
-use crate::reconcile::history;
+use crate::reconcile::{history, read_tree};
 use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
 
 /// Judges what `head` (without one: what lies in `directory`) changes since it and `base` part, as it will be once it
@@ -42,11 +42,11 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
             )
         })?;
 
-    let base_tree = repository.tree(base_commit).into_diagnostic()?;
+    let base_tree = read_tree(&repository, base_commit).into_diagnostic()?;
     let ancestor_tree = if ancestor == base_commit {
         base_tree.clone()
     } else {
-        repository.tree(ancestor).into_diagnostic()?
+        read_tree(&repository, ancestor).into_diagnostic()?
     };
     let merged = merge(&Sides {
         ancestor: &ancestor_tree,
@@ -74,7 +74,7 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
 }
 
 fn committed(repository: &GitRepository, commit: CommitId) -> miette::Result<(Head, Tree)> {
-    let tree = repository.tree(commit).into_diagnostic()?;
+    let tree = read_tree(repository, commit).into_diagnostic()?;
     Ok((Head::Commit(commit), tree))
 }
 

@@ -208,7 +208,7 @@ fn line(parsed: &Parsed, stand: &Stand<'_>, tag: Option<&Tag>) -> (RepoPath, Pos
         // The file where the claim begins is the likeliest.
         files.sort_by_key(|file| file.path != origin.file);
         files.into_iter().find_map(|file| {
-            let images = file.content.as_ref()?.images.iter().flatten();
+            let images = file.content.as_ref()?.images().into_iter();
             let mut named = images.filter(|(name, _)| is_below(repository.as_str(), name.value.as_str()));
             let at = named.find_map(|(_, image)| line_of(image, digest, tag))?;
             Some((file.path.clone(), at))

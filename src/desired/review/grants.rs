@@ -11,11 +11,12 @@ use super::comparison::Side;
 use super::remarks::Remarks;
 
 /// What speaks of grants among what can be wrong with claims. That a tag may move is spoken of where it moves.
-const OF_GRANTS: [&str; 4] = [
+const OF_GRANTS: [&str; 5] = [
     code::OUTSIDE_GRANTS,
     code::FOREIGN_PATH,
     code::SOURCE_IN_TARGET,
     code::INVALID_CHAIN,
+    code::UNKNOWN_ENDPOINT,
 ];
 
 /// Judges what the newer revision claims by the older one's rules: what these refuse and its own allow, it has granted

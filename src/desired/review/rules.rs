@@ -11,6 +11,7 @@ use crate::desired::scalar::Name;
 use crate::desired::shape::{Entries, Located, Reader};
 use crate::desired::syntax;
 use crate::desired::table::FromTable as _;
+use crate::desired::targets::kpromo_target;
 use crate::model::{Desired, RepoPath, Tree};
 
 use super::remarks::Remarks;
@@ -35,12 +36,17 @@ pub(super) fn compare((old, new): (&Tree, &Tree), held: &Desired, ledger: &Ledge
         let project = held.projects.iter().find(|project| *project.name == *name);
         project.map_or(0, |project| project.claims.len())
     };
-    targets::compare(
-        &named(before.targets.as_ref()),
-        &named(after.targets.as_ref()),
-        &of_target,
-        remarks,
-    );
+    let of_kpromo = [&before, &after].map(kpromo_target);
+    let [old_targets, new_targets] = [(&before, &of_kpromo[0]), (&after, &of_kpromo[1])].map(|(file, of_kpromo)| {
+        let mut all = named(file.targets.as_ref());
+        all.extend(
+            of_kpromo
+                .iter()
+                .map(|(name, table)| (name.value.as_str(), (name, table))),
+        );
+        all
+    });
+    targets::compare(&old_targets, &new_targets, &of_target, remarks);
     projects::compare(
         &named(before.projects.as_ref()),
         &named(after.projects.as_ref()),

@@ -1,0 +1,63 @@
+//! Which files of a desired-state repository landfall reads.
+
+use std::collections::BTreeSet;
+
+use super::RepoPath;
+
+/// What is read of a commit: `landfall.toml`, `keys/`, `trust/`, `promotions/`, and the folders that its landfall.toml
+/// names besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roots(BTreeSet<RepoPath>);
+
+impl Roots {
+    /// The file that everything begins with.
+    pub const FILE: &str = "landfall.toml";
+    /// The folders that are always read.
+    pub const FOLDERS: [&str; 3] = ["keys", "promotions", "trust"];
+
+    /// The folders that landfall.toml names.
+    pub fn named(&self) -> impl Iterator<Item = &RepoPath> {
+        self.0.iter()
+    }
+
+    #[must_use]
+    pub fn reads(&self, path: &RepoPath) -> bool {
+        path.as_str() == Self::FILE
+            || Self::FOLDERS.iter().any(|folder| is_within(path, folder))
+            || self.0.iter().any(|folder| is_within(path, folder.as_str()))
+    }
+}
+
+impl FromIterator<RepoPath> for Roots {
+    fn from_iter<I: IntoIterator<Item = RepoPath>>(folders: I) -> Self {
+        Self(folders.into_iter().collect())
+    }
+}
+
+fn is_within(path: &RepoPath, folder: &str) -> bool {
+    path.as_str()
+        .strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_whole_path_segments() {
+        let roots: Roots = [RepoPath::from("a/manifests")].into_iter().collect();
+        for read in [
+            "landfall.toml",
+            "keys/a.pub",
+            "promotions",
+            "a/manifests",
+            "a/manifests/b/c.yaml",
+        ] {
+            assert!(roots.reads(&read.into()), "{read}");
+        }
+        for other in ["a", "a/images/b", "a/manifests-old/b", "b/landfall.toml", "keys.md"] {
+            assert!(!roots.reads(&other.into()), "{other}");
+        }
+    }
+}
