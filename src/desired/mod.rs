@@ -7,6 +7,7 @@ mod configuration;
 mod conflicts;
 mod finding;
 mod format;
+mod in_place;
 mod init;
 mod keys;
 mod landfall_file;
