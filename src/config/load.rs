@@ -240,6 +240,7 @@ fn limits(keys: &LimitKeys) -> Limits {
         small_blob: length(keys.small_blob, default.small_blob),
         answer: length(keys.answer, default.answer),
         tags: number(keys.tags, default.tags),
+        repositories: number(keys.repositories, default.repositories),
         pages: number(keys.pages, default.pages),
     }
 }

@@ -164,8 +164,9 @@ fn config_toml(options: &InitOptions) -> String {
     let allowed: String = places().map(|prefix| format!("    {},\n", string(prefix))).collect();
     let mut plain: Vec<_> = places()
         .chain([&options.source])
+        // Registries on this machine are the ones that speak plain HTTP.
+        .filter(|prefix| prefix.registry.is_loopback())
         .map(|prefix| prefix.registry.as_str())
-        .filter(|registry| is_loopback(registry))
         .collect();
     plain.sort_unstable();
     plain.dedup();
@@ -202,22 +203,6 @@ cache = {cache}
         state = string(format!("{}/state", options.storage.trim_end_matches('/'))),
         cache = string(format!("{}/cache", options.storage.trim_end_matches('/'))),
     )
-}
-
-/// Registries on this machine are the ones that speak plain HTTP.
-fn is_loopback(registry: &str) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, port)| {
-        if port.bytes().all(|b| b.is_ascii_digit()) {
-            host
-        } else {
-            registry
-        }
-    });
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
