@@ -32,6 +32,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod written;
 
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init};
@@ -39,3 +40,4 @@ pub use ledger::{Declaration, Entry, Ledger};
 pub use parse::{ParseCache, Parsed, parse};
 pub use resolve::{Accepted, Held, Resolved, resolve};
 pub use schema::schemas;
+pub use written::{ImageManifest, Manifests, ProjectManifest, TargetManifest, write};
