@@ -9,7 +9,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, FmtCommand, GraphCommand,
-    InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, Terminal, ValidateCommand,
+    ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal,
+    ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -113,6 +114,8 @@ pub enum Command {
     Run(RunCommand),
     Accept(AcceptCommand),
     Adopt(AdoptCommand),
+    Snapshot(SnapshotCommand),
+    Import(ImportCommand),
     Demo(DemoCommand),
     Completions(CompletionsCommand),
 }
@@ -135,6 +138,8 @@ impl Command {
             Self::Run(command) => command.run(common),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
+            Self::Snapshot(command) => command.run(common, &mut output),
+            Self::Import(command) => command.run(common, &mut output),
             Self::Demo(command) => command.run(common, terminal, &mut output),
             Self::Completions(command) => command.run(&mut output),
         }

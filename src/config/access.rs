@@ -81,7 +81,12 @@ impl Config {
     /// Neither `allow-reads` nor `allow-writes` has a prefix that holds this one or lies below it.
     pub fn may_list(&self, prefix: &Prefix) -> Result<(), Refusal> {
         match &self.allow_reads {
-            Some(prefixes) if !prefixes.iter().chain(&self.allow_writes).any(|allowed| allowed.overlaps(prefix)) => {
+            Some(prefixes)
+                if !prefixes
+                    .iter()
+                    .chain(&self.allow_writes)
+                    .any(|allowed| allowed.overlaps(prefix)) =>
+            {
                 Err(self.refusal(Operation::Read, prefix, prefixes))
             }
             _ => Ok(()),

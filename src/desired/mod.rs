@@ -35,7 +35,7 @@ mod upstream;
 mod written;
 
 pub use format::format;
-pub use init::{InitFiles, InitOptions, init};
+pub use init::{InitFiles, InitOptions, init, runtime_configuration};
 pub use ledger::{Declaration, Entry, Ledger};
 pub use parse::{ParseCache, Parsed, parse};
 pub use resolve::{Accepted, Held, Resolved, resolve};

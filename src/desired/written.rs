@@ -233,7 +233,11 @@ fn texts(head: &str, images: &[(&RepositoryPath, &ImageManifest)]) -> Vec<String
         tags.sort_by(|(a, _), (b, _)| natural::compare(a.as_str(), b.as_str()));
         let name = key(name.as_str());
         let mut tables = Vec::new();
-        tables.extend(untagged.chunks(LIMITS.lines).map(|digests| untagged_table(&name, digests)));
+        tables.extend(
+            untagged
+                .chunks(LIMITS.lines)
+                .map(|digests| untagged_table(&name, digests)),
+        );
         tables.extend(tags.chunks(LIMITS.lines).map(|lines| tags_table(&name, lines)));
         for (index, table) in tables.into_iter().enumerate() {
             if text.len() > LIMITS.file || index > 0 && !text.is_empty() {

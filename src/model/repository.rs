@@ -65,7 +65,11 @@ impl Registry {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let (host, port) = self.0.rsplit_once(':').unwrap_or((&self.0, ""));
-        let host = if port.bytes().all(|b| b.is_ascii_digit()) { host } else { &self.0 };
+        let host = if port.bytes().all(|b| b.is_ascii_digit()) {
+            host
+        } else {
+            &self.0
+        };
         let address = host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost"
             || address
@@ -282,7 +286,12 @@ mod tests {
         for here in ["localhost", "localhost:5000", "127.0.0.1:80", "[::1]:5000", "[::1]"] {
             assert!(is_loopback(here), "{here}");
         }
-        for elsewhere in ["localhost.example.com", "10.0.0.1:5000", "[fe80::1]:5000", "127.0.0.1.example.com"] {
+        for elsewhere in [
+            "localhost.example.com",
+            "10.0.0.1:5000",
+            "[fe80::1]:5000",
+            "127.0.0.1.example.com",
+        ] {
             assert!(!is_loopback(elsewhere), "{elsewhere}");
         }
     }

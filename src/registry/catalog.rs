@@ -21,8 +21,8 @@ const FIRST: &str = "_catalog";
 pub struct Catalog {
     /// Sorted, each once.
     pub repositories: Vec<Repository>,
-    /// Names that are no repository's (OCI distribution specification, "Pulling manifests"), below the prefix or not:
-    /// nobody can ask for them.
+    /// Names below the prefix that are no repository's (OCI distribution specification, "Pulling manifests"): nobody
+    /// can ask for them.
     pub unreadable: Vec<String>,
 }
 
@@ -70,11 +70,16 @@ fn below(prefix: &Prefix, names: BTreeSet<String>) -> Catalog {
                     catalog.repositories.push(repository);
                 }
             }
-            Err(_) => catalog.unreadable.push(name),
+            Err(_) if is_below(prefix.path(), &name) => catalog.unreadable.push(name),
+            Err(_) => {}
         }
     }
     catalog.repositories.sort_unstable();
     catalog
+}
+
+fn is_below(path: &str, name: &str) -> bool {
+    path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// `null` is how some registries write an empty list.

@@ -4,3 +4,4 @@ mod attacks;
 mod embedded_registry;
 mod manifests;
 mod simulation;
+mod snapshot;

@@ -181,8 +181,16 @@ mod tests {
         let grant = Grant::parse("repository:a/b:pull,push,teleport").unwrap();
         assert!(grant.allows(&repository("a/b"), Action::Pull) && grant.allows(&repository("a/b"), Action::Push));
         assert!(!grant.allows(&repository("a/b"), Action::Delete) && !grant.allows(&repository("a"), Action::Pull));
-        assert!(Grant::parse("repository:a:*").unwrap().allows(&repository("a"), Action::Delete));
-        assert!(Grant::parse("registry:catalog:*").unwrap().allows(&Resource::Catalog, Action::All));
+        assert!(
+            Grant::parse("repository:a:*")
+                .unwrap()
+                .allows(&repository("a"), Action::Delete)
+        );
+        assert!(
+            Grant::parse("registry:catalog:*")
+                .unwrap()
+                .allows(&Resource::Catalog, Action::All)
+        );
         assert_eq!(Grant::parse("registry:users:*"), None);
     }
 

@@ -75,7 +75,9 @@ fn a_repository_is_written_as_people_write_it() {
     ]);
     let target = &mut manifests.targets[0];
     target.about = "Where images go.".to_owned();
-    target.mirrors.insert("europe".to_owned(), "eu.example.com".parse().unwrap());
+    target
+        .mirrors
+        .insert("europe".to_owned(), "eu.example.com".parse().unwrap());
     let files = write(&manifests).unwrap();
     assert_formatted(&files);
     let text: String = files.iter().map(|(path, text)| format!("== {path}\n{text}")).collect();
@@ -116,7 +118,11 @@ fn comments_cannot_leave_their_lines() {
         ..project([])
     };
     let files = write(&manifests).unwrap();
-    assert!(files[0].1.starts_with("# one\u{fffd}[targets.x]\n# two\u{fffd}\n"), "{}", files[0].1);
+    assert!(
+        files[0].1.starts_with("# one\u{fffd}[targets.x]\n# two\u{fffd}\n"),
+        "{}",
+        files[0].1
+    );
 }
 
 fn digest() -> impl Strategy<Value = Digest> {

@@ -1,0 +1,42 @@
+//! `landfall import`: what another tool was told, told to landfall.
+
+mod arrange;
+mod reference;
+mod regsync;
+mod report;
+mod resolve;
+mod skopeo_sync;
+mod versions;
+mod wanted;
+mod written;
+mod yaml;
+
+use std::io::Write;
+
+use miette::Report;
+
+use super::{Common, ExitCode};
+
+/// Write another tool's configuration as manifests
+#[derive(Debug, clap::Args)]
+pub struct ImportCommand {
+    #[command(subcommand)]
+    from: From,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum From {
+    Regsync(regsync::RegsyncCommand),
+    SkopeoSync(skopeo_sync::SkopeoSyncCommand),
+}
+
+impl ImportCommand {
+    /// # Errors
+    /// What cannot be read or written.
+    pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
+        match self.from {
+            From::Regsync(command) => command.run(common, output),
+            From::SkopeoSync(command) => command.run(common, output),
+        }
+    }
+}
