@@ -93,7 +93,8 @@ impl Scene {
     fn commit(&self) {
         let mut files = BTreeMap::new();
         collect(&self.path("images"), "", &mut files);
-        let repository = self.path("repository");
+        let repository = self.path("images");
+        fs::remove_dir_all(&repository).unwrap();
         author::init(&repository, Layout::WorkTree, "main").unwrap();
         let author = Identity {
             name: "Ada",
@@ -140,18 +141,12 @@ async fn a_registry_that_was_written_down_and_adopted_needs_nothing() {
     assert!(said.contains("1354 tags of 153 repositories"), "{said}");
     assert!(said.contains("it stands at the prefix itself"), "{said}");
     assert!(!said.contains("other"), "{said}");
-    let config = fs::read_to_string(scene.path("config.toml")).unwrap();
-    fs::write(
-        scene.path("config.toml"),
-        config.replace("/images\"\nbranch", "/repository\"\nbranch"),
-    )
-    .unwrap();
     scene.commit();
 
     let mark = store.now();
     for arguments in [
-        &["validate", "repository"][..],
-        &["fmt", "--check", "repository"],
+        &["validate", "images"][..],
+        &["fmt", "--check", "images"],
         &["adopt", "**", "--reason", "ours", "--config", "config.toml"],
         &["plan", "--detailed-exitcode", "--config", "config.toml"],
         &["apply", "--config", "config.toml"],

@@ -1,7 +1,8 @@
 //! From images that stand somewhere and are to stand elsewhere, to targets and projects.
 //!
-//! landfall writes `{source}/{image}` to `{primary}/{path}/{image}`. The image is the last part of a repository's name,
-//! what is above it at the target a project's path, and what all paths at one registry have in common the primary.
+//! landfall writes `{source}/{image}` to `{primary}/{path}/{image}`. An image's name is what the repositories' names at both
+//! places end with, what is above it at the target a project's path, and what all paths at one registry have in common
+//! the primary.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,54 +12,64 @@ use crate::cli::naming::{Names, name_after};
 use crate::desired::{Manifests, ProjectManifest, TargetManifest};
 use crate::model::{Digest, Drift, Prefix, Registry, Repository, RepositoryPath, Tag};
 
-/// Where an image stands: the folder, empty for the registry's root, and its name in it.
-struct Parted<'r> {
-    folder: &'r str,
-    name: &'r str,
+/// Folders of targets that images' names begin below; empty for a registry's root.
+type Folders = BTreeSet<(Registry, String)>;
+
+/// An image, and the folder that its name begins below.
+struct Placed {
+    image: Resolved,
+    folder: String,
 }
 
-fn parted(repository: &Repository) -> Parted<'_> {
-    let path = repository.path.as_str();
-    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-    Parted { folder, name }
+impl Placed {
+    fn name(&self) -> &str {
+        let path = self.image.target.path.as_str();
+        path.strip_prefix(&*self.folder).unwrap_or(path).trim_start_matches('/')
+    }
+
+    /// The prefix at the source that the same name begins below.
+    fn source(&self) -> Prefix {
+        let path = self.image.source.path.as_str();
+        let above = path.strip_suffix(self.name()).unwrap_or(path);
+        prefix(&self.image.source.registry, above.trim_end_matches('/'))
+    }
 }
 
 /// What cannot be arranged is noted, and left out.
 pub fn arrange(tool: &str, resolved: Vec<Resolved>, report: &mut Report) -> Manifests {
-    let mut images = keep(resolved, report, |image| {
-        let (source, target) = (parted(&image.source), parted(&image.target));
-        (source.name != target.name).then(|| {
-            format!(
-                "it would become {}: landfall keeps the last part of a repository's name",
-                image.target
-            )
-        })
+    let images = keep(resolved, report, |image| {
+        let tag = image.tag.as_ref().filter(|tag| tag.is_metadata())?;
+        Some(format!("{tag} is metadata of an image, and travels with it"))
     });
-    images = without_metadata(images, report);
-    // A repository belongs to the project with the longest path that holds it: it cannot be one's folder and another's
-    // image.
-    let folders: BTreeSet<(Registry, String)> = images
-        .iter()
-        .map(|image| (image.target.registry.clone(), parted(&image.target).folder.to_owned()))
+    let images = keep(images, report, |image| {
+        let why = || {
+            let target = &image.target;
+            format!("it would become {target}: landfall keeps the last part of a repository's name")
+        };
+        folder(image).is_none().then(why)
+    });
+    let of_each = images.iter();
+    let folders: Folders = of_each
+        .filter_map(|image| Some((image.target.registry.clone(), folder(image)?)))
         .collect();
-    images = keep(images, report, |image| {
+    let images = keep(images, report, |image| {
         let place = (image.target.registry.clone(), image.target.path.to_string());
-        folders.contains(&place).then(|| {
-            format!(
-                "{} holds other images too: give one of them a project by hand",
-                image.target
-            )
-        })
+        let why = || format!("{} holds other images too: give them projects by hand", image.target);
+        folders.contains(&place).then(why)
     });
-    let primaries = primaries(&images);
-    images = keep(images, report, |image| {
+    let images = without_conflicts(images, report);
+    let primaries = primaries(&images, &folders);
+    let images = keep(images, report, |image| {
         let primary = primaries.values().find(|primary| primary.contains(&image.source))?;
         Some(format!(
             "it lies inside {primary}, where images are written: landfall chains targets instead, \"target:NAME\""
         ))
     });
-    let images = without_conflicts(images, report);
-    manifests(tool, &primaries, images)
+    manifests(
+        tool,
+        &primaries,
+        images.into_iter().filter_map(|image| placed(image, &folders)),
+    )
 }
 
 /// Keeps what there is no reason against; each source repository is noted once for each line.
@@ -78,39 +89,51 @@ fn keep(images: Vec<Resolved>, report: &mut Report, against: impl Fn(&Resolved) 
     kept
 }
 
-fn without_metadata(images: Vec<Resolved>, report: &mut Report) -> Vec<Resolved> {
-    keep(images, report, |image| {
-        let tag = image.tag.as_ref().filter(|tag| tag.is_metadata())?;
-        Some(format!("{tag} is metadata of an image, and travels with it"))
-    })
+/// What is above the name that both places end with; `None` where they end with none.
+fn folder(image: &Resolved) -> Option<String> {
+    let source: Vec<_> = image.source.path.segments().collect();
+    let target: Vec<_> = image.target.path.segments().collect();
+    let both = source.iter().rev().zip(target.iter().rev());
+    let same = both.take_while(|(one, other)| one == other).count();
+    (same > 0).then(|| target[..target.len() - same].join("/"))
+}
+
+/// A repository belongs to the project with the longest path that holds it: to that one's folder, even where its own
+/// would be shorter. The name is then a shorter end of both places.
+fn placed(image: Resolved, folders: &Folders) -> Option<Placed> {
+    let path = image.target.path.as_str();
+    let parent = |path: &&str| (!path.is_empty()).then(|| path.rfind('/').map_or("", |slash| &path[..slash]));
+    let known = |folder: &&str| folders.contains(&(image.target.registry.clone(), (*folder).to_owned()));
+    let folder = std::iter::successors(Some(path), parent).find(known)?.to_owned();
+    Some(Placed { image, folder })
+}
+
+fn prefix(registry: &Registry, path: &str) -> Prefix {
+    match path.parse() {
+        Ok(path) => Prefix::below(Repository::new(registry.clone(), path)),
+        // The registry's root.
+        Err(_) => Prefix::of(registry.clone()),
+    }
 }
 
 /// At each registry, the longest prefix that holds everything.
-fn primaries(images: &[Resolved]) -> BTreeMap<Registry, Prefix> {
-    let mut common: BTreeMap<&Registry, Vec<&str>> = BTreeMap::new();
-    for image in images {
-        let folder: Vec<&str> = parted(&image.target)
-            .folder
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .collect();
-        let known = common.entry(&image.target.registry).or_insert_with(|| folder.clone());
-        let same = known
-            .iter()
-            .zip(&folder)
-            .take_while(|(one, other)| one == other)
-            .count();
+fn primaries(images: &[Resolved], folders: &Folders) -> BTreeMap<Registry, Prefix> {
+    let mut common: BTreeMap<Registry, Vec<String>> = BTreeMap::new();
+    for placed in images.iter().filter_map(|image| placed(image.clone(), folders)) {
+        let folder = placed.folder.split('/').filter(|part| !part.is_empty());
+        let folder: Vec<String> = folder.map(str::to_owned).collect();
+        let known = common
+            .entry(placed.image.target.registry)
+            .or_insert_with(|| folder.clone());
+        let same = known.iter().zip(&folder).take_while(|(one, other)| one == other);
+        let same = same.count();
         known.truncate(same);
     }
-    let primary = |registry: &Registry, parts: Vec<&str>| match parts.join("/").parse() {
-        Ok(path) => Prefix::below(Repository::new(registry.clone(), path)),
-        // There is nothing in common.
-        Err(_) => Prefix::of(registry.clone()),
+    let primary = |(registry, parts): (Registry, Vec<String>)| {
+        let primary = prefix(&registry, &parts.join("/"));
+        (registry, primary)
     };
-    common
-        .into_iter()
-        .map(|(registry, parts)| (registry.clone(), primary(registry, parts)))
-        .collect()
+    common.into_iter().map(primary).collect()
 }
 
 /// Of two digests for one tag the first in the file is kept. A digest is promoted to a repository from one source: from
@@ -140,7 +163,7 @@ fn without_conflicts(images: Vec<Resolved>, report: &mut Report) -> Vec<Resolved
     kept
 }
 
-fn manifests(tool: &str, primaries: &BTreeMap<Registry, Prefix>, images: Vec<Resolved>) -> Manifests {
+fn manifests(tool: &str, primaries: &BTreeMap<Registry, Prefix>, images: impl Iterator<Item = Placed>) -> Manifests {
     let mut names = Names::default();
     let mut targets: BTreeMap<&Registry, TargetManifest> = BTreeMap::new();
     for (registry, primary) in primaries {
@@ -157,71 +180,52 @@ fn manifests(tool: &str, primaries: &BTreeMap<Registry, Prefix>, images: Vec<Res
     }
     let mut names = Names::default();
     let mut projects: BTreeMap<(Registry, String), ProjectManifest> = BTreeMap::new();
-    for image in images {
-        let Some(target) = targets.get_mut(&image.target.registry) else {
+    for placed in images {
+        let registry = &placed.image.target.registry;
+        let (Some(target), Ok(name)) = (targets.get_mut(registry), placed.name().parse::<RepositoryPath>()) else {
             continue;
         };
-        let (from, to) = (parted(&image.source), parted(&image.target));
         // Whoever follows a tag that moves lets it move.
-        if image.tag.as_ref().is_some_and(|tag| tag.as_str() == "latest") && target.mutable_tags.is_empty() {
+        let moves = placed.image.tag.as_ref().is_some_and(|tag| tag.as_str() == "latest");
+        if moves && target.mutable_tags.is_empty() {
             target.mutable_tags.push("latest".to_owned());
         }
-        let project = projects
-            .entry((image.target.registry.clone(), to.folder.to_owned()))
-            .or_insert_with(|| {
-                let below = to.folder.strip_prefix(target.primary.path()).unwrap_or(to.folder);
-                let path: Option<RepositoryPath> = below.trim_start_matches('/').parse().ok();
-                let folder = folder(&image.target.registry, to.folder);
-                ProjectManifest {
-                    name: names.give(&name_after(&folder)),
-                    target: target.name.clone(),
-                    path,
-                    sources: BTreeMap::new(),
-                }
-            });
-        let Ok(name) = to.name.parse::<RepositoryPath>() else {
-            continue;
+        let new_project = || {
+            let below = placed.folder.strip_prefix(target.primary.path());
+            let path = below.unwrap_or(&placed.folder).trim_start_matches('/');
+            ProjectManifest {
+                name: names.give(&name_after(&prefix(registry, &placed.folder))),
+                target: target.name.clone(),
+                path: path.parse().ok(),
+                sources: BTreeMap::new(),
+            }
         };
-        let images = project
-            .sources
-            .entry(folder(&image.source.registry, from.folder))
-            .or_default();
+        let project = projects
+            .entry((registry.clone(), placed.folder.clone()))
+            .or_insert_with(new_project);
+        let images = project.sources.entry(placed.source()).or_default();
         let digests = images.entry(name).or_default();
-        match image.tag {
-            Some(tag) => _ = digests.tags.insert(tag, image.digest),
-            None => _ = digests.untagged.insert(image.digest),
+        match placed.image.tag {
+            Some(tag) => _ = digests.tags.insert(tag, placed.image.digest),
+            None => _ = digests.untagged.insert(placed.image.digest),
         }
     }
-    let mut manifests = Manifests {
+    let mut projects: Vec<ProjectManifest> = projects.into_values().collect();
+    for image in projects.iter_mut().flat_map(|project| project.sources.values_mut()) {
+        for digests in image.values_mut() {
+            let tagged: BTreeSet<Digest> = digests.tags.values().copied().collect();
+            digests.untagged.retain(|digest| !tagged.contains(digest));
+        }
+    }
+    let used: BTreeSet<&str> = projects.iter().map(|project| project.target.as_str()).collect();
+    let targets = targets.into_values();
+    Manifests {
         about: format!(
             "Written by `landfall import` from what {tool} was told, with the digests of that moment.\n`landfall schema` \
              prints the JSON Schema of this file."
         ),
-        targets: targets.into_values().collect(),
-        projects: projects.into_values().collect(),
-    };
-    for image in manifests
-        .projects
-        .iter_mut()
-        .flat_map(|project| project.sources.values_mut())
-        .flatten()
-    {
-        let tagged: BTreeSet<Digest> = image.1.tags.values().copied().collect();
-        image.1.untagged = &image.1.untagged - &tagged;
-    }
-    let used: BTreeSet<String> = manifests
-        .projects
-        .iter()
-        .map(|project| project.target.clone())
-        .collect();
-    manifests.targets.retain(|target| used.contains(&target.name));
-    manifests
-}
-
-fn folder(registry: &Registry, folder: &str) -> Prefix {
-    match folder.parse() {
-        Ok(path) => Prefix::below(Repository::new(registry.clone(), path)),
-        Err(_) => Prefix::of(registry.clone()),
+        targets: targets.filter(|target| used.contains(target.name.as_str())).collect(),
+        projects,
     }
 }
 
@@ -251,7 +255,13 @@ mod tests {
 
     #[test]
     fn images_of_several_sources_become_projects_of_one_target() {
+        let nested = ["team/app", "team/app/debug"].map(|name| {
+            let (source, target) = (format!("t.example.com/{name}"), format!("r.example.com/mirror/{name}"));
+            image(5, &source, &target, "v1", "e")
+        });
         let (text, notes) = arranged(vec![
+            nested[0].clone(),
+            nested[1].clone(),
             image(
                 1,
                 "docker.io/library/busybox",
@@ -290,6 +300,10 @@ mod tests {
             image(5, "r.example.com/m/old/app", "r.example.com/m/app", "v3", "c"),
             image(6, "a.example.com/deep", "r.example.com/m/app/deep", "v1", "d"),
             image(7, "a.example.com/tool", "r.example.com/m/tool", "v1", "e"),
+            image(9, "a.example.com/other", "r.example.com/m/other", "v1", "f"),
+            image(10, "b.example.com/other", "r.example.com/m/other", "v1", "g"),
+            image(11, "b.example.com/other", "r.example.com/m/other", "v2", "f"),
+            image(12, "r.example.com/m/old/x", "r.example.com/m/x", "v1", "h"),
             image(
                 8,
                 "a.example.com/tool",

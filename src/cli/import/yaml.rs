@@ -225,7 +225,8 @@ mod tests {
 
     #[test]
     fn what_makes_small_files_large_is_refused_with_its_line() {
-        let deep = "[".repeat(10_000);
+        let deep = "[".repeat(40) + &"]".repeat(40);
+        let deeper = "[".repeat(100_000);
         for (text, line, message) in [
             ("a: &x 1\nb: *x\n", 2, "alias"),
             ("a:\n  <<: {b: c}\n", 2, "merge key"),
@@ -236,6 +237,7 @@ mod tests {
             ("? [a]\n: b\n", 1, "a key is a map or a list"),
             ("", 1, "empty"),
             (&deep, 1, "deep"),
+            (&deeper, 1, "recursion limit"),
         ] {
             let mistake = parse(text.as_bytes()).unwrap_err();
             assert!(mistake.message.contains(message), "{text:.40}: {mistake:?}");
