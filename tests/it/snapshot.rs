@@ -10,6 +10,7 @@ use landfall::demo::registry::{Access, Credentials, EmbeddedOptions, EmbeddedReg
 use landfall::model::{Digest, Repository, Tag, media_type};
 use landfall::sim::Seed;
 use landfall::sim::images::{Image, ImageRecipe};
+use landfall::sim::registry::Behaviour;
 use landfall::source::author::{self, Identity, Layout};
 use landfall::trust::{PrivateKey, SignatureEntry, signature_manifest, simple_signing};
 use serde_json::Value;
@@ -166,6 +167,38 @@ async fn a_registry_that_was_written_down_and_adopted_needs_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn tags_that_moved_meanwhile_are_adopted_by_pattern() {
+    let scene = Scene::set(Access::Anonymous).await;
+    let before = scene.push("images/app", 1, &[]);
+    let after = scene.push("images/app", 2, &[]);
+    for number in 0..200 {
+        scene.tag("images/app", &format!("v{number}"), before.root());
+    }
+    let output = scene.snapshot("/images", &["--write-config", "config.toml"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    scene.commit();
+    for number in 0..200 {
+        scene.tag("images/app", &format!("v{number}"), after.root());
+    }
+    let adopt = async |glob: &str| {
+        let glob = format!("{}/images/{glob}", scene.registry.registry());
+        let arguments = ["adopt", &glob, "--reason", "ours", "--config", "config.toml"];
+        let output = scene.landfall(&arguments).await;
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = String::from_utf8(output.stdout).unwrap();
+        said.lines()
+            .filter(|line| line.contains("the next apply may replace it"))
+            .count()
+    };
+    assert_eq!(adopt("app:v1??").await, 100);
+    assert_eq!(adopt("**").await, 100);
+    assert_eq!(adopt("**").await, 0);
+    let plan = ["plan", "--detailed-exitcode", "--config", "config.toml"];
+    let output = scene.landfall(&plan).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tags_are_chosen_by_pattern_and_age() {
     let scene = Scene::set(Access::Anonymous).await;
     for number in 1..=4_u64 {
@@ -231,6 +264,14 @@ async fn only_what_verifies_counts_as_signed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_vanishes_is_named_and_what_exists_is_kept() {
     let scene = Scene::set(Access::Anonymous).await;
+    let behaviour = Behaviour {
+        lists_dangling_tags: true,
+        ..Behaviour::default()
+    };
+    scene
+        .registry
+        .store()
+        .set_behaviour(scene.registry.registry(), behaviour);
     scene.push("team/app", 1, &["v1"]);
     scene.tag("team/app", "gone", Digest::of(b"nothing"));
     let output = scene.snapshot("/team", &[]).await;

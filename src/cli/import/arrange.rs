@@ -101,10 +101,12 @@ fn folder(image: &Resolved) -> Option<String> {
 /// A repository belongs to the project with the longest path that holds it: to that one's folder, even where its own
 /// would be shorter. The name is then a shorter end of both places.
 fn placed(image: Resolved, folders: &Folders) -> Option<Placed> {
-    let path = image.target.path.as_str();
-    let parent = |path: &&str| (!path.is_empty()).then(|| path.rfind('/').map_or("", |slash| &path[..slash]));
-    let known = |folder: &&str| folders.contains(&(image.target.registry.clone(), (*folder).to_owned()));
-    let folder = std::iter::successors(Some(path), parent).find(known)?.to_owned();
+    let segments: Vec<&str> = image.target.path.segments().collect();
+    let registry = &image.target.registry;
+    let folder = (0..=segments.len())
+        .rev()
+        .map(|length| segments[..length].join("/"))
+        .find(|folder| folders.contains(&(registry.clone(), folder.clone())))?;
     Some(Placed { image, folder })
 }
 

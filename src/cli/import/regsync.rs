@@ -1,16 +1,20 @@
 //! regsync's configuration (regclient, `cmd/regsync/config.go`).
 
+mod filter;
+mod settings;
+
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use self::filter::{Filter, choice};
+use self::settings::{credentials, setting, unknown};
 use super::reference;
 use super::report::{Mistake, Place, Report};
-use super::versions::regclient::Range;
-use super::wanted::{AllWanted, Choice, Images, Wanted, WantedRegistry, regex};
+use super::wanted::{AllWanted, Choice, Images, Wanted, WantedRegistry};
 use super::written::{Destination, import};
-use super::yaml::{Key, Node, Value};
+use super::yaml::Node;
 use crate::cli::{Common, ExitCode};
 use crate::model::{Digest, Prefix, Tag};
 
@@ -70,66 +74,6 @@ fn version(value: &Node, report: &mut Report) {
     }
 }
 
-fn unknown(key: &Key, within: &str, report: &mut Report) {
-    let what = format!("{within}{}", key.text.escape_debug());
-    report.note(key.at, what, "regsync knows no such setting, and neither does landfall");
-}
-
-/// Names only: whatever else stands there may be a secret.
-fn credentials(value: &Node, report: &mut Report) {
-    for entry in report.list(value, "creds").unwrap_or_default() {
-        let name = match &entry.value {
-            Value::Map(fields) => fields.iter().find(|(key, _)| key.text == "registry"),
-            _ => None,
-        };
-        let name = match name.map(|(_, value)| &value.value) {
-            Some(Value::Text { text, .. }) => text.escape_debug().to_string(),
-            _ => "?".to_owned(),
-        };
-        let why = format!(
-            "credentials and TLS settings are not copied: landfall uses Docker's logins, or `read`, `write`, `ca` and \
-             `plain-http` under [registries.\"{name}\"] in config.toml"
-        );
-        report.note(entry.at, format!("creds of {name}"), why);
-    }
-}
-
-/// Notes a setting that is not carried over; says whether regsync knows it.
-fn setting(key: &Key, value: &Node, within: &str, report: &mut Report) -> bool {
-    const WHOLE: &str = "an image is copied as it is, with all its platforms: its digest and its signatures hold";
-    const CARRIED: &str = "landfall carries referrers and cosign's tags with every image, within its limits";
-    const VERIFIED: &str = "landfall verifies what it copied, always";
-    let is_false = value.as_bool() == Some(false);
-    let why = match key.text.as_str() {
-        // What landfall does anyway is no loss.
-        "digestTags" | "referrers" if !is_false => return true,
-        "referrerSlow" | "fastCheck" | "forceRecursive" | "includeExternal" | "skipDockerConfig" if is_false => {
-            return true;
-        }
-        "digestTags" | "referrers" | "referrerFilters" => CARRIED,
-        "referrerSource" | "referrerTarget" => "referrers travel with their image, from its source to its place",
-        "platform" | "platforms" => WHOLE,
-        "referrerSlow" | "fastCheck" | "forceRecursive" => VERIFIED,
-        "includeExternal" => "layers that stand at foreign URLs stay there",
-        "mediaTypes" => "every image and index is copied, whatever its media type",
-        "backup" => "nothing is set aside: what a tag stood on before is in Git's history, and stays in the registry",
-        "interval" | "schedule" => {
-            "a digest stays until a commit changes it; how often landfall looks is `observe.interval` in config.toml"
-        }
-        "ratelimit" => "landfall sends what a registry takes: it slows down by itself where one asks for it",
-        "hooks" => "landfall runs no programs",
-        "parallel" => "how much is done at once is `limits.concurrency` in config.toml",
-        "blobLimit" | "cacheCount" | "cacheTime" => "landfall has limits of its own, `limits` in config.toml",
-        "skipDockerConfig" => {
-            "Docker's logins serve where config.toml has none: `read = { anonymous = true }` turns them off"
-        }
-        "userAgent" => "landfall says its own name",
-        _ => return false,
-    };
-    report.note(key.at, format!("{within}{}", key.text), why);
-    true
-}
-
 /// One entry of `sync`.
 #[derive(Default)]
 struct Entry<'n> {
@@ -138,14 +82,6 @@ struct Entry<'n> {
     kind: Option<(Place, &'n str)>,
     tags: Vec<Filter>,
     repositories: Filter,
-}
-
-/// `allow`, `deny` and `semverRange`.
-#[derive(Default)]
-struct Filter {
-    allow: Vec<regex::Regex>,
-    deny: Vec<regex::Regex>,
-    ranges: Vec<Range>,
 }
 
 impl<'n> Entry<'n> {
@@ -275,68 +211,6 @@ fn checked<T, E: ToString>((at, _): (Place, &str), found: Result<T, E>, report: 
     found
         .map_err(|error| report.mistake(Mistake::new(at, error.to_string())))
         .ok()
-}
-
-/// A tag is taken that any of the sets takes; without sets, all are.
-fn choice(sets: Vec<Filter>) -> Choice {
-    if sets.is_empty() {
-        Choice::all()
-    } else {
-        Choice::new(move |tag| sets.iter().any(|set| set.takes(tag)))
-    }
-}
-
-impl Filter {
-    fn read(node: &Node, what: &str, versions: bool, report: &mut Report) -> Option<Self> {
-        let mut filter = Self::default();
-        for (key, value) in report.map(node, what)? {
-            let what = format!("{what}.{}", key.text);
-            match key.text.as_str() {
-                "allow" => filter.allow = patterns(value, &what, report),
-                "deny" => filter.deny = patterns(value, &what, report),
-                "semverRange" if versions => {
-                    for (at, text) in report.texts(value, &what).unwrap_or_default() {
-                        match Range::parse(text) {
-                            _ if text.is_empty() => {}
-                            Some(range) => filter.ranges.push(range),
-                            None => {
-                                let message = format!("`{}` is no range of versions", text.escape_debug());
-                                report.mistake(Mistake::new(at, message).help("write it as \">=1.2.0 <2.0.0\""));
-                            }
-                        }
-                    }
-                }
-                _ => unknown(key, "", report),
-            }
-        }
-        Some(filter)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.allow.is_empty() && self.deny.is_empty() && self.ranges.is_empty()
-    }
-
-    fn takes(&self, name: &str) -> bool {
-        let among = |patterns: &[regex::Regex]| patterns.iter().any(|pattern| pattern.is_match(name));
-        let in_range = self.ranges.is_empty() || self.ranges.iter().any(|range| range.contains(name));
-        in_range && (self.allow.is_empty() || among(&self.allow)) && !among(&self.deny)
-    }
-}
-
-/// regsync sets `^` before a pattern and `$` behind it, and nothing around its alternatives: `a|b` takes what begins
-/// with `a` or ends with `b`.
-fn patterns(node: &Node, what: &str, report: &mut Report) -> Vec<regex::Regex> {
-    let texts = report.texts(node, what).unwrap_or_default();
-    let compiled = texts.into_iter().filter_map(|(at, text)| {
-        let found = regex(&format!("^{text}$"));
-        found
-            .map_err(|error| {
-                let message = format!("`{}` is no regular expression: {error}", text.escape_debug());
-                report.mistake(Mistake::new(at, message));
-            })
-            .ok()
-    });
-    compiled.collect()
 }
 
 #[cfg(test)]

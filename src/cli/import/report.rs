@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use regex::{Regex, RegexBuilder};
+
 use super::yaml::{Key, Node, Value};
 
 /// Both count from 1.
@@ -48,11 +50,24 @@ pub struct Note {
     pub lost: bool,
 }
 
+/// What the regular expressions of a file may cost: compiled, they can be far larger than they are written.
+struct PatternLimits {
+    count: usize,
+    /// Bytes of one, compiled.
+    size: usize,
+}
+
+const PATTERNS: PatternLimits = PatternLimits {
+    count: 2_000,
+    size: 256 << 10,
+};
+
 /// Gathers both while a file is read.
 #[derive(Debug, Default)]
 pub struct Report {
     pub mistakes: Vec<Mistake>,
     pub notes: Vec<Note>,
+    patterns: usize,
 }
 
 impl Report {
@@ -113,6 +128,28 @@ impl Report {
             Value::Map(entries) => Some(entries),
             _ if node.is_null() => Some(&[]),
             _ => self.expected(node, what, "map"),
+        }
+    }
+
+    /// Compiles a regular expression, shown to people as `text`. Go's `regexp`, which the tools use, differs from this
+    /// one in little that names of tags can show.
+    pub fn pattern(&mut self, at: Place, text: &str, whole: &str) -> Option<Regex> {
+        self.patterns += 1;
+        if self.patterns > PATTERNS.count {
+            let message = format!("more than {} regular expressions", PATTERNS.count);
+            self.mistake(Mistake::new(at, message).help("split the file"));
+            return None;
+        }
+        match RegexBuilder::new(whole).size_limit(PATTERNS.size).build() {
+            Ok(pattern) => Some(pattern),
+            Err(error) => {
+                let error = error.to_string();
+                let last = error.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+                let why = last.trim().trim_start_matches("error: ");
+                let message = format!("`{}` is no regular expression: {why}", text.escape_debug());
+                self.mistake(Mistake::new(at, message));
+                None
+            }
         }
     }
 

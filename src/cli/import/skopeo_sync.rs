@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::reference;
-use super::report::{Mistake, Report};
+use super::report::{Mistake, Place, Report};
 use super::versions::masterminds::Constraint;
-use super::wanted::{AllWanted, Choice, Images, Wanted, regex};
+use super::wanted::{AllWanted, Choice, Images, Wanted};
 use super::written::{Destination, import};
 use super::yaml::{Key, Node};
 use crate::cli::{Common, ExitCode};
@@ -81,14 +81,18 @@ impl Reading<'_> {
         for (key, value) in self.report.map(settings, name).unwrap_or_default() {
             match key.text.as_str() {
                 "images" => self.images(name, value),
-                "images-by-tag-regex" => self.matching(name, value, "regular expression", |text| {
+                "images-by-tag-regex" => self.matching(name, value, |at, text, report| {
                     // Anywhere in the tag, as skopeo does.
-                    let pattern = regex(text)?;
-                    Ok(Choice::new(move |tag| pattern.is_match(tag)))
+                    let pattern = report.pattern(at, text, text)?;
+                    Some(Choice::new(move |tag| pattern.is_match(tag)))
                 }),
-                "images-by-semver" => self.matching(name, value, "range of versions", |text| {
-                    let constraint = Constraint::parse(text).ok_or("expected something like \">=1.2 <2\"")?;
-                    Ok(Choice::new(move |tag| constraint.contains(tag)))
+                "images-by-semver" => self.matching(name, value, |at, text, report| {
+                    let Some(constraint) = Constraint::parse(text) else {
+                        let message = format!("`{}` is no range of versions", text.escape_debug());
+                        report.mistake(Mistake::new(at, message).help("write it as \">=1.2 <2\""));
+                        return None;
+                    };
+                    Some(Choice::new(move |tag| constraint.contains(tag)))
                 }),
                 "credentials" => {
                     let why = format!(
@@ -166,25 +170,21 @@ impl Reading<'_> {
     }
 
     /// By image, one text that its tags are chosen by.
-    fn matching(&mut self, registry: &str, value: &Node, kind: &str, read: impl Fn(&str) -> Result<Choice, String>) {
-        for (image, rule) in self.report.map(value, kind).unwrap_or_default() {
+    fn matching(&mut self, registry: &str, value: &Node, read: impl Fn(Place, &str, &mut Report) -> Option<Choice>) {
+        for (image, rule) in self.report.map(value, registry).unwrap_or_default() {
             let Some((source, target)) = self.places(registry, image) else {
                 continue;
             };
             let Some(text) = self.report.text(rule, &image.text) else {
                 continue;
             };
-            match read(text) {
-                Ok(choice) => self.wanted.repositories.push(Wanted {
+            if let Some(choice) = read(rule.at, text, self.report) {
+                self.wanted.repositories.push(Wanted {
                     line: image.at.line,
                     source,
                     target,
                     images: Images::Tags(choice),
-                }),
-                Err(error) => {
-                    let message = format!("`{}` is no {kind}: {error}", text.escape_debug());
-                    self.report.mistake(Mistake::new(rule.at, message));
-                }
+                });
             }
         }
     }

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use regex::Regex;
-
 use crate::model::{Digest, Prefix, Registry, Repository, Tag};
 
 /// Decides about a tag's or a repository's name.
@@ -78,16 +76,4 @@ impl AllWanted {
         let named = self.repositories.iter().map(|wanted| &wanted.source.registry);
         named.chain(self.registries.iter().map(|wanted| &wanted.source))
     }
-}
-
-/// A regular expression as Go's `regexp` reads it, which differs from Rust's in little that names of tags can show.
-///
-/// # Errors
-/// Why it is none, in one line.
-pub fn regex(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
-        let text = error.to_string();
-        let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
-        last.trim().trim_start_matches("error: ").to_owned()
-    })
 }
