@@ -56,12 +56,29 @@ pub enum Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceAnswer {
     Whole(Arc<SourceImage>),
+    /// The image is whole, but something beside it is not: what `image` says travels leaves that out.
+    WithoutAll {
+        image: Arc<SourceImage>,
+        /// Manifests and blobs that are named and not there.
+        missing: Arc<[Digest]>,
+    },
     /// The source does not have the digest.
     Absent,
-    /// The source lacks parts of it.
+    /// The source lacks parts of the image itself.
     Lacking(Arc<[Digest]>),
     /// It cannot be promoted: over a limit, Docker schema 1, not a manifest.
     Refused(Arc<str>),
+}
+
+impl SourceAnswer {
+    /// What can be read there, whether or not it may be promoted as it is.
+    #[must_use]
+    pub fn image(&self) -> Option<&Arc<SourceImage>> {
+        match self {
+            Self::Whole(image) | Self::WithoutAll { image, .. } => Some(image),
+            Self::Absent | Self::Lacking(_) | Self::Refused(_) => None,
+        }
+    }
 }
 
 /// What the source offers.

@@ -18,14 +18,14 @@ pub(super) struct Collected {
     pub referrers: Referrers,
     /// What stands under the image's own `.sig` tag.
     pub signatures: Option<FetchedManifest>,
+    /// Parts of what is beside it that are not there. What lacks some is not in `carried`.
+    pub missing: BTreeSet<Digest>,
     bytes: u64,
 }
 
 /// Why an image cannot travel with all that it has.
 #[derive(Debug)]
 pub(super) enum Obstacle {
-    /// These are named by something that travels and are not there.
-    Lacking(Vec<Digest>),
     Refused(String),
     Look(LookError),
 }
@@ -53,7 +53,7 @@ impl From<TreeError> for Obstacle {
 }
 
 /// Reads the referrers of each manifest of the image, theirs in turn, and cosign's tags for each manifest of the image.
-/// All of it or nothing: what is over a limit or cannot be read is refused rather than left behind.
+/// What is over a limit or cannot be read is refused rather than left behind; what lacks a part is left out and told.
 pub(super) async fn collect<R: Registry>(
     place: &Place<'_, R>,
     image: &Digest,
@@ -68,8 +68,14 @@ pub(super) async fn collect<R: Registry>(
             return Err(too_many(count, place.limits));
         }
         for listed in &referrers.descriptors {
-            let Some(tree) = whole(place, &listed.digest).await? else {
-                continue;
+            let tree = match place.tree(&listed.digest).await? {
+                TreeAnswer::Whole(tree) => tree,
+                // Listed and not there: it was deleted.
+                TreeAnswer::Absent => continue,
+                TreeAnswer::Incomplete { missing } => {
+                    collected.missing.extend(missing);
+                    continue;
+                }
             };
             // The fallback index can list anything.
             let refers_to = tree.root().manifest.subject.as_ref().map(|subject| subject.digest);
@@ -82,19 +88,27 @@ pub(super) async fn collect<R: Registry>(
                     listed.digest, place.limits.carried_depth
                 )));
             }
-            collected.add(CarriedKind::Referrer { subject }, &tree, place.limits)?;
+            collected.add(CarriedKind::Referrer { subject }, &tree, place).await?;
             subjects.push_back((listed.digest, depth + 1));
         }
         for (suffix, fetched) in &tagged {
-            let Some(tree) = whole(place, &fetched.digest).await? else {
+            let tree = match place.tree(&fetched.digest).await? {
+                TreeAnswer::Whole(tree) => tree,
                 // The tag stands on it: its registry contradicts itself.
-                return Err(Obstacle::Lacking(vec![fetched.digest]));
+                TreeAnswer::Absent => {
+                    collected.missing.insert(fetched.digest);
+                    continue;
+                }
+                TreeAnswer::Incomplete { missing } => {
+                    collected.missing.extend(missing);
+                    continue;
+                }
             };
             let kind = CarriedKind::CosignTag {
                 subject,
                 suffix: (*suffix).to_owned(),
             };
-            collected.add(kind, &tree, place.limits)?;
+            collected.add(kind, &tree, place).await?;
         }
         if subject == *image {
             collected.referrers = referrers;
@@ -107,8 +121,18 @@ pub(super) async fn collect<R: Registry>(
 }
 
 impl Collected {
-    fn add(&mut self, kind: CarriedKind, tree: &ImageTree, limits: &Limits) -> Result<(), Obstacle> {
-        let digest = tree.root().digest;
+    async fn add<R: Registry>(
+        &mut self,
+        kind: CarriedKind,
+        tree: &ImageTree,
+        place: &Place<'_, R>,
+    ) -> Result<(), Obstacle> {
+        let missing = place.missing_blobs(tree).await?;
+        if !missing.is_empty() {
+            self.missing.extend(missing);
+            return Ok(());
+        }
+        let (digest, limits) = (tree.root().digest, place.limits);
         self.carried.insert(Carried { digest, kind });
         if self.carried.len() > limits.carried {
             return Err(too_many(self.carried.len(), limits));
@@ -130,15 +154,6 @@ fn too_many(count: usize, limits: &Limits) -> Obstacle {
         "it has {count} referrers and cosign tags or more: at most {} travel with an image (limit `carried`)",
         limits.carried
     ))
-}
-
-/// `None` where it is not there.
-async fn whole<R: Registry>(place: &Place<'_, R>, root: &Digest) -> Result<Option<ImageTree>, Obstacle> {
-    match place.tree(root).await? {
-        TreeAnswer::Whole(tree) => Ok(Some(tree)),
-        TreeAnswer::Absent => Ok(None),
-        TreeAnswer::Incomplete { missing } => Err(Obstacle::Lacking(missing)),
-    }
 }
 
 /// What stands under cosign's tags for a manifest of the image.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Evidence, Facts, Memory, SourceAnswer, SourceFact};
+use crate::facts::{Facts, Memory, SourceAnswer, SourceFact};
 use crate::graph::Graph;
-use crate::model::{Carried, EndpointSet, Slot, UnitId};
+use crate::model::{Carried, EndpointSet, UnitId};
 
 /// What earlier answers and landfall's memory say of a unit.
 pub trait Expectations: Sync {
@@ -36,25 +36,7 @@ impl Expectations for Known<'_> {
     }
 
     fn standing(&self, unit: UnitId) -> EndpointSet {
-        let facts = self.facts.unit(unit);
-        let found = |wanted: Slot| {
-            let of_slot = facts.found.iter().filter(|(evidence, _)| slot(*evidence) == wanted);
-            of_slot.fold(EndpointSet::EMPTY, |all, (_, at)| all | *at)
-        };
-        let unit = self.graph.unit(unit);
-        if unit.claim().is_none() {
-            return EndpointSet::EMPTY;
-        }
-        unit.slots()
-            .filter(|slot| matches!(slot, Slot::Signature(_) | Slot::Attestation(_)))
-            .fold(facts.image.present, |standing, slot| standing & found(slot))
-    }
-}
-
-fn slot(evidence: Evidence) -> Slot {
-    match evidence {
-        Evidence::Signature(form, _) => Slot::Signature(form),
-        Evidence::Attestation(kind, _) => Slot::Attestation(kind),
+        self.facts.standing(self.graph, unit)
     }
 }
 
@@ -63,7 +45,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Answer, Ask, Depth, EvidenceAnswer, ImageAnswer, SourceImage};
+    use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, ImageAnswer, SourceImage};
     use crate::model::{AttestationKind, CarriedKind, Digest, SignatureForm};
     use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY};
 

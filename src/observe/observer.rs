@@ -14,7 +14,7 @@ use super::place::Place;
 use super::schedule::Schedule;
 use super::verification::{Expected, Verifier};
 use super::{ObserveLimits, endpoint, image, source};
-use crate::facts::{Answer, Ask, Depth, Question};
+use crate::facts::{Answer, Ask, Depth, Question, SourceAnswer, SourceImage};
 use crate::graph::{Graph, Unit};
 use crate::model::{Claim, EndpointIndex, EndpointSet, Limits, Repository, Signer, Source, UnitId};
 use crate::registry::Registry;
@@ -244,8 +244,9 @@ impl<R: Registry + Clone> Round<'_, R> {
         }
     }
 
-    /// Reads at the endpoints where the upstream image stands, the primary first, until one has it: a dead primary does
-    /// not stop what a mirror can serve. Where none has, the first one's answer counts.
+    /// Reads at the endpoints where the upstream image stands, the primary first, until one has it with all that
+    /// travelled before: a dead primary does not stop what a mirror can serve. Where none has all, the one that lacks
+    /// least counts, and where none has the image, the first.
     async fn chained_source(
         &self,
         unit: UnitId,
@@ -253,14 +254,31 @@ impl<R: Registry + Clone> Round<'_, R> {
         expected: Option<&Expected>,
     ) -> Result<Answer, LookError> {
         let upstream = self.graph.upstream(unit).ok_or(LookError::Unclaimed)?;
+        let travelled = self.expectations.carried(unit).unwrap_or_default();
+        let lacks = |image: &SourceImage| travelled.iter().filter(|item| !image.carried.contains(item)).count();
+        let mut best: Option<(usize, Answer)> = None;
         let mut first = None;
         for endpoint in self.expectations.standing(upstream).iter() {
             let place = self.place_of(upstream, endpoint);
             let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected).await;
-            if source::is_settled(&answer) {
+            let lacking = match &answer {
+                Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
+                Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),
+                Ok(Answer::Source(SourceAnswer::WithoutAll { image, .. })) if !travelled.is_empty() => lacks(image),
+                _ => {
+                    first.get_or_insert(answer);
+                    continue;
+                }
+            };
+            if lacking == 0 {
                 return answer;
             }
-            first.get_or_insert(answer);
+            if best.as_ref().is_none_or(|(least, _)| lacking < *least) {
+                best = answer.ok().map(|answer| (lacking, answer));
+            }
+        }
+        if let Some((_, answer)) = best {
+            return Ok(answer);
         }
         first.unwrap_or_else(|| {
             Err(LookError::NotStanding {

@@ -8,7 +8,7 @@ use super::failure::LookError;
 use crate::facts::Depth;
 use crate::model::{Descriptor, Digest, Limits, Manifest, Repository};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
-use crate::transfer::{TreeAnswer, TreeError, read_tree};
+use crate::transfer::{ImageTree, TreeAnswer, TreeError, read_tree};
 
 /// Where to look, and within which limits.
 #[derive(Debug)]
@@ -69,19 +69,24 @@ impl<R: Registry> Place<'_, R> {
             TreeAnswer::Whole(tree) => tree,
             TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(false),
         };
-        if depth == Depth::Manifests {
-            return Ok(true);
-        }
-        let looking = tree.blobs().iter().map(|blob| self.has_blob(blob));
+        Ok(depth == Depth::Manifests || self.missing_blobs(&tree).await?.is_empty())
+    }
+
+    /// The blobs of a tree that are not there.
+    pub async fn missing_blobs(&self, tree: &ImageTree) -> Result<Vec<Digest>, RegistryError> {
+        let looking = tree
+            .blobs()
+            .iter()
+            .map(|blob| async move { self.has_blob(blob).await.map(|there| (blob.digest, there)) });
         // Boxed: the compiler cannot prove this future `Send` for every lifetime of `self` otherwise.
-        let mut looking = stream::iter(looking)
-            .buffer_unordered(self.limits.image_reads.max(1))
-            .boxed();
-        while let Some(there) = looking.next().await {
-            if !there? {
-                return Ok(false);
+        let mut looking = stream::iter(looking).buffered(self.limits.image_reads.max(1)).boxed();
+        let mut missing = Vec::new();
+        while let Some(looked) = looking.next().await {
+            let (digest, there) = looked?;
+            if !there {
+                missing.push(digest);
             }
         }
-        Ok(true)
+        Ok(missing)
     }
 }

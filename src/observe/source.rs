@@ -20,9 +20,7 @@ pub(super) async fn look<R: Registry>(
     expected: Option<&Expected>,
 ) -> Result<Answer, LookError> {
     let offered = match offered(place, verifier, image, expected).await {
-        Ok(Some(offered)) => SourceAnswer::Whole(Arc::new(offered)),
-        Ok(None) => SourceAnswer::Absent,
-        Err(Obstacle::Lacking(missing)) => SourceAnswer::Lacking(missing.into()),
+        Ok(offered) => offered,
         Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
         Err(Obstacle::Look(error)) => return Err(error),
     };
@@ -34,17 +32,18 @@ async fn offered<R: Registry>(
     verifier: &Verifier,
     image: &Digest,
     expected: Option<&Expected>,
-) -> Result<Option<SourceImage>, Obstacle> {
+) -> Result<SourceAnswer, Obstacle> {
     let tree = match place.tree(image).await? {
         TreeAnswer::Whole(tree) => tree,
-        TreeAnswer::Absent => return Ok(None),
-        TreeAnswer::Incomplete { missing } => return Err(Obstacle::Lacking(missing)),
+        TreeAnswer::Absent => return Ok(SourceAnswer::Absent),
+        TreeAnswer::Incomplete { missing } => return Ok(SourceAnswer::Lacking(missing.into())),
     };
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
     let Collected {
         carried,
         referrers,
         signatures,
+        missing,
         ..
     } = collection::collect(place, image, &manifests).await?;
     let found: Vec<Evidence> = match expected {
@@ -55,17 +54,15 @@ async fn offered<R: Registry>(
         }
         None => Vec::new(),
     };
-    Ok(Some(SourceImage {
+    let image = Arc::new(SourceImage {
         repository: place.repository.clone(),
         carried: carried.into_iter().collect(),
         found,
-    }))
-}
-
-/// Whether there is no use in asking elsewhere.
-pub(super) fn is_settled(answer: &Result<Answer, LookError>) -> bool {
-    matches!(
-        answer,
-        Ok(Answer::Source(SourceAnswer::Whole(_) | SourceAnswer::Refused(_)))
-    )
+    });
+    Ok(if missing.is_empty() {
+        SourceAnswer::Whole(image)
+    } else {
+        let missing = missing.into_iter().collect();
+        SourceAnswer::WithoutAll { image, missing }
+    })
 }

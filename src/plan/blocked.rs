@@ -50,6 +50,11 @@ pub enum Cause {
         forbidden: bool,
         error: Arc<str>,
     },
+    /// It travelled with an admitted image, and neither an endpoint nor the source has it any more. Nothing waits for it.
+    CarriedLost {
+        unit: UnitId,
+        digests: Arc<[Digest]>,
+    },
     /// The claim it reads from does not stand anywhere yet.
     Upstream {
         unit: UnitId,

@@ -55,6 +55,18 @@ impl Explanation {
             Cause::SourceUnreadable { unit, forbidden, error } => {
                 Self::source_unreadable(graph, *unit, *forbidden, error)
             }
+            Cause::CarriedLost { unit, digests } => Self {
+                kind: "carried-lost",
+                cause: format!(
+                    "{} was promoted with {}, which neither its endpoints nor its source have any more",
+                    image(graph, *unit),
+                    several(digests)
+                ),
+                remedy: format!(
+                    "push it to {} again, and it is spread; nothing else waits for it",
+                    source(graph, *unit)
+                ),
+            },
             Cause::Upstream { unit } => Self::upstream(graph, *unit),
             Cause::Conflict { tag, endpoint, found } => Self::conflict(graph, *tag, *endpoint, *found),
             Cause::Silence { target, endpoint } => Self {
@@ -160,17 +172,12 @@ impl Explanation {
     }
 
     fn source_lacking(graph: &Graph, unit: UnitId, missing: &[Digest]) -> Self {
-        const SHOWN: usize = 3;
-        let mut parts: Vec<String> = missing.iter().take(SHOWN).map(Digest::to_string).collect();
-        if missing.len() > SHOWN {
-            parts.push(format!("{} more", missing.len() - SHOWN));
-        }
         Self {
             kind: "source-incomplete",
             cause: format!(
                 "{} is not whole at its source: it lacks {}",
                 image_at_source(graph, unit),
-                parts.join(", ")
+                several(missing)
             ),
             remedy: format!(
                 "push the image again with all its platforms, or promote another digest at {}",
@@ -199,7 +206,7 @@ impl Explanation {
     fn upstream(graph: &Graph, upstream: UnitId) -> Self {
         let unit = graph.unit(upstream);
         let target = &graph.target(graph.target_of(upstream)).name;
-        let image = format!("{}@{}", graph.public_reference(unit.repository), unit.digest);
+        let image = image(graph, upstream);
         if unit.claim().is_none() {
             return Self {
                 kind: "upstream",
@@ -247,6 +254,21 @@ fn endpoint_at(graph: &Graph, target: TargetId, endpoint: EndpointIndex) -> Stri
 fn node_at(graph: &Graph, node: NodeId, endpoint: EndpointIndex) -> String {
     let target = graph.target(graph.target_of(node.unit));
     format!("{} at {}", graph.node_name(node), target.endpoint(endpoint).name)
+}
+
+/// The first few digests of a list.
+fn several(digests: &[Digest]) -> String {
+    const SHOWN: usize = 3;
+    let mut parts: Vec<String> = digests.iter().take(SHOWN).map(Digest::to_string).collect();
+    if digests.len() > SHOWN {
+        parts.push(format!("{} more", digests.len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+fn image(graph: &Graph, unit: UnitId) -> String {
+    let unit = graph.unit(unit);
+    format!("{}@{}", graph.public_reference(unit.repository), unit.digest)
 }
 
 fn image_at(graph: &Graph, unit: UnitId, endpoint: EndpointIndex) -> String {

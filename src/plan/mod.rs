@@ -5,6 +5,7 @@ pub mod draw;
 mod explanation;
 pub mod file;
 mod history;
+mod image;
 mod planner;
 mod record;
 mod signatures;

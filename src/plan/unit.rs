@@ -1,10 +1,10 @@
-//! One unit: its admission and its image, then what stands beside it.
+//! One unit: its admission, its image, what stands beside it, its tags.
 
 use std::sync::Arc;
 
 use super::blocked::Cause;
 use super::planner::Planner;
-use super::step::{Action, Provider, Reason, Step};
+use super::step::{Provider, Reason};
 use crate::facts::{Ask, Class, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
 use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, Slot, Target, TargetId, UnitId};
@@ -151,13 +151,13 @@ impl<'a> Planner<'a> {
 
     fn known_source(&self, id: UnitId) -> Option<&'a Arc<SourceImage>> {
         match self.facts.source(id) {
-            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(image),
+            Some(SourceFact::Answered(answer)) => answer.image(),
             _ => None,
         }
     }
 
     /// What the source offers; where that is not known, asks or blocks.
-    fn source(&mut self, subject: &Subject<'_>) -> Option<&'a Arc<SourceImage>> {
+    pub(super) fn source(&mut self, subject: &Subject<'_>) -> Option<&'a Arc<SourceImage>> {
         let unit = subject.id;
         let gate = subject.node(Slot::Gate);
         if let Some(upstream) = self.graph.upstream(unit)
@@ -175,11 +175,17 @@ impl<'a> Planner<'a> {
                 return None;
             }
             Some(SourceFact::Answered(SourceAnswer::Whole(image))) => return Some(image),
+            // What was admitted before was whole then.
+            Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if subject.admission.is_some() => {
+                return Some(image);
+            }
             Some(SourceFact::Answered(SourceAnswer::Absent)) => Cause::SourceAbsent { unit },
-            Some(SourceFact::Answered(SourceAnswer::Lacking(missing))) => Cause::SourceLacking {
-                unit,
-                missing: Arc::clone(missing),
-            },
+            Some(SourceFact::Answered(SourceAnswer::Lacking(missing) | SourceAnswer::WithoutAll { missing, .. })) => {
+                Cause::SourceLacking {
+                    unit,
+                    missing: Arc::clone(missing),
+                }
+            }
             Some(SourceFact::Answered(SourceAnswer::Refused(why))) => Cause::SourceRefused {
                 unit,
                 why: Arc::clone(why),
@@ -192,107 +198,6 @@ impl<'a> Planner<'a> {
         };
         self.block(cause, gate);
         None
-    }
-
-    /// Returns where the image stands or will stand after this plan.
-    fn image(&mut self, subject: &mut Subject<'a>) -> EndpointSet {
-        let up = subject.up;
-        let known = subject.facts.image;
-        let present = self.facts.present(subject.id, self.scope.depth);
-        let absent = known.absent | (subject.no_repository - known.asked());
-        let failed = known.forbidden | known.unknown;
-        // A new claim's repository list comes first: most answers follow from it.
-        let listed = if subject.admission.is_some() {
-            up
-        } else {
-            self.facts.list(subject.unit.repository).answered()
-        };
-        self.ask(
-            Ask::Image(subject.id),
-            (up & listed) - present - absent - failed,
-            subject.class,
-        );
-        let node = subject.node(Slot::Image);
-        self.block_failures(Ask::Image(subject.id), known.forbidden & up, known.unknown & up, node);
-        if !subject.passes() {
-            return EndpointSet::EMPTY;
-        }
-        let present = present & up;
-        let missing = absent & up;
-        let Some(carried) = subject.carried().cloned() else {
-            return present;
-        };
-
-        // By what is missing, so that endpoints in the same state share a step.
-        let mut groups: Vec<(Arc<[Carried]>, EndpointSet)> = Vec::new();
-        if !missing.is_empty() {
-            groups.push((Arc::clone(&carried), missing));
-        }
-        let lacking: EndpointSet = subject
-            .facts
-            .missing_carried
-            .iter()
-            .fold(EndpointSet::EMPTY, |all, (_, at)| all | *at);
-        for endpoint in (lacking & present & subject.facts.evidence.present).iter() {
-            let pieces: Arc<[Carried]> = carried
-                .iter()
-                .filter(|item| {
-                    subject
-                        .facts
-                        .missing_carried
-                        .iter()
-                        .any(|(missing, at)| missing == *item && at.contains(endpoint))
-                })
-                .cloned()
-                .collect();
-            if pieces.is_empty() {
-                continue;
-            }
-            match groups
-                .iter_mut()
-                .skip(usize::from(!missing.is_empty()))
-                .find(|(known, _)| *known == pieces)
-            {
-                Some((_, at)) => at.insert(endpoint),
-                None => groups.push((pieces, EndpointSet::only(endpoint))),
-            }
-        }
-        if groups.is_empty() {
-            return present;
-        }
-        let Some(from) = self.providers(subject, present) else {
-            return present;
-        };
-        let mut ready = present;
-        for (carried, at) in groups {
-            let copied = self.emit(
-                subject.target_id,
-                Step {
-                    node,
-                    action: Action::Copy {
-                        from: from.clone(),
-                        carried,
-                    },
-                    at,
-                    after: Box::default(),
-                    because: subject.reason(),
-                },
-            );
-            ready |= copied;
-        }
-        ready
-    }
-
-    /// Before admission bytes come from the source only; after it from the endpoints, the source last.
-    fn providers(&mut self, subject: &mut Subject<'a>, present: EndpointSet) -> Option<Box<[Provider]>> {
-        if subject.admission.is_none() {
-            return Some([Provider::Source].into());
-        }
-        if present.is_empty() && subject.source.is_none() {
-            subject.source = self.source(subject);
-            subject.source?;
-        }
-        Some(subject.spread(present).chain([Provider::Source]).collect())
     }
 
     /// Asks what stands beside the image, once it is known what to look for.

@@ -55,7 +55,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// Where the source is read: where it was just found, else where the claim says, else where it once was.
     fn source_of(&self, unit: UnitId, admission: &Admission) -> Repository {
-        if let Some(SourceFact::Answered(SourceAnswer::Whole(image))) = self.facts.source(unit) {
+        if let Some(SourceFact::Answered(answer)) = self.facts.source(unit)
+            && let Some(image) = answer.image()
+        {
             return image.repository.clone();
         }
         match self.graph.unit(unit).claim().map(|claim| &claim.source) {

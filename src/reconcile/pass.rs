@@ -10,7 +10,7 @@ use crate::execute::{self, Clock, Outcome, StepOutcome, Stop, World};
 use crate::facts::{Ask, Bounds, Class, Evidence, Question};
 use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
 use crate::observe::{Answered, Known};
-use crate::plan::{self, Action, Planned, Scope, Step};
+use crate::plan::{self, Action, Cause, Planned, Scope, Step};
 use crate::source::Source;
 
 /// What one pass did and found.
@@ -202,6 +202,10 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
             Outcome::Failed { error } | Outcome::Uncertain { error } => {
                 self.doubt(slot, unit, endpoint);
+                if slot == Slot::Image {
+                    // What it offered may be gone by now.
+                    self.facts.doubt(&self.graph, Ask::Source(unit), endpoint);
+                }
                 self.memory.tried.insert((step.node, endpoint), Arc::clone(error));
                 self.recollection
                     .failed(&self.graph, step.node, endpoint, error, now, &mut self.memory)?;
@@ -272,6 +276,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         }
         self.remember_admissions(now)?;
+        for blocked in &pass.last.blocked {
+            // Somebody may put it back.
+            if let Cause::CarriedLost { unit, .. } = blocked.cause {
+                self.facts.doubt(&self.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
+            }
+        }
         let knows_all =
             pass.last.questions.is_empty() && !pass.last.blocked.iter().any(|blocked| blocked.cause.hides_facts());
         if let Some(revision) = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted) {

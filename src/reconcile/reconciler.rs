@@ -10,7 +10,9 @@ use crate::desired::ParseCache;
 use crate::execute::{Clock, Concurrency, World};
 use crate::facts::{Facts, Memory};
 use crate::graph::{Graph, Touched};
-use crate::model::{Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId};
+use crate::model::{
+    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
+};
 use crate::observe::{ObserveLimits, Observer};
 use crate::source::Source;
 use crate::transfer::TransferLimits;
@@ -108,6 +110,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.recollection
             .declare(&self.graph, &revision.ledger, &mut self.memory);
         Ok(())
+    }
+
+    /// How a claim was admitted, where landfall remembers it.
+    #[must_use]
+    pub fn admission(&self, unit: UnitId) -> Option<&Arc<Admission>> {
+        self.memory.admissions.get(&unit)
     }
 
     /// Where a node's artifact shall stand.

@@ -10,6 +10,7 @@ pub mod registry;
 mod rules;
 mod run;
 mod scenario;
+mod signer;
 mod standing;
 mod verdicts;
 
@@ -19,7 +20,8 @@ pub use history::History;
 pub use judged::JudgedRegistries;
 pub use random::Seed;
 pub use rules::Rules;
-pub use run::{CountingSigner, SimulatedWorld, Violation, simulate};
+pub use run::{Played, SimulatedWorld, Violation, simulate};
 pub use scenario::{Scenario, TargetPlan};
+pub use signer::{Sign, SimulatedKey, SimulatedSigner};
 pub use standing::Standing;
 pub use verdicts::Verdicts;

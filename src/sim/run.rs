@@ -1,8 +1,7 @@
 //! One seed's run: things happen, passes run, and in the end all is as it should be.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::Rng;
@@ -14,19 +13,18 @@ use super::harm::harm;
 use super::history::History;
 use super::judged::JudgedRegistries;
 use super::registry::{
-    FaultPlan, Latency, MemoryRegistries, Store, adds_foreign_referrers, adds_foreign_signatures, moves_tags,
+    FaultPlan, Latency, MemoryRegistries, Store, Write, adds_foreign_referrers, adds_foreign_signatures, moves_tags,
 };
 use super::rules::Rules;
 use super::scenario::Scenario;
+use super::signer::{SimulatedKey, SimulatedSigner};
 use super::standing::Standing;
 use crate::execute::{AssembledWorld, Clock, Stop};
 use crate::facts::Depth;
-use crate::model::{Signer, Slot};
-use crate::plan::{Cause, Scope};
+use crate::model::{CarriedKind, Digest, Slot, Source, UnitId};
+use crate::plan::{Blocked, Cause, Scope};
 use crate::reconcile::state::{Disk, State};
-use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal, Unwatched, Writes};
-use crate::signing::{Signers, SigningError};
-use crate::trust::PrivateKey;
+use crate::reconcile::{Following, Pass, ReconcileError, Reconciler, Settings, StateJournal, Unwatched, Writes};
 
 /// What a run did and, where it went wrong, what.
 #[derive(Debug)]
@@ -51,52 +49,38 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// One key for every signer, and a count of what it signed.
-#[derive(Clone)]
-pub struct CountingSigner {
-    key: Arc<PrivateKey>,
-    signed: Arc<AtomicUsize>,
-}
-
-impl Signers for CountingSigner {
-    async fn sign(&self, signer: &Signer, message: &[u8]) -> Result<Vec<u8>, SigningError> {
-        self.signed.fetch_add(1, Ordering::Relaxed);
-        tokio::task::yield_now().await;
-        self.key.sign(message).map_err(|error| SigningError {
-            signer: signer.name.to_string(),
-            message: error.to_string(),
-            help: None,
-        })
-    }
-}
-
 /// Registries in memory, one key, virtual time.
-pub type SimulatedWorld = AssembledWorld<JudgedRegistries, CountingSigner, StateJournal, SimulatedClock>;
+pub type SimulatedWorld = AssembledWorld<JudgedRegistries, SimulatedSigner, StateJournal, SimulatedClock>;
 
 /// Passes that may be needed once nothing goes wrong any more.
 const PASSES_TO_CONVERGE: usize = 4;
 
-/// One key for all runs of a process: making one takes longer than much of a run.
-fn release_key() -> Result<Arc<PrivateKey>, String> {
-    static KEY: OnceLock<Result<Arc<PrivateKey>, String>> = OnceLock::new();
-    KEY.get_or_init(|| PrivateKey::generate().map(Arc::new).map_err(|error| error.to_string()))
-        .clone()
+/// What a run that went well did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    pub story: Vec<String>,
+    /// Every change to a registry, by whomever.
+    pub writes: Vec<Write>,
 }
 
-/// Runs one seed to its end, on a tokio runtime with one thread and paused time: that makes it the same each time.
+/// Runs one seed to its end, on a tokio runtime with one thread and paused time: that makes it the same each time,
+/// whatever the machine.
 ///
 /// # Errors
 /// Where something happened that never may, or the end is not what the manifests say.
-pub async fn simulate(seed: Seed) -> Result<Vec<String>, Box<Violation>> {
+pub async fn simulate(seed: Seed, key: &SimulatedKey) -> Result<Played, Box<Violation>> {
     let violation = |story: Vec<String>, what: Vec<String>| Box::new(Violation { seed, story, what });
-    let mut run = Run::new(seed).map_err(|what| violation(Vec::new(), vec![what]))?;
+    let mut run = Run::new(seed, key);
     let ended = run.play().await;
     let mut what = run.rules.violations();
     if let Err(error) = ended {
         what.push(error);
     }
     if what.is_empty() {
-        Ok(run.story)
+        Ok(Played {
+            writes: run.store.writes(),
+            story: run.story,
+        })
     } else {
         Err(violation(run.story, what))
     }
@@ -111,7 +95,7 @@ struct Run {
     store: Store,
     registries: MemoryRegistries,
     rules: Arc<Rules>,
-    signers: CountingSigner,
+    signer: SimulatedSigner,
     history: Arc<History>,
     scenario: Scenario,
     clock: SimulatedClock,
@@ -121,9 +105,8 @@ struct Run {
 }
 
 impl Run {
-    fn new(seed: Seed) -> Result<Self, String> {
+    fn new(seed: Seed, key: &SimulatedKey) -> Self {
         let store = Store::new();
-        let key = release_key()?;
         let scenario = Scenario::draw(seed, &store, &key.public_key().to_pem());
         let registries = MemoryRegistries::seeded(store.clone(), seed, FaultPlan::default()).with_latency(Latency {
             request: Duration::from_millis(5),
@@ -132,30 +115,27 @@ impl Run {
         let clock = SimulatedClock::start();
         let history = Arc::new(History::default());
         history.commit(&scenario.files(), clock.now());
-        Ok(Self {
+        Self {
             seed,
             rng: seed.stream("run"),
             story: vec![format!("targets: {:?}", scenario.targets)],
             store,
             registries,
             rules: Arc::new(Rules::new(key.public_key().clone())),
-            signers: CountingSigner {
-                key,
-                signed: Arc::default(),
-            },
+            signer: SimulatedSigner::new(key.clone()),
             history,
             scenario,
             clock,
             disk: Disk::new(),
             lost_state: false,
-        })
+        }
     }
 
     fn start(&self) -> Result<Process, String> {
         let state = Arc::new(State::open_on(&self.disk).map_err(|error| error.to_string())?);
         let world = AssembledWorld {
             registry: JudgedRegistries::new(self.registries.clone(), Arc::clone(&self.rules)),
-            signers: self.signers.clone(),
+            signers: self.signer.clone(),
             journal: StateJournal::new(Arc::clone(&state)),
             clock: self.clock,
         };
@@ -324,7 +304,7 @@ impl Run {
                 .map_err(|error| error.to_string())?;
             let Some(last) = passes.last() else { continue };
             self.allow_conflicts(process, &last.last.blocked)?;
-            if last.is_settled() {
+            if self.is_settled(process, last) {
                 return Ok(());
             }
             left = last
@@ -339,8 +319,42 @@ impl Run {
         Err(format!("not converged after {PASSES_TO_CONVERGE} rounds: {left:?}"))
     }
 
+    /// Nothing is left but what nobody can repair: damage that took the last copy.
+    fn is_settled(&self, process: &Process, pass: &Pass) -> bool {
+        let is_gone = |blocked: &Blocked| match &blocked.cause {
+            Cause::CarriedLost { unit, digests } => digests.iter().all(|digest| self.is_gone(process, *unit, digest)),
+            _ => false,
+        };
+        let left = &pass.last;
+        !pass.interrupted && left.steps.is_empty() && left.questions.is_empty() && left.blocked.iter().all(is_gone)
+    }
+
+    /// Neither the places of a claim nor those that it reads from have all of a manifest.
+    fn is_gone(&self, process: &Process, unit: UnitId, digest: &Digest) -> bool {
+        let graph = process.graph();
+        let places_of = |unit: UnitId| {
+            let endpoints = graph
+                .unit(unit)
+                .claim()
+                .map(|claim| claim.endpoints)
+                .unwrap_or_default();
+            endpoints
+                .iter()
+                .map(move |endpoint| graph.place(graph.unit(unit).repository, endpoint))
+        };
+        let source = match graph.unit(unit).claim().map(|claim| &claim.source) {
+            Some(Source::Registry(repository)) => Some(repository.clone()),
+            _ => None,
+        };
+        let upstream = graph.upstream(unit).into_iter().flat_map(places_of);
+        !places_of(unit)
+            .chain(upstream)
+            .chain(source)
+            .any(|place| Standing::is_whole(&self.store, &place, digest))
+    }
+
     /// Without its state landfall cannot know that a tag was its own; somebody says so.
-    fn allow_conflicts(&self, process: &mut Process, blocked: &[crate::plan::Blocked]) -> Result<(), String> {
+    fn allow_conflicts(&self, process: &mut Process, blocked: &[Blocked]) -> Result<(), String> {
         for blocked in blocked {
             if let Cause::Conflict { tag, endpoint, found } = &blocked.cause {
                 if !self.lost_state {
@@ -370,6 +384,20 @@ impl Run {
                 let name = format!("{place}@{}", unit.digest);
                 if !standing.image {
                     return Err(format!("{name}: the image is not whole"));
+                }
+                let carried = process
+                    .admission(id)
+                    .map(|admission| &*admission.carried)
+                    .unwrap_or_default();
+                for item in carried
+                    .iter()
+                    .filter(|item| matches!(item.kind, CarriedKind::Referrer { .. }))
+                {
+                    if !Standing::is_whole(&self.store, &place, &item.digest)
+                        && !self.is_gone(process, id, &item.digest)
+                    {
+                        return Err(format!("{name}: {} did not travel", item.digest));
+                    }
                 }
                 for slot in unit.slots() {
                     let (what, found) = match slot {
@@ -417,7 +445,7 @@ impl Run {
             )
             .await
             .map_err(|error| error.to_string())?;
-        if !pass.is_settled() || !pass.ran.is_empty() {
+        if !self.is_settled(process, &pass) || !pass.ran.is_empty() {
             return Err(format!(
                 "a pass after convergence is not quiet: {:?} {:?}",
                 pass.ran, pass.last

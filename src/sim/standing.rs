@@ -71,6 +71,14 @@ impl Standing {
         }
         standing
     }
+
+    /// Whether every manifest and blob below a digest is there.
+    #[must_use]
+    pub fn is_whole(store: &Store, repository: &Repository, digest: &Digest) -> bool {
+        store
+            .contents(repository)
+            .is_some_and(|contents| is_whole(&contents, digest, true))
+    }
 }
 
 fn blob(store: &Store, repository: &Repository, layer: &Descriptor) -> Option<bytes::Bytes> {

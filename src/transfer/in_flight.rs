@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::model::{Digest, Repository};
 
@@ -12,7 +12,7 @@ type Place = (Repository, Digest);
 /// What is being copied where.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    copies: Mutex<HashMap<Place, watch::Receiver<()>>>,
+    copies: Mutex<HashMap<Place, CancellationToken>>,
 }
 
 /// Either the place is ours to write to, or somebody else is at it.
@@ -27,12 +27,12 @@ pub(super) enum Claim<'a> {
 pub(super) struct Ticket<'a> {
     copies: &'a InFlight,
     place: Place,
-    _ends: watch::Sender<()>,
+    _ended: DropGuard,
 }
 
 /// Somebody else's copy.
 #[derive(Debug)]
-pub(super) struct Waiting(watch::Receiver<()>);
+pub(super) struct Waiting(CancellationToken);
 
 impl InFlight {
     pub fn claim(&self, repository: &Repository, blob: &Digest) -> Claim<'_> {
@@ -41,16 +41,16 @@ impl InFlight {
         if let Some(theirs) = copies.get(&place) {
             return Claim::Theirs(Waiting(theirs.clone()));
         }
-        let (ends, ended) = watch::channel(());
-        copies.insert(place.clone(), ended);
+        let ended = CancellationToken::new();
+        copies.insert(place.clone(), ended.clone());
         Claim::Ours(Ticket {
             copies: self,
             place,
-            _ends: ends,
+            _ended: ended.drop_guard(),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, watch::Receiver<()>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Place, CancellationToken>> {
         // One insertion or removal at a time: a panic leaves nothing half-done.
         self.copies.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,9 +64,8 @@ impl Drop for Ticket<'_> {
 
 impl Waiting {
     /// Until the place is free. What became of the copy is for the caller to look at.
-    pub async fn ended(mut self) {
-        // Nothing is ever sent: the channel closes with the ticket.
-        while self.0.changed().await.is_ok() {}
+    pub async fn ended(self) {
+        self.0.cancelled().await;
     }
 }
 

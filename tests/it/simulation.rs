@@ -2,7 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use landfall::sim::{Seed, Violation, simulate};
+use std::sync::{Arc, LazyLock};
+
+use ecdsa::hazmat::sign_prehashed_rfc6979;
+use landfall::model::Digest;
+use landfall::sim::{Played, Seed, SimulatedKey, Violation, simulate};
+use landfall::trust::PublicKey;
+use p256::pkcs8::{EncodePublicKey as _, LineEnding};
+use p256::{NistP256, SecretKey};
+use sha2::Sha256;
 
 fn seeds() -> Vec<u64> {
     match std::env::var("LANDFALL_SEED").ok().and_then(|text| text.parse().ok()) {
@@ -17,13 +25,33 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-fn run(seed: u64) -> Result<Vec<String>, Box<Violation>> {
+/// The same key in every process.
+static KEY: LazyLock<SimulatedKey> = LazyLock::new(|| {
+    let key = SecretKey::from_slice(Digest::of(b"landfall's simulation").as_bytes()).expect("it is below the order");
+    let pem = key
+        .public_key()
+        .to_public_key_pem(LineEnding::LF)
+        .expect("it can be encoded");
+    let sign = move |message: &[u8], number: u64| {
+        let digest = Digest::of(message);
+        let scalar = key.to_nonzero_scalar();
+        let (signature, _) =
+            sign_prehashed_rfc6979::<NistP256, Sha256>(&scalar, digest.as_bytes(), &number.to_be_bytes());
+        signature.to_der().as_bytes().to_vec()
+    };
+    SimulatedKey::new(
+        PublicKey::from_pem(pem.as_bytes()).expect("it is P-256"),
+        Arc::new(sign),
+    )
+});
+
+fn run(seed: u64) -> Result<Played, Box<Violation>> {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime can be built")
-        .block_on(simulate(Seed(seed)))
+        .block_on(simulate(Seed(seed), &KEY))
 }
 
 #[test]
@@ -40,7 +68,7 @@ fn every_seed_ends_as_the_manifests_say() {
                         let index = next.fetch_add(1, Ordering::Relaxed) as usize;
                         let Some(seed) = seeds.get(index) else { return failures };
                         match run(*seed) {
-                            Ok(story) if seeds.len() == 1 => println!("{}", story.join("\n")),
+                            Ok(played) if seeds.len() == 1 => println!("{}", played.story.join("\n")),
                             Ok(_) => {}
                             Err(violation) => failures.push(violation.to_string()),
                         }
@@ -60,4 +88,26 @@ fn every_seed_ends_as_the_manifests_say() {
         seeds.len(),
         failures.iter().take(6).cloned().collect::<Vec<_>>().join("\n")
     );
+}
+
+#[test]
+fn a_seed_is_the_same_run_each_time() {
+    for seed in 0..25 {
+        let (Ok(first), Ok(again)) = (run(seed), run(seed)) else {
+            continue;
+        };
+        assert_eq!(first.story, again.story, "seed {seed}");
+        let differs = first
+            .writes
+            .iter()
+            .zip(&again.writes)
+            .position(|(one, other)| one != other);
+        assert_eq!(
+            differs,
+            None,
+            "seed {seed}: {:?}",
+            differs.map(|at| (&first.writes[at], &again.writes[at]))
+        );
+        assert_eq!(first.writes.len(), again.writes.len(), "seed {seed}");
+    }
 }

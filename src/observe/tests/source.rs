@@ -29,6 +29,14 @@ fn with_referrers(limits: Limits) -> (Fixture, [Image; 2]) {
     (fixture, [sbom, attestation])
 }
 
+/// What still travels, and what is missing.
+async fn without(fixture: &Fixture) -> (Vec<Carried>, Vec<Digest>) {
+    match fixture.offered().await {
+        SourceAnswer::WithoutAll { image, missing } => (image.carried.to_vec(), missing.to_vec()),
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn refused(fixture: &Fixture) -> String {
     match fixture.offered().await {
         SourceAnswer::Refused(why) => why.to_string(),
@@ -213,7 +221,18 @@ async fn a_referrer_without_one_of_its_parts_is_lacking() {
     fixture
         .store
         .add_manifest(&source, media_type::OCI_INDEX, index.to_string().into());
-    assert_eq!(fixture.offered().await, SourceAnswer::Lacking([gone].into()));
+    assert_eq!(without(&fixture).await, (Vec::new(), vec![gone]));
+}
+
+#[tokio::test]
+async fn a_referrer_whose_content_is_gone_is_told_and_the_rest_still_offered() {
+    let (fixture, [sbom, attestation]) = with_referrers(Limits::default());
+    let gone = attestation.blobs()[1].descriptor.digest;
+    fixture.store.lose_blob(&fixture.source(), &gone);
+    assert_eq!(
+        without(&fixture).await,
+        (vec![referrer(&fixture.image, &sbom)], vec![gone])
+    );
 }
 
 #[tokio::test]

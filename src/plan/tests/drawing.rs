@@ -229,6 +229,10 @@ fn causes() -> (Graph, Vec<Cause>) {
         unreadable(app, false),
         unreadable(app, true),
         unreadable(chained, true),
+        Cause::CarriedLost {
+            unit: app,
+            digests: [digest("bill of materials")].into(),
+        },
         Cause::Upstream { unit: app },
         Cause::Upstream { unit: tool },
         Cause::Conflict {

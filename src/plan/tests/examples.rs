@@ -421,6 +421,38 @@ fn a_source_that_cannot_give_the_image_blocks_the_claim() {
 }
 
 #[test]
+fn what_travelled_and_is_gone_everywhere_is_reported_and_holds_up_nothing_else() {
+    let with_referrer = claim("dns/coredns", "e", &["v1"]);
+    let manifests = Manifests::new([target("production", &["asia", "europe"])]).with("dns", with_referrer);
+    let mut world = world(&manifests, Truth::WHOLE);
+    let unit = unit(&world);
+    let item = admission(&world.graph, unit).carried[0].clone();
+    for endpoint in [PRIMARY, EUROPE, ASIA] {
+        let mut evidence = match world.truth.answer(&world.graph, Ask::Evidence(unit), endpoint) {
+            Answer::Evidence(evidence) => evidence,
+            other => panic!("{other:?}"),
+        };
+        evidence.missing_carried = vec![item.clone()];
+        world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(evidence));
+    }
+    world.record(Ask::Image(unit), ASIA, Answer::Image(ImageAnswer::Lacking));
+    world.record(Ask::Source(unit), PRIMARY, Answer::Source(SourceAnswer::Absent));
+    let planned = world.settle();
+    let digests = [item.digest].into();
+    assert_eq!(causes(&planned), [&Cause::CarriedLost { unit, digests }]);
+    assert_eq!(verbs(&planned), [(Verb::Copy, 1)], "the image itself is repaired");
+
+    world.record(
+        Ask::Source(unit),
+        PRIMARY,
+        Answer::Failed(Failure::Unknown("503".into())),
+    );
+    let planned = world.settle();
+    assert_eq!(causes(&planned), [] as [&Cause; 0], "the source may have it");
+    assert_eq!(verbs(&planned), [(Verb::Copy, 1), (Verb::Copy, 2)]);
+}
+
+#[test]
 fn an_unknown_place_authorises_no_write_and_is_asked_in_the_next_pass() {
     let mut world = world(&one_image(), Truth::WHOLE);
     let unit = unit(&world);
