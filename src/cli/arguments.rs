@@ -9,7 +9,8 @@ use tracing::level_filters::LevelFilter;
 
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, FmtCommand, GraphCommand,
-    ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, Terminal, ValidateCommand,
+    ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal,
+    ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -122,7 +123,6 @@ pub enum Command {
     Init(InitCommand),
     Validate(ValidateCommand),
     Fmt(FmtCommand),
-    Import(ImportCommand),
     Key(KeyCommand),
     Schema(SchemaCommand),
     Graph(GraphCommand),
@@ -131,6 +131,8 @@ pub enum Command {
     Run(RunCommand),
     Accept(AcceptCommand),
     Adopt(AdoptCommand),
+    Snapshot(SnapshotCommand),
+    Import(ImportCommand),
     Demo(DemoCommand),
     Completions(CompletionsCommand),
 }
@@ -145,7 +147,6 @@ impl Command {
             Self::Init(command) => command.run(None, &mut output),
             Self::Validate(command) => command.run(common.written, &mut output),
             Self::Fmt(command) => command.run(&mut output),
-            Self::Import(command) => command.run(&mut output),
             Self::Key(command) => command.run(),
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),
@@ -154,6 +155,8 @@ impl Command {
             Self::Run(command) => command.run(common),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
+            Self::Snapshot(command) => command.run(common, &mut output),
+            Self::Import(command) => command.run(common, &mut output),
             Self::Demo(command) => command.run(common, terminal, &mut output),
             Self::Completions(command) => command.run(&mut output),
         }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
 use super::{ExitCode, WithExitCode as _};
-use crate::config::{Config, Credential, Login, RegistrySettings, SecretSource};
+use crate::config::{Config, Credential, Login, Refusal, RegistrySettings, SecretSource};
 use crate::http::{ClientOptions, Concurrency, Timeouts};
-use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
+use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
-    BlobStream, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
+    BlobStream, Catalog, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
     PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Secret,
 };
 use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
@@ -142,20 +142,35 @@ pub fn signers(config: &Config) -> Result<KeyFileSigners, Report> {
 }
 
 impl AllowedRegistries {
+    /// The repositories that the registry lists below a prefix.
+    ///
+    /// # Errors
+    /// As [`HttpRegistries::catalog`]; and where `allow-reads` does not cover the prefix.
+    pub async fn catalog(&self, prefix: &Prefix) -> Result<Catalog, RegistryError> {
+        self.config
+            .may_list(prefix)
+            .map_err(|refusal| not_allowed(&refusal, "GET", prefix))?;
+        self.registries.catalog(prefix).await
+    }
+
     fn allowed(&self, repository: &Repository, method: &'static str) -> Result<(), RegistryError> {
         let decision = match method {
             "GET" | "HEAD" => self.config.may_read(repository),
             _ => self.config.may_write(repository),
         };
-        decision.map_err(|refusal| RegistryError {
-            kind: ErrorKind::NotAllowed,
-            method,
-            url: repository.to_string(),
-            status: None,
-            code: None,
-            message: refusal.to_string(),
-            retry_after: None,
-        })
+        decision.map_err(|refusal| not_allowed(&refusal, method, repository))
+    }
+}
+
+fn not_allowed(refusal: &Refusal, method: &'static str, place: &impl ToString) -> RegistryError {
+    RegistryError {
+        kind: ErrorKind::NotAllowed,
+        method,
+        url: place.to_string(),
+        status: None,
+        code: None,
+        message: refusal.to_string(),
+        retry_after: None,
     }
 }
 

@@ -155,14 +155,14 @@ fn question<T>(
     }
 }
 
-fn text_of(path: &Path) -> miette::Result<String> {
+pub(super) fn text_of(path: &Path) -> miette::Result<String> {
     path.to_str()
         .map(ToOwned::to_owned)
         .ok_or_else(|| miette!("{} is not UTF-8: choose another directory", path.display()))
 }
 
 /// Writes files that do not exist yet; where one does, none is written.
-fn write_new(files: impl Iterator<Item = (PathBuf, String)>, output: &mut dyn Write) -> miette::Result<()> {
+pub(super) fn write_new(files: impl Iterator<Item = (PathBuf, String)>, output: &mut dyn Write) -> miette::Result<()> {
     let files: Vec<_> = files.collect();
     for (path, _) in &files {
         if fs::symlink_metadata(path).is_ok() {

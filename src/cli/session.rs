@@ -231,7 +231,7 @@ impl Session {
                     ),
                     "`allow-writes` does not cover {} of the repositories that this plan writes to, among them {}; nothing was written",
                     refused.len(),
-                    refusal.repository
+                    refusal.place
                 ))
                 .with_exit_code(ExitCode::AccessRefused)
             }

@@ -27,7 +27,8 @@ impl Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Refusal {
     pub operation: Operation,
-    pub repository: Repository,
+    /// The repository, or the prefix below which repositories are looked for.
+    pub place: String,
     /// The file to change, or to create.
     pub file: PathBuf,
     /// The line that lifts the refusal; it stands above the file's first `[section]`.
@@ -43,7 +44,7 @@ impl fmt::Display for Refusal {
         write!(
             formatter,
             "{verb} {} is not allowed by `{}`; to allow it, have this line in {}, above the first [section]:\n  {}",
-            self.repository,
+            self.place,
             self.operation.key(),
             self.file.display(),
             self.line
@@ -74,17 +75,36 @@ impl Config {
         }
     }
 
-    fn refusal(&self, operation: Operation, repository: &Repository, prefixes: &[Prefix]) -> Refusal {
+    /// Whether the registry may be asked which repositories stand below `prefix`. What it lists elsewhere is left aside.
+    ///
+    /// # Errors
+    /// Neither `allow-reads` nor `allow-writes` has a prefix that holds this one or lies below it.
+    pub fn may_list(&self, prefix: &Prefix) -> Result<(), Refusal> {
+        match &self.allow_reads {
+            Some(prefixes)
+                if !prefixes
+                    .iter()
+                    .chain(&self.allow_writes)
+                    .any(|allowed| allowed.overlaps(prefix)) =>
+            {
+                Err(self.refusal(Operation::Read, prefix, prefixes))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refusal(&self, operation: Operation, place: &impl ToString, prefixes: &[Prefix]) -> Refusal {
+        let place = place.to_string();
         let all = prefixes
             .iter()
             .map(ToString::to_string)
-            .chain([repository.to_string()])
+            .chain([place.clone()])
             .map(|prefix| format!("\"{prefix}\""))
             .collect::<Vec<_>>()
             .join(", ");
         Refusal {
             operation,
-            repository: repository.clone(),
+            place,
             file: self.file_to_edit(),
             line: format!("{} = [{all}]", operation.key()),
         }
@@ -137,6 +157,14 @@ mod tests {
             refusal.line,
             "allow-reads = [\"source.example.com\", \"169.254.169.254/x\"]"
         );
+        for (prefix, allowed) in [
+            ("source.example.com/x", true),
+            ("example.com", true),
+            ("example.com/b", false),
+            ("169.254.169.254", false),
+        ] {
+            assert_eq!(config.may_list(&prefix.parse().unwrap()).is_ok(), allowed, "{prefix}");
+        }
         assert_eq!(
             parse("").unwrap().may_read(&repository("anywhere.example.com/x")),
             Ok(())

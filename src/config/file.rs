@@ -130,7 +130,9 @@ pub(super) struct LimitKeys {
     pub answer: Option<Size>,
     /// Tags in one repository.
     pub tags: Option<Count>,
-    /// Pages of one tag list.
+    /// Repositories that one registry lists.
+    pub repositories: Option<Count>,
+    /// Pages of one list.
     pub pages: Option<Count>,
     /// Requests under way at one registry at once.
     pub concurrency: Option<Count>,

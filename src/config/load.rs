@@ -10,7 +10,7 @@ use super::environment::SYSTEM_CONFIG;
 use super::file::{File, LimitKeys, TimeoutKeys};
 use super::scalar::{Count, Period, Size};
 use super::{ConfigError, Environment, RegistrySettings, SignerSettings, docker, registries};
-use crate::model::{CommitId, Digest, Limits, Prefix, Repository};
+use crate::model::{CommitId, Digest, Limits, Prefix, Registry, Repository};
 
 /// A configuration with every default and path resolved. It holds no secrets, only where they are.
 #[derive(Debug, Clone)]
@@ -130,6 +130,11 @@ impl Config {
         registries::find(&self.registries, repository)
     }
 
+    /// Has everything at this registry be reached by HTTP without TLS, as `plain-http` for all of it would.
+    pub fn without_tls(&mut self, registry: &Registry) {
+        registries::without_tls(&mut self.registries, registry);
+    }
+
     /// Over what the file says, whatever its layout: plans made under one configuration are stale under another.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -240,6 +245,7 @@ fn limits(keys: &LimitKeys) -> Limits {
         small_blob: length(keys.small_blob, default.small_blob),
         answer: length(keys.answer, default.answer),
         tags: number(keys.tags, default.tags),
+        repositories: number(keys.repositories, default.repositories),
         pages: number(keys.pages, default.pages),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Credential;
 use super::file::RegistryKeys;
-use crate::model::{Prefix, Repository};
+use crate::model::{Prefix, Registry, Repository};
 
 /// What holds for the repositories below a prefix. Each setting is taken from the longest prefix that makes it, so
 /// that `plain-http` for a whole registry also holds where a part of it has credentials of its own.
@@ -69,6 +69,26 @@ pub(super) fn resolve(
 
 fn is_configured(credential: Option<&Credential>) -> bool {
     !matches!(credential, None | Some(Credential::Docker { .. }))
+}
+
+/// Has everything at this registry be reached by HTTP without TLS, with the credentials that it has anyway.
+pub(super) fn without_tls(settings: &mut Vec<RegistrySettings>, registry: &Registry) {
+    settings
+        .iter_mut()
+        .filter(|known| known.prefix.registry == *registry)
+        .for_each(|known| known.plain_http = true);
+    let whole = Prefix::of(registry.clone());
+    if settings.iter().all(|known| known.prefix != whole) {
+        let whole = RegistrySettings {
+            prefix: whole,
+            read: None,
+            write: None,
+            ca: None,
+            plain_http: true,
+        };
+        // Shorter prefixes come first.
+        settings.insert(0, whole);
+    }
 }
 
 /// The settings of the longest prefix that holds `repository`.
@@ -162,6 +182,17 @@ mod tests {
         assert_eq!(user(b.read.as_ref()), Some("b.example.com"));
         assert_eq!(user(b.write.as_ref()), Some("b.example.com"));
         assert!(b.plain_http);
+    }
+
+    #[test]
+    fn a_registry_without_tls_keeps_its_credentials() {
+        let mut config = parse("[registries.'localhost:5000/team']\nread.anonymous = true").unwrap();
+        config.without_tls(&"localhost:5000".parse().unwrap());
+        let settings = &config.registries;
+        assert!(of(settings, "localhost:5000/x").plain_http);
+        let team = of(settings, "localhost:5000/team/x");
+        assert!(team.plain_http && team.read.is_some());
+        assert!(find(settings, &"localhost:5001/x".parse().unwrap()).is_none());
     }
 
     #[test]

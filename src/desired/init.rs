@@ -160,12 +160,22 @@ which is kept outside of this repository.
 ";
 
 fn config_toml(options: &InitOptions) -> String {
-    let places = || std::iter::once(&options.primary).chain(options.mirrors.iter().map(|(_, prefix)| prefix));
+    let mirrors = options.mirrors.iter().map(|(_, prefix)| prefix);
+    let endpoints: Vec<&Prefix> = std::iter::once(&options.primary).chain(mirrors).collect();
+    runtime_configuration(&endpoints, &[&options.source], &options.git_url, &options.storage)
+}
+
+/// The `config.toml` for a desired-state repository at `git_url`: it may write to `endpoints`, reads from `sources` too,
+/// and keeps its memory in `storage`. Registries on this machine are spoken to without TLS.
+#[must_use]
+pub fn runtime_configuration(endpoints: &[&Prefix], sources: &[&Prefix], git_url: &str, storage: &str) -> String {
+    let places = || endpoints.iter().copied();
     let allowed: String = places().map(|prefix| format!("    {},\n", string(prefix))).collect();
     let mut plain: Vec<_> = places()
-        .chain([&options.source])
+        .chain(sources.iter().copied())
+        // Registries on this machine are the ones that speak plain HTTP.
+        .filter(|prefix| prefix.registry.is_loopback())
         .map(|prefix| prefix.registry.as_str())
-        .filter(|registry| is_loopback(registry))
         .collect();
     plain.sort_unstable();
     plain.dedup();
@@ -198,26 +208,10 @@ cache = {cache}
 # private-key   = "release.key"
 # password-file = "release.password"
 {plain}"#,
-        git_url = string(&options.git_url),
-        state = string(format!("{}/state", options.storage.trim_end_matches('/'))),
-        cache = string(format!("{}/cache", options.storage.trim_end_matches('/'))),
+        git_url = string(git_url),
+        state = string(format!("{}/state", storage.trim_end_matches('/'))),
+        cache = string(format!("{}/cache", storage.trim_end_matches('/'))),
     )
-}
-
-/// Registries on this machine are the ones that speak plain HTTP.
-fn is_loopback(registry: &str) -> bool {
-    let host = registry.rsplit_once(':').map_or(registry, |(host, port)| {
-        if port.bytes().all(|b| b.is_ascii_digit()) {
-            host
-        } else {
-            registry
-        }
-    });
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

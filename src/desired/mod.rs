@@ -8,6 +8,7 @@ mod configuration;
 mod conflicts;
 mod finding;
 mod format;
+mod in_place;
 mod init;
 mod keys;
 mod kpromo;
@@ -34,12 +35,14 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod upstream;
+mod written;
 
 pub use chronicle::Chronicle;
 pub use format::format;
-pub use init::{InitFiles, InitOptions, init};
+pub use init::{InitFiles, InitOptions, init, runtime_configuration};
 pub use kpromo::{ImportError, Imported, import as import_kpromo, roots};
 pub use ledger::{Declaration, Entry, Ledger};
 pub use parse::{ParseCache, Parsed, parse};
 pub use resolve::{Accepted, Held, Resolved, resolve};
 pub use schema::schemas;
+pub use written::{ImageManifest, Manifests, ProjectManifest, TargetManifest, write};

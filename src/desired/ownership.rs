@@ -137,7 +137,8 @@ pub(super) fn check_public_references(
     }
 }
 
-fn below(parent: &str, path: &str) -> String {
+/// `path` below `parent`, either of which may be the root, the empty path.
+pub(super) fn below(parent: &str, path: &str) -> String {
     match (parent, path) {
         ("", only) | (only, "") => only.to_owned(),
         (parent, path) => format!("{parent}/{path}"),

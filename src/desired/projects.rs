@@ -7,6 +7,7 @@ use crate::model::{AttestationKind, EndpointIndex, EndpointSet, Policies, Policy
 
 use super::code;
 use super::finding::{Finding, Report, listed, quoted, suggestion};
+use super::in_place::{self, Standing};
 use super::landfall_file::{LandfallFile, ProjectTable};
 use super::position::Position;
 use super::prefix_map::PrefixMap;
@@ -148,21 +149,21 @@ impl Reading<'_, '_> {
     fn check_source(&mut self, source: &Located<SourceGrant>, targets: &[usize]) {
         match &source.value {
             SourceGrant::Registry(prefix) => {
-                let Some((target, endpoint)) = self.around.endpoints.holding_prefix(prefix) else {
+                let Some(&(upstream, endpoint)) = self.around.endpoints.holding_prefix(prefix) else {
                     return;
                 };
-                let target = &self.around.targets[*target].target;
-                let finding = Finding::error(
-                    code::SOURCE_IN_TARGET,
-                    format!(
-                        "source `{prefix}` lies inside endpoint `{}` of target `{}`",
-                        target.endpoints[*endpoint].name, target.name
-                    ),
-                )
-                .help(format!(
-                    "write \"target:{}\": what is claimed there is then waited for",
-                    target.name
-                ));
+                let rule = &self.around.targets[upstream];
+                let standing = if targets.contains(&upstream) {
+                    let signs = self.table.signer.is_some() || rule.signer.is_some();
+                    let paths: Vec<_> = self.table.paths.value.iter().map(|path| path.value.clone()).collect();
+                    in_place::standing(prefix, &rule.target, &paths, signs)
+                } else {
+                    Standing::Inside
+                };
+                if standing == Standing::InPlace {
+                    return;
+                }
+                let finding = in_place::refusal(&format!("source `{prefix}`"), &rule.target, endpoint, standing);
                 self.report.add(source.at, finding);
             }
             SourceGrant::Target(name) => {

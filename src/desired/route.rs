@@ -1,10 +1,11 @@
 //! Where a file's images come from and go to, within what its project is granted.
 
-use crate::model::{Repository, RepositoryPath, Source, Target};
+use crate::model::{Prefix, Repository, RepositoryPath, Source, Target};
 
 use super::code;
 use super::configuration::Configuration;
 use super::finding::{Finding, listed};
+use super::in_place::{self, Standing};
 use super::limits::LIMITS;
 use super::ownership::owner;
 use super::position::Position;
@@ -128,18 +129,25 @@ impl<'a> Router<'a> {
             }
             SourceGrant::Target(_) => None,
             SourceGrant::Registry(prefix) => {
-                let (upstream, endpoint) = self.configuration.endpoints.holding_prefix(prefix)?;
-                Some(self.source_in_target(&format!("source `{prefix}`"), *upstream, *endpoint))
+                let &(upstream, endpoint) = self.configuration.endpoints.holding_prefix(prefix)?;
+                let standing = self.standing(prefix, grant, upstream);
+                let refusal = || {
+                    let what = format!("source `{prefix}`");
+                    in_place::refusal(&what, self.target(upstream), endpoint, standing)
+                };
+                (standing != Standing::InPlace).then(refusal)
             }
         }
     }
 
-    fn source_in_target(&self, what: &str, target: usize, endpoint: usize) -> Finding {
-        let target = self.target(target);
-        let (name, endpoint) = (&target.name, &target.endpoints[endpoint].name);
-        let message = format!("{what} lies inside endpoint `{endpoint}` of target `{name}`");
-        let help = format!("write \"target:{name}\": what is claimed there is then waited for");
-        Finding::error(code::SOURCE_IN_TARGET, message).help(help)
+    /// What a source prefix is that lies inside target `upstream`.
+    fn standing(&self, prefix: &Prefix, grant: &Grant, upstream: usize) -> Standing {
+        if upstream == grant.target {
+            let target = self.target(upstream);
+            in_place::standing(prefix, target, &self.project.paths, grant.signer.is_some())
+        } else {
+            Standing::Inside
+        }
     }
 
     /// Where an image that goes to `repository` is read; or why it may not go there.
@@ -158,13 +166,16 @@ impl<'a> Router<'a> {
                 if read.path.as_str().len() > LIMITS.repository_path {
                     return Err(at_name(too_long(repository, read.path.as_str().len(), "at its source")));
                 }
-                match self.configuration.endpoints.holding_repository(&read) {
-                    None => Ok(Source::Registry(read)),
-                    Some((upstream, endpoint)) => Err(at_name(self.source_in_target(
-                        &format!("`{read}`"),
-                        *upstream,
-                        *endpoint,
-                    ))),
+                let Some(&(upstream, endpoint)) = self.configuration.endpoints.holding_repository(&read) else {
+                    return Ok(Source::Registry(read));
+                };
+                match self.standing(prefix, route.grant, upstream) {
+                    Standing::InPlace => Ok(Source::Registry(read)),
+                    standing => {
+                        let what = format!("`{read}`");
+                        let target = self.target(upstream);
+                        Err(at_name(in_place::refusal(&what, target, endpoint, standing)))
+                    }
                 }
             }
             SourceGrant::Target(upstream) => {

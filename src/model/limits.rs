@@ -35,7 +35,9 @@ pub struct Limits {
     pub answer: usize,
     /// Tags in one repository, all pages together.
     pub tags: usize,
-    /// Pages of one tag list.
+    /// Repositories that one registry lists, all pages together.
+    pub repositories: usize,
+    /// Pages of one list.
     pub pages: usize,
 }
 
@@ -58,6 +60,7 @@ impl Default for Limits {
             small_blob: 4 << 20,
             answer: 4 << 20,
             tags: 1_000_000,
+            repositories: 100_000,
             pages: 10_000,
         }
     }

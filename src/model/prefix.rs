@@ -20,6 +20,24 @@ pub struct Prefix {
 }
 
 impl Prefix {
+    /// Everything at a registry.
+    #[must_use]
+    pub fn of(registry: Registry) -> Self {
+        Self {
+            registry,
+            path: "".into(),
+        }
+    }
+
+    /// The repositories below this one.
+    #[must_use]
+    pub fn below(repository: Repository) -> Self {
+        Self {
+            registry: repository.registry,
+            path: repository.path.as_str().into(),
+        }
+    }
+
     /// The path below the registry; empty for the whole registry.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -60,6 +60,24 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Whether it is on this machine: the registries that may speak HTTP without TLS and harm nobody.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let (host, port) = self.0.rsplit_once(':').unwrap_or((&self.0, ""));
+        let host = if port.bytes().all(|b| b.is_ascii_digit()) {
+            host
+        } else {
+            &self.0
+        };
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || address
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    }
+}
+
 impl FromStr for Registry {
     type Err = PathError;
 
@@ -260,6 +278,22 @@ mod tests {
         assert_eq!(repository("index.docker.io/alpine"), "docker.io/library/alpine");
         assert_eq!(repository("localhost:5000/a"), "localhost:5000/a");
         assert_eq!(repository("[::1]:5000/a"), "[::1]:5000/a");
+    }
+
+    #[test]
+    fn registries_on_this_machine_are_told_from_others() {
+        let is_loopback = |text: &str| text.parse::<Registry>().unwrap().is_loopback();
+        for here in ["localhost", "localhost:5000", "127.0.0.1:80", "[::1]:5000", "[::1]"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for elsewhere in [
+            "localhost.example.com",
+            "10.0.0.1:5000",
+            "[fe80::1]:5000",
+            "127.0.0.1.example.com",
+        ] {
+            assert!(!is_loopback(elsewhere), "{elsewhere}");
+        }
     }
 
     #[test]

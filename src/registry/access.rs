@@ -1,4 +1,5 @@
-//! How a repository is reached: where, by what trust, with which credentials, for which actions.
+//! How a repository, or the list of a registry's repositories, is reached: where, by what trust, with which credentials,
+//! for which actions.
 
 use reqwest::Method;
 use url::Url;
@@ -8,7 +9,7 @@ use super::credentials::{CredentialSource, Credentials};
 use super::error::{ErrorKind, RegistryError};
 use super::options::Setting;
 use crate::http::Home;
-use crate::model::{Limits, Repository, RepositoryPath};
+use crate::model::{Limits, Prefix, Registry, Repository, RepositoryPath};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Mode {
@@ -16,9 +17,17 @@ pub(super) enum Mode {
     Write,
 }
 
-/// One repository, for one purpose.
+/// What a request is about.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Repository(&'a Repository),
+    /// The list of the registry's repositories, wanted for those below this prefix.
+    Catalog(&'a Prefix),
+}
+
+/// One repository, or a registry's list of them, for one purpose.
 pub(super) struct Access<'a> {
-    pub(super) repository: &'a Repository,
+    subject: Subject<'a>,
     pub(super) setting: &'a Setting,
     pub(super) mode: Mode,
     pub(super) scopes: Scopes,
@@ -34,29 +43,27 @@ impl<'a> Access<'a> {
         mode: Mode,
         limits: &'a Limits,
     ) -> Result<Self, RegistryError> {
-        let scheme = if setting.plain_http { "http" } else { "https" };
-        let text = format!("{scheme}://{}/v2/", repository.registry.connect_to());
-        let url = Url::parse(&text).map_err(|error| RegistryError {
-            kind: ErrorKind::Unreachable,
-            method: "GET",
-            url: text,
-            status: None,
-            code: None,
-            message: format!("the registry's name is no host: {error}"),
-            retry_after: None,
-        })?;
         Ok(Self {
-            repository,
+            subject: Subject::Repository(repository),
             setting,
             mode,
             scopes: match mode {
                 Mode::Read => Scopes::pull(&repository.path),
                 Mode::Write => Scopes::push(&repository.path),
             },
-            home: Home {
-                url,
-                trust: setting.trust,
-            },
+            home: home(&repository.registry, setting)?,
+            limits,
+        })
+    }
+
+    /// For reading the list of the registry's repositories, with the credentials of those below `prefix`.
+    pub(super) fn catalog(prefix: &'a Prefix, setting: &'a Setting, limits: &'a Limits) -> Result<Self, RegistryError> {
+        Ok(Self {
+            subject: Subject::Catalog(prefix),
+            setting,
+            mode: Mode::Read,
+            scopes: Scopes::catalog(),
+            home: home(&prefix.registry, setting)?,
             limits,
         })
     }
@@ -72,14 +79,17 @@ impl<'a> Access<'a> {
         self
     }
 
-    /// The URL of `rest` (path and query) in this repository.
+    /// The URL of `rest` (path and query) in this repository; for a catalog, in the registry.
     pub(super) fn url(&self, rest: &str) -> Url {
         let mut url = self.home.url.clone();
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (rest, None),
         };
-        url.set_path(&format!("/v2/{}/{path}", self.repository.path.as_str()));
+        match self.subject {
+            Subject::Repository(repository) => url.set_path(&format!("/v2/{}/{path}", repository.path.as_str())),
+            Subject::Catalog(_) => url.set_path(&format!("/v2/{path}")),
+        }
         url.set_query(query);
         url
     }
@@ -114,7 +124,10 @@ impl<'a> Access<'a> {
         };
         match &self.setting.prefix {
             Some(prefix) if self.has_credentials() => format!("the {purpose} credentials of `{prefix}`"),
-            _ => format!("{purpose} credentials for `{}`", self.repository),
+            _ => match self.subject {
+                Subject::Repository(repository) => format!("{purpose} credentials for `{repository}`"),
+                Subject::Catalog(prefix) => format!("{purpose} credentials for the catalog of `{}`", prefix.registry),
+            },
         }
     }
 
@@ -122,4 +135,23 @@ impl<'a> Access<'a> {
     pub(super) fn error(&self, kind: ErrorKind, message: impl Into<String>) -> RegistryError {
         RegistryError::new(kind, &Method::GET, &self.home.url, message)
     }
+}
+
+/// The registry's `/v2/`.
+fn home(registry: &Registry, setting: &Setting) -> Result<Home, RegistryError> {
+    let scheme = if setting.plain_http { "http" } else { "https" };
+    let text = format!("{scheme}://{}/v2/", registry.connect_to());
+    let url = Url::parse(&text).map_err(|error| RegistryError {
+        kind: ErrorKind::Unreachable,
+        method: "GET",
+        url: text,
+        status: None,
+        code: None,
+        message: format!("the registry's name is no host: {error}"),
+        retry_after: None,
+    })?;
+    Ok(Home {
+        url,
+        trust: setting.trust,
+    })
 }

@@ -20,7 +20,7 @@ pub struct HttpRegistries {
     pub(super) auth: Authenticator,
     pub(super) sessions: UploadSessions,
     pub(super) limits: Limits,
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 impl HttpRegistries {

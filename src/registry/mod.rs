@@ -3,6 +3,7 @@
 mod access;
 mod auth;
 mod blobs;
+mod catalog;
 mod classify;
 mod client;
 mod credentials;
@@ -22,6 +23,7 @@ mod test_support;
 mod uploads;
 mod verified;
 
+pub use catalog::Catalog;
 pub use client::HttpRegistries;
 pub use credentials::{CredentialSource, Credentials, CredentialsFuture, Secret};
 pub use error::{ErrorKind, RegistryError};

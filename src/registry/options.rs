@@ -138,6 +138,14 @@ impl Settings {
             .find(|(prefix, _)| prefix.contains(repository))
             .map_or(&self.other, |(_, setting)| setting)
     }
+
+    /// The settings that hold for everything below `prefix` that has none of its own.
+    pub(super) fn of_prefix(&self, prefix: &Prefix) -> &Setting {
+        self.prefixes
+            .iter()
+            .find(|(configured, _)| configured.contains_prefix(prefix))
+            .map_or(&self.other, |(_, setting)| setting)
+    }
 }
 
 #[cfg(test)]

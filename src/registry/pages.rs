@@ -14,13 +14,19 @@ use super::exchange::Ask;
 use super::link;
 use crate::http::{Reply, on_origin_of};
 
+/// A page with so many names may be one that was cut off.
+pub(super) const FULL: usize = 1_000;
+
 /// The pages of one list, each linked from the one before (OCI distribution specification, "Listing Tags").
 pub(super) struct Pages<'a> {
     registries: &'a HttpRegistries,
     access: &'a Access<'a>,
     accept: &'static str,
+    first: Url,
     next: Option<Url>,
     seen: HashSet<Url>,
+    /// The page that comes, or came last, was linked by nobody.
+    beyond: bool,
 }
 
 impl<'a> Pages<'a> {
@@ -34,8 +40,10 @@ impl<'a> Pages<'a> {
             registries,
             access,
             accept,
-            next: Some(first),
+            next: Some(first.clone()),
+            first,
             seen: HashSet::new(),
+            beyond: false,
         }
     }
 
@@ -56,6 +64,33 @@ impl<'a> Pages<'a> {
             self.next = self.following(&reply)?;
         }
         Ok(Some(reply))
+    }
+
+    /// Looks beyond the end of a list of names: go-containerregistry's registry cuts tag lists off at the number asked
+    /// for, and lists of repositories at 10,000, without linking to the rest. Whether `page`, the names just read, ends
+    /// the list is told by asking for what comes after it: by a registry that has more it is answered with new names, by
+    /// one that does not know the question with the old ones. Say how many of the page's names were `new`.
+    pub(super) fn look_beyond(&mut self, reply: &Reply, page: &[String], new: usize) -> Result<(), RegistryError> {
+        let asked_beyond = std::mem::take(&mut self.beyond);
+        if asked_beyond && 0 < new && new < page.len() {
+            return Err(error(
+                reply,
+                ErrorKind::Malformed,
+                "the registry cuts the list short, without saying where it goes on",
+            ));
+        }
+        if self.next.is_some() || page.len() < FULL || asked_beyond && new == 0 {
+            return Ok(());
+        }
+        if let Some(last) = page.last() {
+            let mut url = self.first.clone();
+            url.query_pairs_mut().append_pair("last", last);
+            if !self.seen.contains(&url) && self.seen.len() < self.access.limits.pages {
+                self.next = Some(url);
+                self.beyond = true;
+            }
+        }
+        Ok(())
     }
 
     fn following(&self, reply: &Reply) -> Result<Option<Url>, RegistryError> {

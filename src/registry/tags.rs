@@ -32,12 +32,15 @@ impl HttpRegistries {
                     Err(classify::failure(&reply))
                 };
             }
-            for name in page(&reply, repository)? {
+            let names = page(&reply, repository)?;
+            let known = tags.len();
+            for name in &names {
                 match name.parse() {
                     Ok(tag) => _ = tags.insert(tag),
                     Err(_) => skipped += 1,
                 }
             }
+            pages.look_beyond(&reply, &names, tags.len() - known)?;
             if tags.len() > self.limits.tags {
                 let message = format!("the repository has more than the {} tags allowed", self.limits.tags);
                 return Err(error(&reply, ErrorKind::TooLarge, message));

@@ -2,6 +2,7 @@
 //! `~/.cache/landfall/tools`, where `scripts/interop-tools` puts them:
 //! `cargo test --test interop -- --ignored`
 
+mod adoption;
 mod attestations;
 mod cosign;
 mod keys;

@@ -7,3 +7,4 @@ mod embedded_registry;
 mod kpromo;
 mod manifests;
 mod simulation;
+mod snapshot;

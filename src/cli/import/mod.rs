@@ -1,13 +1,24 @@
-//! `landfall import`: other programs' files, written as manifests. One file per kind.
+//! `landfall import`: what another tool was told, told to landfall.
 
+mod arrange;
 mod kpromo;
+mod reference;
+mod regsync;
+mod report;
+mod resolve;
+mod skopeo_sync;
+mod versions;
+mod wanted;
+mod written;
+mod yaml;
 
 use std::io::Write;
 
-use super::ExitCode;
-use kpromo::KpromoImport;
+use miette::Report;
 
-/// Write other programs' promotions as landfall's own manifests
+use super::{Common, ExitCode};
+
+/// Write another tool's configuration as manifests
 #[derive(Debug, clap::Args)]
 pub struct ImportCommand {
     #[command(subcommand)]
@@ -16,15 +27,19 @@ pub struct ImportCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum From {
-    Kpromo(KpromoImport),
+    Kpromo(kpromo::KpromoImport),
+    Regsync(regsync::RegsyncCommand),
+    SkopeoSync(skopeo_sync::SkopeoSyncCommand),
 }
 
 impl ImportCommand {
     /// # Errors
-    /// Where something cannot be read or written, or cannot be said in manifests.
-    pub fn run(self, output: &mut dyn Write) -> miette::Result<ExitCode> {
+    /// What cannot be read or written, or cannot be said in manifests.
+    pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
         match self.from {
-            From::Kpromo(import) => import.run(output),
+            From::Kpromo(command) => command.run(output),
+            From::Regsync(command) => command.run(common, output),
+            From::SkopeoSync(command) => command.run(common, output),
         }
     }
 }

@@ -55,22 +55,42 @@ impl Credentials {
     }
 }
 
-/// What a request to a repository needs.
+/// What a request is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Resource {
+    /// By its path.
+    Repository(String),
+    /// The list of the registry's repositories.
+    Catalog,
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repository(path) => write!(formatter, "repository:{path}"),
+            Self::Catalog => formatter.write_str("registry:catalog"),
+        }
+    }
+}
+
+/// What a request needs there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Pull,
     Push,
     Delete,
+    All,
 }
 
 impl Action {
-    pub const ALL: [Self; 3] = [Self::Pull, Self::Push, Self::Delete];
+    pub const EACH: [Self; 4] = [Self::Pull, Self::Push, Self::Delete, Self::All];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pull => "pull",
             Self::Push => "push",
             Self::Delete => "delete",
+            Self::All => "*",
         }
     }
 
@@ -89,7 +109,7 @@ pub(super) fn refuse(
     access: &Access,
     tokens: &Tokens,
     headers: &HeaderMap,
-    needed: &[(String, Action)],
+    needed: &[(Resource, Action)],
 ) -> Option<String> {
     match access {
         Access::Anonymous => None,
@@ -105,7 +125,7 @@ pub(super) fn refuse(
             let holds = |grants: &[Grant]| {
                 needed
                     .iter()
-                    .all(|(path, action)| grants.iter().any(|grant| grant.allows(path, *action)))
+                    .all(|(resource, action)| grants.iter().any(|grant| grant.allows(resource, *action)))
             };
             match grants {
                 Some(grants) if holds(&grants) => None,

@@ -8,6 +8,7 @@ use crate::sim::registry::{Refusal, RefusalCode};
 pub(super) enum Route<'a> {
     Base,
     Token,
+    Catalog,
     Manifest(Repository, &'a str),
     Blob(Repository, &'a str),
     Uploads(Repository),
@@ -22,6 +23,7 @@ impl<'a> Route<'a> {
         match path {
             "/token" => return Ok(Some(Self::Token)),
             "/v2" | "/v2/" => return Ok(Some(Self::Base)),
+            "/v2/_catalog" => return Ok(Some(Self::Catalog)),
             _ => {}
         }
         let Some(path) = path.strip_prefix("/v2/") else {
@@ -57,7 +59,7 @@ impl<'a> Route<'a> {
 
     pub fn repository(&self) -> Option<&Repository> {
         match self {
-            Self::Base | Self::Token => None,
+            Self::Base | Self::Token | Self::Catalog => None,
             Self::Manifest(repository, _)
             | Self::Blob(repository, _)
             | Self::Uploads(repository)
@@ -82,6 +84,7 @@ mod tests {
         let registry = registry();
         let route = |path| Route::of(&registry, path).unwrap().unwrap();
         assert_eq!(route("/v2/"), Route::Base);
+        assert_eq!(route("/v2/_catalog"), Route::Catalog);
         assert_eq!(
             route("/v2/a/blobs/b/manifests/v1"),
             Route::Manifest(repository.clone(), "v1")

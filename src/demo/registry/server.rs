@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::form_urlencoded;
 
-use super::access::{self, Access, Action};
+use super::access::{self, Access, Action, Resource};
 use super::answer::Answer;
 use super::route::Route;
 use super::token::Tokens;
@@ -231,6 +231,7 @@ impl App {
                 service.ping(&self.name);
                 Ok(Answer::new(StatusCode::OK).body("application/json", "{}"))
             }
+            Route::Catalog => lists::catalog(service, &self.name, parts),
             Route::Manifest(repository, reference) => {
                 manifests::answer(service, repository, reference, parts, content).await
             }
@@ -245,14 +246,18 @@ impl App {
     /// The challenge for a request that may not be done as it came.
     fn refuse(&self, parts: &Parts, route: &Route<'_>) -> Option<String> {
         let mut needed = Vec::new();
+        if *route == Route::Catalog {
+            needed.push((Resource::Catalog, Action::All));
+        }
         if let Some(repository) = route.repository() {
-            needed.push((repository.path.to_string(), Action::of(&parts.method, route)));
+            let resource = Resource::Repository(repository.path.to_string());
+            needed.push((resource, Action::of(&parts.method, route)));
             // Without the right to read there, a mount would be a way around it.
             if matches!(route, Route::Uploads(_))
                 && query_value(parts, "mount").is_some()
                 && let Some(from) = query_value(parts, "from")
             {
-                needed.push((from, Action::Pull));
+                needed.push((Resource::Repository(from), Action::Pull));
             }
         }
         access::refuse(&self.access, &self.tokens, &parts.headers, &needed)

@@ -11,7 +11,7 @@ use rand::Rng;
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::access::{Access, Action};
+use super::access::{Access, Action, Resource};
 use super::answer::Answer;
 use crate::sim::registry::{Refusal, RefusalCode};
 
@@ -29,27 +29,33 @@ struct Issued {
     grants: Vec<Grant>,
 }
 
-/// What a token allows in one repository.
+/// What a token allows with one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Grant {
-    path: String,
+    resource: Resource,
     actions: Vec<Action>,
 }
 
 impl Grant {
-    pub fn allows(&self, path: &str, action: Action) -> bool {
-        self.path == path && self.actions.contains(&action)
+    pub fn allows(&self, resource: &Resource, action: Action) -> bool {
+        self.resource == *resource && self.actions.contains(&action)
     }
 
-    /// `repository:PATH:ACTION,ACTION`; a path has no colon. Whatever else clients ask for, nothing is granted.
+    /// `repository:PATH:ACTION,ACTION` or `registry:catalog:*`; a path has no colon. Whatever else clients ask for,
+    /// nothing is granted.
     fn parse(scope: &str) -> Option<Self> {
-        let (path, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+        let (resource, actions) = scope.rsplit_once(':')?;
+        let resource = match resource.split_once(':')? {
+            ("repository", path) => Resource::Repository(path.to_owned()),
+            ("registry", "catalog") => Resource::Catalog,
+            _ => return None,
+        };
         let asked: Vec<&str> = actions.split(',').collect();
-        let actions = Action::ALL
+        let actions = Action::EACH
             .into_iter()
             .filter(|action| asked.contains(&action.as_str()) || asked.contains(&"*"));
         Some(Self {
-            path: path.to_owned(),
+            resource,
             actions: actions.collect(),
         })
     }
@@ -80,15 +86,15 @@ impl Tokens {
     }
 
     /// Where to get a token that suffices. `insufficient`: the one that came is valid, but not for this.
-    pub fn challenge(&self, needed: &[(String, Action)], insufficient: bool) -> String {
+    pub fn challenge(&self, needed: &[(Resource, Action)], insufficient: bool) -> String {
         let mut challenge = format!(r#"Bearer realm="http://{0}/token",service="{0}""#, self.service);
         if !needed.is_empty() {
             let scopes: Vec<String> = needed
                 .iter()
-                .map(|(path, action)| match action {
+                .map(|(resource, action)| match action {
                     // Who pushes looks first.
-                    Action::Push => format!("repository:{path}:pull,push"),
-                    other => format!("repository:{path}:{}", other.as_str()),
+                    Action::Push => format!("{resource}:pull,push"),
+                    other => format!("{resource}:{}", other.as_str()),
                 })
                 .collect();
             let _ = write!(challenge, r#",scope="{}""#, scopes.join(" "));
@@ -171,11 +177,21 @@ mod tests {
 
     #[test]
     fn a_scope_grants_what_it_names_and_nothing_else() {
+        let repository = |path: &str| Resource::Repository(path.to_owned());
         let grant = Grant::parse("repository:a/b:pull,push,teleport").unwrap();
-        assert!(grant.allows("a/b", Action::Pull) && grant.allows("a/b", Action::Push));
-        assert!(!grant.allows("a/b", Action::Delete) && !grant.allows("a", Action::Pull));
-        assert!(Grant::parse("repository:a:*").unwrap().allows("a", Action::Delete));
-        assert_eq!(Grant::parse("registry:catalog:*"), None);
+        assert!(grant.allows(&repository("a/b"), Action::Pull) && grant.allows(&repository("a/b"), Action::Push));
+        assert!(!grant.allows(&repository("a/b"), Action::Delete) && !grant.allows(&repository("a"), Action::Pull));
+        assert!(
+            Grant::parse("repository:a:*")
+                .unwrap()
+                .allows(&repository("a"), Action::Delete)
+        );
+        assert!(
+            Grant::parse("registry:catalog:*")
+                .unwrap()
+                .allows(&Resource::Catalog, Action::All)
+        );
+        assert_eq!(Grant::parse("registry:users:*"), None);
     }
 
     #[test]
@@ -194,7 +210,7 @@ mod tests {
                 .unwrap();
             let token = tokens.lock().keys().next().unwrap().clone();
             let expected = vec![Grant {
-                path: "a".into(),
+                resource: Resource::Repository("a".into()),
                 actions: vec![Action::Pull],
             }];
             assert_eq!(tokens.grants(&token), valid.then_some(expected));

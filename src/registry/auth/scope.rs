@@ -17,6 +17,14 @@ impl Scopes {
         Self::default().and(path, &["pull", "push"])
     }
 
+    /// For the list of a registry's repositories (distribution's token specification, "Resource types").
+    pub(in crate::registry) fn catalog() -> Self {
+        Self(BTreeMap::from([(
+            "registry:catalog".to_owned(),
+            BTreeSet::from(["*".to_owned()]),
+        )]))
+    }
+
     pub(in crate::registry) fn and_pull(self, path: &RepositoryPath) -> Self {
         self.and(path, &["pull"])
     }

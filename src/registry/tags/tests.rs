@@ -116,3 +116,32 @@ async fn names_that_are_no_tags_do_not_hide_the_others() {
     let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
     assert_eq!(names(&tags), ["a"]);
 }
+
+/// go-containerregistry's registry.
+#[tokio::test]
+async fn a_list_that_is_cut_off_without_a_link_is_read_to_its_end() {
+    let server = TestServer::start(|request| async move {
+        let all: Vec<String> = (0..2_500).map(|number| format!("v{number:04}")).collect();
+        let after = request.query.split_once("last=").map_or("", |(_, last)| last);
+        let rest = all.iter().position(|tag| **tag > *after).unwrap_or(0);
+        let page = &all[rest..all.len().min(rest + 1_000)];
+        list(&serde_json::to_string(page).unwrap(), None)
+    })
+    .await;
+    let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
+    assert_eq!(tags.len(), 2_500);
+    assert_eq!(server.received().len(), 3);
+}
+
+/// Debian's docker-registry.
+#[tokio::test]
+async fn a_long_list_that_comes_whole_is_known_to_be_whole() {
+    let server = TestServer::start(|_| async {
+        let all: Vec<String> = (0..1_500).map(|number| format!("v{number}")).collect();
+        list(&serde_json::to_string(&all).unwrap(), None)
+    })
+    .await;
+    let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
+    assert_eq!(tags.len(), 1_500);
+    assert_eq!(server.received().len(), 2);
+}
