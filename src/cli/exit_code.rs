@@ -11,7 +11,7 @@ use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
 /// |---|---|
 /// | 0 | as desired; `plan` without `--detailed-exitcode`; `run` ended by SIGTERM |
 /// | 1 | failed |
-/// | 2 | differences or findings: `plan --detailed-exitcode`, `fmt --check`, `validate --detailed-exitcode`, what `snapshot` and `import` leave out |
+/// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`; what is left out |
 /// | 3 | invalid manifests, configuration or usage |
 /// | 4 | access refused |
 /// | 5 | partly converged |

@@ -186,7 +186,7 @@ pub(super) fn write_new(files: impl Iterator<Item = (PathBuf, String)>, output: 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use clap::Parser;
 
     use super::*;
@@ -210,6 +210,27 @@ mod tests {
         Report::of(tree, &Ledger::default()).diagnostics.is_empty()
     }
 
+    pub(in crate::cli) fn assert_schemas_stand_where_manifests_point(directory: &Path) {
+        let tree = crate::cli::directory::tree_from_directory(directory).unwrap();
+        let manifests = tree.files.keys().map(|path| directory.join(path.as_str()));
+        let manifests: Vec<_> = manifests
+            .filter(|path| path.extension().is_some_and(|of| of == "toml"))
+            .collect();
+        assert!(manifests.len() > 1);
+        for manifest in manifests {
+            let text = fs::read_to_string(&manifest).unwrap();
+            let schema = text
+                .lines()
+                .next()
+                .and_then(|line| line.strip_prefix("#:schema "))
+                .unwrap();
+            let schema = fs::read_to_string(manifest.parent().unwrap().join(schema)).unwrap();
+            let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+            let value: serde_json::Value = toml::from_str(&text).unwrap();
+            assert!(jsonschema::is_valid(&schema, &value), "{}", manifest.display());
+        }
+    }
+
     const FLAGS: [&str; 6] = [
         "--source",
         "staging.example.com/team",
@@ -229,6 +250,7 @@ mod tests {
             ExitCode::AsDesired
         );
         assert!(is_valid(&directory));
+        assert_schemas_stand_where_manifests_point(&directory);
         let configuration = fs::read_to_string(parent.path().join("config.toml")).unwrap();
         assert!(
             configuration.contains("\"europe.example.com/images\""),

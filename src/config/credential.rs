@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{ConfigError, Environment, Secret, docker};
@@ -180,12 +181,31 @@ impl JsonSchema for Credential {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let describe = |key: &str| match key {
+            "username" => json!({ "description": "The name to log in with.", "examples": ["robot"] }),
+            "password-file" => json!({
+                "description": "The file that holds the password, read whenever it is needed.",
+                "examples": ["secrets/robot"],
+            }),
+            "password-env" => json!({
+                "description": "The environment variable that holds the password.",
+                "examples": ["ROBOT_PASSWORD"],
+            }),
+            _ => json!({
+                "description": "The file that holds a bearer token which the registry itself takes.",
+                "examples": ["secrets/token"],
+            }),
+        };
         let shape = |keys: &[&str]| {
             let properties: serde_json::Map<_, _> = keys
                 .iter()
-                .map(|key| ((*key).to_owned(), serde_json::json!({ "type": "string" })))
+                .map(|key| {
+                    let mut property = describe(key);
+                    property["type"] = "string".into();
+                    ((*key).to_owned(), property)
+                })
                 .collect();
-            serde_json::json!({
+            json!({
                 "type": "object", "properties": properties, "required": keys, "additionalProperties": false
             })
         };
@@ -196,7 +216,10 @@ impl JsonSchema for Credential {
                 shape(&["username", "password-env"]),
                 shape(&["token-file"]),
                 {
-                    "type": "object", "properties": { "anonymous": { "const": true } },
+                    "type": "object", "properties": { "anonymous": {
+                        "const": true,
+                        "description": "Without credentials, even where Docker has a login stored.",
+                    } },
                     "required": ["anonymous"], "additionalProperties": false
                 },
             ]

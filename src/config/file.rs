@@ -18,40 +18,59 @@ use crate::model::{CommitId, Prefix};
 pub(super) struct File {
     /// Repository prefixes that may be written to, whatever Git says. Without any, nothing is written.
     #[schemars(with = "Vec<String>")]
+    #[schemars(extend("default" = [], "examples" = [["registry.example.com/production"]]))]
     pub allow_writes: Vec<Prefix>,
     /// Repository prefixes that may be read beside those that may be written to. Where left out, all.
     #[schemars(with = "Vec<String>")]
+    #[schemars(extend("examples" = [["staging.example.com"]]))]
     pub allow_reads: Option<Vec<Prefix>>,
     /// The desired-state repository.
+    #[schemars(extend("examples" = [{ "url": "/srv/releases.git", "branch": "main" }]))]
     pub git: GitKeys,
     /// Where landfall keeps what it must remember.
+    #[schemars(extend("examples" = [{ "state": "/var/lib/landfall", "cache": "/var/cache/landfall" }]))]
     pub storage: StorageKeys,
     /// How often to look.
+    #[schemars(extend("examples" = [{ "interval": "30m" }]))]
     pub observe: ObserveKeys,
     /// Settings by registry and repository prefix. Each is taken from the longest prefix that makes it.
     #[serde(deserialize_with = "registries")]
     #[schemars(with = "BTreeMap<String, RegistryKeys>")]
+    #[schemars(extend("examples" = [{ "registry.example.com": {
+        "write": { "username": "writer", "password-file": "secrets/writer" }
+    } }]))]
     pub registries: BTreeMap<Prefix, RegistryKeys>,
     /// The private keys of the signers that landfall.toml names.
     #[schemars(with = "BTreeMap<String, SignerKeys>")]
+    #[schemars(extend("examples" = [{ "release": {
+        "private-key": "secrets/release.key",
+        "password-file": "secrets/release.password",
+    } }]))]
     pub signers: BTreeMap<String, SignerSettings>,
     /// Limits on what comes from outside, and on the work done at once.
+    #[schemars(extend("examples" = [{ "manifest": "8 MiB", "concurrency": 8 }]))]
     pub limits: LimitKeys,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct GitKeys {
-    /// A path or a file:// URL.
+    /// The desired-state repository: a path or a file:// URL. Where left out: what `--repo` names, else the current
+    /// directory.
+    #[schemars(extend("examples" = ["/srv/releases.git"]))]
     pub url: Option<String>,
     /// The branch to follow. Where left out: the one that HEAD points to.
+    #[schemars(extend("examples" = ["main"]))]
     pub branch: Option<String>,
     /// The folder in the repository that holds landfall.toml. Where left out: its root.
+    #[schemars(extend("examples" = ["registries"]))]
     pub path: Option<String>,
     /// How often to look for commits, beside being told of them.
+    #[schemars(extend("default" = "1m", "examples" = ["30s"]))]
     pub interval: Option<Period>,
     /// The commit to begin with: what came before is not looked at.
     #[schemars(with = "String")]
+    #[schemars(extend("examples" = ["0123456789abcdef0123456789abcdef01234567"]))]
     pub floor: Option<CommitId>,
 }
 
@@ -59,8 +78,10 @@ pub(super) struct GitKeys {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct StorageKeys {
     /// The folder for what must not be lost. Where left out: $XDG_STATE_HOME/landfall.
+    #[schemars(extend("examples" = ["/var/lib/landfall"]))]
     pub state: Option<PathBuf>,
     /// The folder for what may be deleted at any time. Where left out: $XDG_CACHE_HOME/landfall.
+    #[schemars(extend("examples" = ["/var/cache/landfall"]))]
     pub cache: Option<PathBuf>,
 }
 
@@ -68,30 +89,38 @@ pub(super) struct StorageKeys {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct ObserveKeys {
     /// How long damage at a registry may stay unseen: how often everything is looked at.
+    #[schemars(extend("default" = "1h", "examples" = ["30m"]))]
     pub interval: Option<Period>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct RegistryKeys {
-    /// For reading. Where left out: those for writing.
+    /// How to log in for reading. Where left out: those for writing.
+    #[schemars(extend("examples" = [{ "username": "reader", "password-env": "READER_PASSWORD" }]))]
     pub read: Option<Credential>,
-    /// For writing. Where left out, writes are anonymous.
+    /// How to log in for writing. Where left out, writes are anonymous.
+    #[schemars(extend("examples" = [{ "username": "writer", "password-file": "secrets/writer" }]))]
     pub write: Option<Credential>,
     /// A file of certificate authorities (PEM) that count beside the system's.
+    #[schemars(extend("examples" = ["certificates/ca.pem"]))]
     pub ca: Option<PathBuf>,
-    /// HTTP without TLS.
+    /// Whether this registry is spoken to in HTTP without TLS.
+    #[schemars(extend("default" = false, "examples" = [true]))]
     pub plain_http: Option<bool>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SignerKeys {
-    /// A private key as cosign writes it.
+    /// The file that holds the private key, as cosign writes it.
+    #[schemars(extend("examples" = ["secrets/release.key"]))]
     pub private_key: PathBuf,
     /// A file that holds the key's password.
+    #[schemars(extend("examples" = ["secrets/release.password"]))]
     pub password_file: Option<PathBuf>,
     /// An environment variable that holds the key's password.
+    #[schemars(extend("examples" = ["RELEASE_PASSWORD"]))]
     pub password_env: Option<String>,
 }
 
@@ -99,46 +128,67 @@ pub(super) struct SignerKeys {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct LimitKeys {
     /// Size of a manifest or index in a registry.
+    #[schemars(extend("default" = "4 MiB", "examples" = ["8 MiB"]))]
     pub manifest: Option<Size>,
     /// How deep indexes may nest.
+    #[schemars(extend("default" = 4))]
     pub nesting: Option<Count>,
     /// Descriptors in one index, layers in one manifest.
+    #[schemars(extend("default" = 1000))]
     pub descriptors: Option<Count>,
     /// Manifests and indexes of one image, all levels together.
+    #[schemars(extend("default" = 1000))]
     pub image_manifests: Option<Count>,
     /// Their size, all together.
+    #[schemars(extend("default" = "32 MiB"))]
     pub image_bytes: Option<Size>,
     /// How many of them are read at once.
+    #[schemars(extend("default" = 8))]
     pub image_reads: Option<Count>,
     /// Referrers and cosign tags that travel with one image.
+    #[schemars(extend("default" = 100))]
     pub carried: Option<Count>,
     /// Their size, all together.
+    #[schemars(extend("default" = "64 MiB"))]
     pub carried_bytes: Option<Size>,
     /// Referrers of referrers: 1 is the image's own.
+    #[schemars(extend("default" = 2))]
     pub carried_depth: Option<Count>,
     /// Size of a file in the desired-state repository.
+    #[schemars(extend("default" = "4 MiB"))]
     pub manifest_file: Option<Size>,
     /// Files of one commit that are read.
+    #[schemars(extend("default" = 200_000))]
     pub tree_files: Option<Count>,
     /// Their size, all together.
+    #[schemars(extend("default" = "512 MiB"))]
     pub tree_bytes: Option<Size>,
     /// How deep their folders may nest.
+    #[schemars(extend("default" = 32))]
     pub tree_depth: Option<Count>,
     /// Size of a blob that is read into memory.
+    #[schemars(extend("default" = "4 MiB"))]
     pub small_blob: Option<Size>,
     /// Size of a registry's answer that is neither manifest nor blob.
+    #[schemars(extend("default" = "4 MiB"))]
     pub answer: Option<Size>,
     /// Tags in one repository.
+    #[schemars(extend("default" = 1_000_000))]
     pub tags: Option<Count>,
     /// Repositories that one registry lists.
+    #[schemars(extend("default" = 100_000))]
     pub repositories: Option<Count>,
     /// Pages of one list.
+    #[schemars(extend("default" = 10_000))]
     pub pages: Option<Count>,
     /// Requests under way at one registry at once.
+    #[schemars(extend("default" = 16, "examples" = [8]))]
     pub concurrency: Option<Count>,
     /// Requests that one pass may spend on looking.
+    #[schemars(extend("default" = 1_000_000, "examples" = [50_000]))]
     pub requests_per_pass: Option<Count>,
     /// How long to wait for registries.
+    #[schemars(extend("examples" = [{ "connect": "5s", "commit": "10m" }]))]
     pub timeouts: TimeoutKeys,
 }
 
@@ -146,14 +196,19 @@ pub(super) struct LimitKeys {
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct TimeoutKeys {
     /// For a connection, TLS included.
+    #[schemars(extend("default" = "10s"))]
     pub connect: Option<Period>,
     /// From a request to the head of its answer.
+    #[schemars(extend("default" = "30s"))]
     pub head: Option<Period>,
     /// Between two pieces of a body.
+    #[schemars(extend("default" = "30s"))]
     pub idle: Option<Period>,
     /// For the whole of an answer that is read into memory.
+    #[schemars(extend("default" = "1m"))]
     pub body: Option<Period>,
     /// From the end of an upload to its answer.
+    #[schemars(extend("default" = "5m"))]
     pub commit: Option<Period>,
 }
 

@@ -5,13 +5,14 @@ use toml_edit::{DocumentMut, Item, Key, RawString, Table};
 use crate::model::{Diagnostic, RepoPath, Tag};
 
 use super::code;
+use super::directive;
 use super::finding::Finding;
 use super::natural;
 use super::position::{LineIndex, Position};
 
 /// Formats a manifest: tags are quoted and sorted in natural version order (numbers by value, so `v1.9` stands before
 /// `v1.10`), the `=` of each table are aligned, comments stay with the line they precede. Line ends become `\n`, a byte
-/// order mark is dropped. What the file means does not change, and formatting twice changes nothing more.
+/// order mark is dropped. A `#:schema` among the opening comments becomes the first line, where editors look for it. What the file means does not change, and formatting twice changes nothing more.
 ///
 /// A comment that opens a table of tags and is set off by a blank line stays at its top.
 ///
@@ -19,6 +20,7 @@ use super::position::{LineIndex, Position};
 /// The first syntax error, where the text is not TOML.
 pub fn format(path: &RepoPath, text: &str) -> Result<String, Diagnostic> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let text = directive::on_top(&text);
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         let position = LineIndex::new(&text).position(error.span().unwrap_or_default());
         Finding::error(code::SYNTAX, error.message()).at(path, position)
@@ -187,6 +189,15 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_directive_stands_first() {
+        let text = "# About.\n#:schema ../../schema/promotions.schema.json\n\n[images.a.tags]\n\"v2\" = \"b\"\n\"v1\" = \"a\"\n";
+        assert_eq!(
+            formatted(text),
+            "#:schema ../../schema/promotions.schema.json\n# About.\n\n[images.a.tags]\n\"v1\" = \"a\"\n\"v2\" = \"b\"\n"
+        );
+    }
+
+    #[test]
     fn unquoted_tags_are_left_to_validate() {
         let text = "[images.a.tags]\nv1.2 = \"b\"\nv1.1 = \"a\"\n";
         assert_eq!(formatted(text), text);
@@ -251,6 +262,14 @@ mod tests {
                 prop_assert_eq!(once, twice);
             } else {
                 prop_assert!(text.parse::<toml::Table>().is_err(), "refused a valid manifest");
+            }
+        }
+
+        #[test]
+        fn a_directive_on_the_first_line_stays_there(text in manifest(), blank in "\n?") {
+            let text = format!("#:schema a.json\n{blank}{text}");
+            if let Ok(formatted) = format(&"a.toml".into(), &text) {
+                prop_assert!(formatted.starts_with("#:schema a.json\n"), "{}", formatted);
             }
         }
 

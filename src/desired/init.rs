@@ -3,6 +3,7 @@
 use crate::model::{BlobId, CommitId, Diagnostic, Digest, Prefix, RepoPath, Tree, TreeFile};
 
 use super::configuration::LANDFALL_TOML;
+use super::directive::{schema_files, with_directive};
 use super::parse::{ParseCache, parse};
 
 /// What a first repository is about.
@@ -37,13 +38,19 @@ pub struct InitFiles {
 /// # Errors
 /// What is wrong with the options, as findings in the files that they would make.
 pub fn init(options: &InitOptions) -> Result<InitFiles, Vec<Diagnostic>> {
-    let promotions = format!("promotions/{}/images.toml", options.project);
+    let landfall = RepoPath::from(LANDFALL_TOML);
+    let promotions = RepoPath::from(format!("promotions/{}/images.toml", options.project).as_str());
+    let mut repository = vec![
+        (landfall.clone(), with_directive(&landfall, &landfall_toml(options))),
+        (
+            promotions.clone(),
+            with_directive(&promotions, &promotions_toml(options)),
+        ),
+        ("keys/README.md".into(), KEYS.to_owned()),
+    ];
+    repository.extend(schema_files());
     let files = InitFiles {
-        repository: vec![
-            (LANDFALL_TOML.into(), landfall_toml(options)),
-            (promotions.as_str().into(), promotions_toml(options)),
-            ("keys/README.md".into(), KEYS.to_owned()),
-        ],
+        repository,
         configuration: config_toml(options),
     };
     let tree = Tree {
@@ -102,7 +109,8 @@ fn landfall_toml(options: &InitOptions) -> String {
     };
     format!(
         r#"# Where images go, who may promote them, and who signs. Those who run production own this file.
-# `landfall validate` checks it; `landfall schema` prints its JSON Schema.
+# `landfall validate` checks it; `landfall explain` tells what may stand here. Editors read it from schema/, which
+# `landfall schema --write schema` brings up to date.
 version = 1
 
 [targets.production]

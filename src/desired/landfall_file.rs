@@ -20,17 +20,39 @@ table!(
         /// The version of this format: 1.
         #[expect(dead_code, reason = "there is one version; another one is refused while it is read")]
         "version" => version: Version,
-        /// Sets of registries that hold the same images.
+        /// Sets of registries that hold the same images, by name.
+        #[schemars(extend("examples" = [{ "production": {
+            "public-name": "registry.example.com",
+            "primary": "us-docker.pkg.dev/acme/images",
+        } }]))]
         "targets" => targets: Option<Entries<Name, TargetTable>>,
         /// Who may promote from where to where; a project governs `promotions/NAME/`.
+        #[schemars(extend("examples" = [{ "dns": {
+            "sources": ["staging.example.com/dns"],
+            "targets": ["production"],
+            "paths": ["dns"],
+        } }]))]
         "projects" => projects: Option<Entries<Name, ProjectTable>>,
-        /// Keys that sign for targets.
+        /// Keys that sign for targets, by name.
+        #[schemars(extend("examples" = [{ "release": { "public-key": "keys/release.pub" } }]))]
         "signers" => signers: Option<Entries<Name, SignerTable>>,
-        /// What an image's source must offer before it is promoted.
+        /// What an image's source must offer before it is promoted, by name.
+        #[schemars(extend("examples" = [{ "release": { "signature": { "mode": "off" } } }]))]
         "policies" => policies: Option<Entries<Name, PolicyTable>>,
-        /// Immutable tags that may move after all.
+        /// Immutable tags that may move after all, each to one digest.
+        #[schemars(extend("examples" = [[{
+            "reference": "registry.example.com/dns/coredns",
+            "tag": "v1.9.3",
+            "digest": "sha256:8e352a029d304ca7431c6507b56800636c321cb52289686a581ab70aaa8a2e2a",
+            "reason": "v1.9.3 was pushed from the wrong branch",
+        }]]))]
         "retags" => retags: Option<Tables<RetagTable>>,
         /// kpromo's manifests in this repository, promoted as they stand.
+        #[schemars(extend("examples" = [{
+            "root": "registry.k8s.io",
+            "public-name": "registry.k8s.io",
+            "endpoints": { "primary": "us-central1-docker.pkg.dev/k8s-artifacts-prod/images" },
+        }]))]
         "kpromo" => kpromo: Option<KpromoTable>,
     }
     later ["revoked"]
@@ -41,30 +63,45 @@ table!(
     /// A set of registries that hold the same images.
     TargetTable, "a target" {
         /// The name written into signatures and attestations, whatever registry serves the image.
+        #[schemars(extend("examples" = ["registry.example.com"]))]
         "public-name" => public_name: Located<Prefix>,
         /// The registry and repository prefix that is written first and read first.
+        #[schemars(extend("examples" = ["us-docker.pkg.dev/acme/images"]))]
         "primary" => primary: Located<Prefix>,
-        /// Further endpoints by name; the names label metrics and reports.
+        /// Further registries and repository prefixes that hold the same images. The names label reports, and projects
+        /// choose endpoints by them.
+        #[schemars(extend("examples" = [{ "europe": "europe-docker.pkg.dev/acme/images" }]))]
         "mirrors" => mirrors: Option<Entries<Name, Located<Prefix>>>,
-        /// Where signatures and attestations stand. Default: `replicate`.
+        /// Where signatures and attestations stand: at every endpoint, or at the primary alone.
+        #[schemars(extend("default" = "replicate", "examples" = ["primary-only"]))]
         "signatures" => signatures: Option<Located<SignaturePlacement>>,
-        /// Who signs what is promoted here. Without one there are no signatures and no attestations.
+        /// The signer of what is promoted here, by its name in `[signers]`. Without one there are no signatures and no
+        /// attestations.
+        #[schemars(extend("examples" = ["release"]))]
         "signer" => signer: Option<Located<Name>>,
         /// Signers that projects may choose instead.
+        #[schemars(extend("default" = [], "examples" = [["dns"]]))]
         "project-signers" => project_signers: Option<List<Name>>,
-        /// Which manifests of an image are signed. Default: `root`.
+        /// Which manifests of an image are signed: the one that the tag names.
+        #[schemars(extend("default" = "root"))]
         "sign" => sign: Option<Located<Sign>>,
-        /// What an image's source must offer before it is promoted here.
+        /// What an image's source must offer before it is promoted here: a name in `[policies]`.
+        #[schemars(extend("examples" = ["release"]))]
         "policy" => policy: Option<Located<Name>>,
-        /// What landfall attests about a promotion. Default: `promotion`, where there is a signer.
+        /// What landfall attests about a promotion. Where left out: `["promotion"]` if there is a signer, else nothing.
+        #[schemars(extend("examples" = [["promotion"]]))]
         "attest" => attest: Option<Located<List<AttestationKind>>>,
-        /// Patterns of tags that may move; every other tag keeps its first digest.
+        /// Patterns (`*`, `?`, `[…]`, `{a,b}`) of tags that may move; every other tag keeps its first digest for ever.
+        #[schemars(extend("default" = [], "examples" = [["latest", "*-dev"]]))]
         "mutable-tags" => mutable_tags: Option<List<TagGlob>>,
-        /// What happens to a tag that was moved behind landfall's back. Default: `repair`.
+        /// What happens to a tag that was moved behind landfall's back: it is moved back, or only reported.
+        #[schemars(extend("default" = "repair", "examples" = ["report"]))]
         "drift" => drift: Option<Located<Drift>>,
-        /// Whether the registries are written to, or only looked at. Default: `enforce`.
+        /// Whether the registries are written to (`enforce`), or only looked at (`observe`).
+        #[schemars(extend("default" = "enforce", "examples" = ["observe"]))]
         "mode" => mode: Option<Located<TargetMode>>,
-        /// What is removed when no claim wants it. Default: `never`.
+        /// What is removed when no claim wants it any more: nothing.
+        #[schemars(extend("default" = "never"))]
         "prune" => prune: Option<Located<Prune>>,
     }
     later ["max-changes", "anchor", "carry"]
@@ -74,20 +111,27 @@ table!(
 table!(
     /// Who may promote from where to where.
     ProjectTable, "a project" {
-        /// Prefixes that it may promote from, or `target:NAME` for what it has claimed there. The only one is the
-        /// default.
+        /// Registry and repository prefixes that it may promote from, or `target:NAME` for what it has claimed there. A
+        /// promotions file of a project with several chooses one with `source`.
+        #[schemars(extend("examples" = [["staging.example.com/dns"], ["target:staging"]]))]
         "sources" => sources: Located<List<SourceGrant>>,
-        /// Targets that it may promote to. The only one is the default.
+        /// Targets that it may promote to. A promotions file of a project with several chooses one with `target`.
+        #[schemars(extend("examples" = [["production"]]))]
         "targets" => targets: Located<List<Name>>,
-        /// Where it writes below a target; "" is the root.
+        /// Where it writes below a target: `{source}/{image}` goes to `{endpoint}/{path}/{image}`; "" is the root.
+        #[schemars(extend("examples" = [["dns"], [""]]))]
         "paths" => paths: Located<List<TargetPath>>,
-        /// The endpoints that it writes: `primary` and names of mirrors. Default: all.
+        /// The endpoints that it writes: `primary` and names of mirrors. Where left out: all.
+        #[schemars(extend("examples" = [["primary", "europe"]]))]
         "endpoints" => endpoints: Option<Located<List<Name>>>,
-        /// A policy that is asked besides the target's.
+        /// A policy that is asked besides the target's: a name in `[policies]`.
+        #[schemars(extend("examples" = ["release"]))]
         "policy" => policy: Option<Located<Name>>,
         /// Attestations besides the target's.
+        #[schemars(extend("default" = [], "examples" = [["promotion"]]))]
         "attest" => attest: Option<Located<List<AttestationKind>>>,
         /// A signer instead of the target's, which must list it in `project-signers`.
+        #[schemars(extend("examples" = ["dns"]))]
         "signer" => signer: Option<Located<Name>>,
     }
     explain explain_project
@@ -96,11 +140,14 @@ table!(
 table!(
     /// A key that signs for targets.
     SignerTable, "a signer" {
-        /// The file with its public key, PEM.
+        /// The file in this repository with its public key: PEM, ECDSA P-256.
+        #[schemars(extend("examples" = ["keys/release.pub"]))]
         "public-key" => public_key: Located<KeyPath>,
-        /// How signatures are kept at a registry: as cosign v3's bundle, under cosign v2's tag. Default: both.
+        /// How signatures are kept at a registry: as cosign 3's bundle, under cosign 2's `.sig` tag.
+        #[schemars(extend("default" = ["bundle", "tag"], "examples" = [["bundle"]]))]
         "formats" => formats: Option<Located<List<SignatureForm>>>,
-        /// Earlier keys: what they signed still counts.
+        /// Files with earlier public keys: what they signed still counts.
+        #[schemars(extend("default" = [], "examples" = [["keys/release-2025.pub"]]))]
         "previous" => previous: Option<List<KeyPath>>,
     }
     later ["keyless"]
@@ -111,6 +158,7 @@ table!(
     /// What an image's source must offer before it is promoted.
     PolicyTable, "a policy" {
         /// Which signatures it must carry.
+        #[schemars(extend("examples" = [{ "mode": "off" }]))]
         "signature" => signature: SignaturePolicyTable,
     }
 );
@@ -118,7 +166,8 @@ table!(
 table!(
     /// Which signatures an image must carry.
     SignaturePolicyTable, "a signature policy" {
-        /// Whether they are asked for.
+        /// Whether signatures are asked for: they are not.
+        #[schemars(extend("examples" = ["off"]))]
         "mode" => mode: Located<PolicyMode>,
     }
     later ["keys", "identities"]
@@ -127,13 +176,17 @@ table!(
 table!(
     /// An immutable tag that may move to another digest.
     RetagTable, "a retag" {
-        /// The public reference: `{public-name}/{path}/{image}`.
+        /// The public reference of the image: `{public-name}/{path}/{image}`.
+        #[schemars(extend("examples" = ["registry.example.com/dns/coredns"]))]
         "reference" => reference: Located<Repository>,
-        /// The tag.
+        /// The immutable tag that may move.
+        #[schemars(extend("examples" = ["v1.9.3"]))]
         "tag" => tag: Located<Tag>,
-        /// The digest that it may move to.
+        /// The only digest that it may move to.
+        #[schemars(extend("examples" = ["sha256:8e352a029d304ca7431c6507b56800636c321cb52289686a581ab70aaa8a2e2a"]))]
         "digest" => digest: Located<Digest>,
-        /// Why.
+        /// Why it moves, for reviewers and for those who read the history.
+        #[schemars(extend("examples" = ["v1.9.3 was pushed from the wrong branch"]))]
         "reason" => reason: Reason,
     }
 );

@@ -6,6 +6,7 @@ mod claims;
 pub mod code;
 mod configuration;
 mod conflicts;
+mod directive;
 mod finding;
 mod format;
 mod in_place;
@@ -38,6 +39,7 @@ mod upstream;
 mod written;
 
 pub use chronicle::Chronicle;
+pub use directive::schema_files;
 pub use format::format;
 pub use init::{InitFiles, InitOptions, init, runtime_configuration};
 pub use kpromo::{ImportError, Imported, import as import_kpromo, roots};

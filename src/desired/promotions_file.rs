@@ -16,11 +16,14 @@ use super::table::table;
 table!(
     /// Images that a project promotes, by tag.
     PromotionsFile, "a promotions file" {
-        /// Where the images come from, within the project's grants. Default: its only source.
+        /// Where the images come from: one of the project's `sources`. Where left out: its only one.
+        #[schemars(extend("examples" = ["staging.example.com/dns"]))]
         "source" => source: Option<Located<SourceGrant>>,
-        /// Where they go, within the project's grants. Default: its only target.
+        /// Where they go: one of the project's `targets`. Where left out: its only one.
+        #[schemars(extend("examples" = ["production"]))]
         "target" => target: Option<Located<Name>>,
-        /// The images: `{source}/{image}` goes to `{endpoint}/{path}/{image}`.
+        /// The images, by name: `{source}/{image}` goes to `{endpoint}/{path}/{image}`.
+        #[schemars(extend("examples" = [{ "coredns": { "tags": { "v1.9.3": "sha256:8e352a029d304ca7431c6507b56800636c321cb52289686a581ab70aaa8a2e2a" } } }]))]
         "images" => images: Option<Entries<RepositoryPath, ImageTable>>,
     }
     explain explain_root
@@ -29,9 +32,11 @@ table!(
 table!(
     /// An image's digests.
     ImageTable, "an image" {
-        /// The digest of each tag.
+        /// The digest of each tag. Tags are quoted: TOML would take their dots apart.
+        #[schemars(extend("examples" = [{ "v1.9.3": "sha256:8e352a029d304ca7431c6507b56800636c321cb52289686a581ab70aaa8a2e2a" }]))]
         "tags" => tags: Option<Tags>,
         /// Digests that are promoted without a tag.
+        #[schemars(extend("default" = [], "examples" = [["sha256:8e352a029d304ca7431c6507b56800636c321cb52289686a581ab70aaa8a2e2a"]]))]
         "untagged" => untagged: Option<List<Digest>>,
     }
     explain explain_image

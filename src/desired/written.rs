@@ -7,6 +7,7 @@ use crate::model::{BlobId, CommitId, Diagnostic, Digest, Drift, Prefix, RepoPath
 use crate::model::{Tree, TreeFile};
 
 use super::configuration::LANDFALL_TOML;
+use super::directive::with_directive;
 use super::format::format;
 use super::ledger::Ledger;
 use super::natural;
@@ -73,6 +74,7 @@ const LIMITS: FileLimits = FileLimits {
 };
 
 /// Writes `landfall.toml` and `promotions/`, as `landfall fmt` leaves them. Images with one first segment share a file.
+/// Each names its schema, which [`super::schema_files`] writes.
 ///
 /// # Errors
 /// What landfall would find wrong with the files: names that are none, paths that belong to two projects, sources
@@ -81,7 +83,7 @@ pub fn write(manifests: &Manifests) -> Result<Vec<(RepoPath, String)>, Vec<Diagn
     let landfall = RepoPath::from(LANDFALL_TOML);
     let mut files = BTreeMap::new();
     let text = format(&landfall, &landfall_toml(manifests)).map_err(|error| vec![error])?;
-    files.insert(landfall, text);
+    files.insert(landfall.clone(), with_directive(&landfall, &text));
     for project in &manifests.projects {
         Promotions::of(project).write(&mut files);
     }
@@ -207,7 +209,9 @@ impl<'a> Promotions<'a> {
             for together in images.chunk_by(|(one, _), (other, _)| first(one) == first(other)) {
                 let name = first(together[0].0);
                 for text in texts(&head, together) {
-                    files.insert(self.path(&name), text);
+                    let path = self.path(&name);
+                    let text = with_directive(&path, &text);
+                    files.insert(path, text);
                 }
             }
         }

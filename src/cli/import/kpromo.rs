@@ -127,7 +127,10 @@ impl KpromoImport {
                 .with_exit_code(ExitCode::Invalid);
         }
         let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
-        for (path, bytes) in &imported.files {
+        let schemas = desired::schema_files();
+        let schemas = schemas.iter().map(|(path, schema)| (path, schema.as_bytes()));
+        let manifests = imported.files.iter().map(|(path, bytes)| (path, &**bytes));
+        for (path, bytes) in manifests.chain(schemas) {
             let file = directory.join(path.as_str());
             let write = || {
                 if let Some(parent) = file.parent() {
@@ -167,6 +170,7 @@ mod tests {
 
     use super::*;
     use crate::cli::fmt::FmtCommand;
+    use crate::cli::init::tests::assert_schemas_stand_where_manifests_point;
 
     #[derive(Parser)]
     struct Arguments {
@@ -208,6 +212,7 @@ mod tests {
         let (result, output) = import(&corpus("valid/kpromo-thin"), &to, &["--target", "production"]);
         assert_eq!(result.unwrap(), ExitCode::AsDesired, "{output}");
         insta::assert_snapshot!(all_text(&to));
+        assert_schemas_stand_where_manifests_point(&to);
         let mut formatted = Vec::new();
         let check = FmtCommand::checking(to);
         assert_eq!(check.run(&mut formatted).unwrap(), ExitCode::AsDesired);

@@ -105,6 +105,7 @@ pub fn import(
     let directory = std::path::absolute(&destination.output).into_diagnostic()?;
     let mut paths: Vec<(PathBuf, String)> = files
         .into_iter()
+        .chain(desired::schema_files())
         .map(|(path, text)| (directory.join(path.as_str()), text))
         .collect();
     if let Some(path) = &destination.write_config {

@@ -108,7 +108,11 @@ impl SnapshotCommand {
         let files = match self.kind {
             Kind::Kpromo => kpromo::files(&self.project_name(), &self.prefix, &self.destinations, &found.images),
             Kind::Landfall => match desired::write(&self.manifests(&found)) {
-                Ok(files) => files.into_iter().map(|(path, text)| (path.to_string(), text)).collect(),
+                Ok(files) => files
+                    .into_iter()
+                    .chain(desired::schema_files())
+                    .map(|(path, text)| (path.to_string(), text))
+                    .collect(),
                 Err(refused) => {
                     let nothing = Tree {
                         commit: CommitId([0; 20]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use thiserror::Error;
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
+use crate::desired::directive::with_directive;
 use crate::desired::format::format;
 use crate::desired::ledger::Ledger;
 use crate::desired::parse::{ParseCache, Parsed, parse};
@@ -53,7 +54,7 @@ pub enum ImportError {
 /// What to write.
 #[derive(Debug)]
 pub struct Imported {
-    /// A whole repository, formatted.
+    /// A whole repository, formatted, but for the schemas that its files name: [`crate::desired::schema_files`].
     pub files: Vec<(RepoPath, Arc<[u8]>)>,
     /// What was remarkable about the manifests that were read.
     pub warnings: Vec<Diagnostic>,
@@ -216,7 +217,8 @@ fn kept_files(parsed: &Parsed, tree: &Tree) -> Files {
 fn add(files: &mut Files, path: &str, text: &str) -> Result<(), ImportError> {
     let path = RepoPath::from(path);
     let formatted = format(&path, text).map_err(|wrong| ImportError::Rewrite(wrong.to_string()))?;
-    files.insert(path, formatted.into_bytes().into());
+    let text = with_directive(&path, &formatted);
+    files.insert(path, text.into_bytes().into());
     Ok(())
 }
 

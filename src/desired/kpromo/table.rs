@@ -20,28 +20,44 @@ table!(
     /// kpromo's manifests in this repository, promoted as they stand to a target of their own, named `kpromo`.
     KpromoTable, "the kpromo table" {
         /// The folder that holds kpromo's `manifests/` and `images/`; "." is the repository itself.
+        #[schemars(extend("examples" = ["registry.k8s.io"]))]
         "root" => root: Located<KpromoRoot>,
         /// The name written into signatures and attestations, whatever registry serves the image.
+        #[schemars(extend("examples" = ["registry.example.com"]))]
         "public-name" => public_name: Located<Prefix>,
         /// The prefixes that the manifests' destinations lie below: `primary`, and mirrors by names of your choice.
+        #[schemars(extend("examples" = [{
+            "primary": "us-central1-docker.pkg.dev/k8s-artifacts-prod/images",
+            "europe": "europe-west1-docker.pkg.dev/k8s-artifacts-prod/images",
+        }]))]
         "endpoints" => endpoints: KpromoEndpoints,
-        /// Where signatures and attestations stand. Default: `replicate`.
+        /// Where signatures and attestations stand: at every endpoint, or at the primary alone.
+        #[schemars(extend("default" = "replicate", "examples" = ["primary-only"]))]
         "signatures" => signatures: Option<Located<SignaturePlacement>>,
-        /// Who signs what is promoted here. Without one there are no signatures and no attestations.
+        /// The signer of what is promoted here, by its name in `[signers]`. Without one there are no signatures and no
+        /// attestations.
+        #[schemars(extend("examples" = ["release"]))]
         "signer" => signer: Option<Located<Name>>,
-        /// Which manifests of an image are signed. Default: `root`.
+        /// Which manifests of an image are signed: the one that the tag names.
+        #[schemars(extend("default" = "root"))]
         "sign" => sign: Option<Located<Sign>>,
-        /// What an image's source must offer before it is promoted here.
+        /// What an image's source must offer before it is promoted here: a name in `[policies]`.
+        #[schemars(extend("examples" = ["release"]))]
         "policy" => policy: Option<Located<Name>>,
-        /// What landfall attests about a promotion. Default: `promotion`, where there is a signer.
+        /// What landfall attests about a promotion. Where left out: `["promotion"]` if there is a signer, else nothing.
+        #[schemars(extend("examples" = [["promotion"]]))]
         "attest" => attest: Option<Located<List<AttestationKind>>>,
-        /// Patterns of tags that may move; every other tag keeps its first digest.
+        /// Patterns (`*`, `?`, `[…]`, `{a,b}`) of tags that may move; every other tag keeps its first digest for ever.
+        #[schemars(extend("default" = [], "examples" = [["latest", "*-dev"]]))]
         "mutable-tags" => mutable_tags: Option<List<TagGlob>>,
-        /// What happens to a tag that was moved behind landfall's back. Default: `repair`.
+        /// What happens to a tag that was moved behind landfall's back: it is moved back, or only reported.
+        #[schemars(extend("default" = "repair", "examples" = ["report"]))]
         "drift" => drift: Option<Located<Drift>>,
-        /// Whether the registries are written to, or only looked at. Default: `enforce`.
+        /// Whether the registries are written to (`enforce`), or only looked at (`observe`).
+        #[schemars(extend("default" = "enforce", "examples" = ["observe"]))]
         "mode" => mode: Option<Located<TargetMode>>,
-        /// What is removed when no claim wants it. Default: `never`.
+        /// What is removed when no claim wants it any more: nothing.
+        #[schemars(extend("default" = "never"))]
         "prune" => prune: Option<Located<Prune>>,
     }
     later ["max-changes", "anchor", "carry"]
@@ -172,8 +188,20 @@ impl JsonSchema for KpromoEndpoints {
         "KpromoEndpoints".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mut primary = Prefix::schema();
+        primary.insert(
+            "description".to_owned(),
+            "The endpoint that is written first and read first.".into(),
+        );
+        primary.insert(
+            "examples".to_owned(),
+            ["us-central1-docker.pkg.dev/k8s-artifacts-prod/images"]
+                .as_slice()
+                .into(),
+        );
         json_schema!({
             "type": "object",
+            "properties": { PRIMARY: primary },
             "propertyNames": Name::schema(),
             "additionalProperties": Prefix::schema(),
             "required": [PRIMARY],

@@ -119,7 +119,7 @@ fn comments_cannot_leave_their_lines() {
     };
     let files = write(&manifests).unwrap();
     assert!(
-        files[0].1.starts_with("# one\u{fffd}[targets.x]\n# two\u{fffd}\n"),
+        files[0].1.contains("\n\n# one\u{fffd}[targets.x]\n# two\u{fffd}\n"),
         "{}",
         files[0].1
     );
