@@ -8,9 +8,9 @@ use miette::Report;
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, FmtCommand, GraphCommand,
-    ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal,
-    ValidateCommand,
+    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, ExplainCommand, FmtCommand,
+    GraphCommand, ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand,
+    SnapshotCommand, Terminal, ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -124,6 +124,7 @@ pub enum Command {
     Validate(ValidateCommand),
     Fmt(FmtCommand),
     Key(KeyCommand),
+    Explain(ExplainCommand),
     Schema(SchemaCommand),
     Graph(GraphCommand),
     Plan(PlanCommand),
@@ -148,6 +149,7 @@ impl Command {
             Self::Validate(command) => command.run(common.written, &mut output),
             Self::Fmt(command) => command.run(&mut output),
             Self::Key(command) => command.run(),
+            Self::Explain(command) => command.run(common, &mut output),
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),
             Self::Plan(command) => command.run(common, terminal, &mut output),
