@@ -39,6 +39,8 @@ pub use exit_code::{ExitCode, WithExitCode};
 pub use fmt::FmtCommand;
 pub use graph::GraphCommand;
 pub use import::ImportCommand;
+#[cfg(fuzzing)]
+pub use import::fuzzing as import_fuzzing;
 pub use init::InitCommand;
 pub use key::KeyCommand;
 pub use plan::PlanCommand;
