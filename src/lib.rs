@@ -18,3 +18,4 @@ pub mod sim;
 pub mod source;
 pub mod transfer;
 pub mod trust;
+pub mod yaml;

@@ -9,8 +9,9 @@ use syn::visit::Visit;
 /// meet in `observe`, `execute`, `reconcile` and the commands.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("yaml", &["model"]),
     ("source", &["model"]),
-    ("desired", &["model"]),
+    ("desired", &["model", "yaml"]),
     ("config", &["model"]),
     ("graph", &["model"]),
     ("facts", &["model", "graph"]),

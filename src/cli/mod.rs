@@ -41,6 +41,8 @@ pub use explain::ExplainCommand;
 pub use fmt::FmtCommand;
 pub use graph::GraphCommand;
 pub use import::ImportCommand;
+#[cfg(fuzzing)]
+pub use import::fuzzing as import_fuzzing;
 pub use init::InitCommand;
 pub use key::KeyCommand;
 pub use plan::PlanCommand;

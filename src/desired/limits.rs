@@ -1,6 +1,8 @@
 //! What a manifest may cost, and how much is said about it. The size of a file is limited where it is read, by
 //! [`crate::model::Limits::manifest_file`]; the nesting of its tables by the TOML parser, at 80.
 
+use crate::yaml::YamlLimits;
+
 /// See [`LIMITS`].
 pub(super) struct Limits {
     /// Findings in one file: a file of garbage would otherwise report every byte of it.
@@ -17,10 +19,8 @@ pub(super) struct Limits {
     /// Characters in the path of a repository that is written or read: many clients limit names to 255 (OCI
     /// distribution specification, "Pulling manifests").
     pub repository_path: usize,
-    /// Values in a YAML document, lists and mappings included: kubernetes/k8s.io's largest list has 40,000.
-    pub yaml_nodes: usize,
-    /// How deep they nest.
-    pub yaml_depth: usize,
+    /// Of a YAML document: kubernetes/k8s.io's largest list has 40,000 values.
+    pub yaml: YamlLimits,
     /// Bytes in a name of a target, project, signer, policy or mirror: they become metrics' labels and directories.
     pub name: usize,
 }
@@ -32,7 +32,9 @@ pub(super) const LIMITS: Limits = Limits {
     recovered: 256 << 10,
     kept_parses: 16,
     repository_path: 255,
-    yaml_nodes: 500_000,
-    yaml_depth: 16,
+    yaml: YamlLimits {
+        nodes: 500_000,
+        depth: 16,
+    },
     name: 63,
 };

@@ -2,22 +2,7 @@
 
 use std::ops::Range;
 
-/// Where a text stands in its file. Lines and columns count from 1, columns in characters; the length is in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Position {
-    pub line: u32,
-    pub column: u32,
-    pub length: u32,
-}
-
-impl Position {
-    /// The first character of a file: for findings about the file as a whole.
-    pub const START: Self = Self {
-        line: 1,
-        column: 1,
-        length: 1,
-    };
-}
+pub(super) use crate::model::Position;
 
 /// Finds the line of a byte.
 pub(super) struct LineIndex<'a> {
@@ -42,11 +27,8 @@ impl<'a> LineIndex<'a> {
         let line = self.starts.partition_point(|first| *first <= start) - 1;
         let line_end = self.starts.get(line + 1).map_or(self.text.len(), |next| next - 1);
         let length = span.end.min(line_end).saturating_sub(start).max(1);
-        Position {
-            line: number(line + 1),
-            column: number(self.text[self.starts[line]..start].chars().count() + 1),
-            length: number(length),
-        }
+        let column = self.text[self.starts[line]..start].chars().count() + 1;
+        Position::new(line + 1, column, length)
     }
 
     /// The whole of the dotted key whose last part is at `last`.
@@ -56,11 +38,6 @@ impl<'a> LineIndex<'a> {
         let start = before.trim_end_matches(belongs).len();
         self.position(start..last.end)
     }
-}
-
-/// Files are a few MiB at most; a larger one saturates instead of wrapping around.
-fn number(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -84,25 +84,28 @@ impl FromStr for Registry {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = || PathError::Host(text.to_owned());
         let lower = text.to_ascii_lowercase();
-        let name = lower.strip_suffix(":443").unwrap_or(&lower);
-        let (host, port) = match name.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let (host, port) = match lower.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((address, rest)) => {
                 if address.parse::<std::net::Ipv6Addr>().is_err() {
                     return Err(bad());
                 }
-                (None, rest.strip_prefix(':'))
+                let port = match rest {
+                    "" => None,
+                    rest => Some(rest.strip_prefix(':').ok_or_else(bad)?),
+                };
+                (&lower[..lower.len() - rest.len()], port)
             }
-            None => match name.rsplit_once(':') {
-                Some((host, port)) => (Some(host), Some(port)),
-                None => (Some(name), None),
+            None => match lower.rsplit_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (&*lower, None),
             },
         };
-        if let Some(port) = port
-            && (port.parse::<u16>().is_err() || port.starts_with('+'))
-        {
-            return Err(bad());
-        }
-        if let Some(host) = host {
+        let port = match port {
+            Some(port) if port.starts_with('+') => return Err(bad()),
+            Some(port) => Some(port.parse::<u16>().map_err(|_| bad())?),
+            None => None,
+        };
+        if !(host.starts_with('[') && host.ends_with(']')) {
             let label = |label: &str| {
                 !label.is_empty()
                     && !label.starts_with('-')
@@ -115,9 +118,15 @@ impl FromStr for Registry {
                 return Err(bad());
             }
         }
-        Ok(Self(match name {
-            "index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com" => "docker.io".into(),
-            other => other.into(),
+        // Without its port, a name of one label would be read as a path.
+        let is_plainly_host = host.contains(['.', '[']) || host == "localhost";
+        Ok(Self(match (host, port) {
+            ("index.docker.io" | "registry-1.docker.io" | "registry.hub.docker.com", None | Some(443)) => {
+                "docker.io".into()
+            }
+            (host, None) => host.into(),
+            (host, Some(443)) if is_plainly_host => host.into(),
+            (host, Some(port)) => format!("{host}:{port}").into(),
         }))
     }
 }
@@ -270,6 +279,32 @@ text_value!(Registry, RepositoryPath, Repository);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_registry_is_written_as_what_is_read_again() {
+        for (text, written) in [
+            ("registry:443/a", "registry:443/a"),
+            ("Registry:00443/a", "registry:443/a"),
+            ("registry.example.com:0443/a", "registry.example.com/a"),
+            ("localhost:443/a", "localhost/a"),
+            ("[::1]:443/a", "[::1]/a"),
+            ("[::1]:5000/a", "[::1]:5000/a"),
+            ("registry-1.docker.io:443/a", "docker.io/library/a"),
+        ] {
+            let repository: Repository = text.parse().unwrap();
+            assert_eq!(repository.to_string(), written);
+            assert_eq!(written.parse::<Repository>().as_ref(), Ok(&repository));
+        }
+        for text in [
+            "[::1]x/a",
+            "[::1]x:5000/a",
+            "a.example.com:443:443/a",
+            "a.example.com:+443/a",
+            "a.example.com:/a",
+        ] {
+            assert!(text.parse::<Repository>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn hosts_are_normalised() {

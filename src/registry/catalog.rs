@@ -83,7 +83,7 @@ fn is_below(path: &str, name: &str) -> bool {
 }
 
 /// `null` is how some registries write an empty list.
-fn page(reply: &Reply) -> Result<Vec<String>, RegistryError> {
+pub(super) fn page(reply: &Reply) -> Result<Vec<String>, RegistryError> {
     let malformed = || error(reply, ErrorKind::Malformed, "the answer is no list of repositories");
     let mut body: Value = serde_json::from_slice(&reply.bytes).map_err(|_| malformed())?;
     match body.get_mut("repositories").map(Value::take) {

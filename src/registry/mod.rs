@@ -10,6 +10,8 @@ mod credentials;
 mod envelope;
 mod error;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod link;
 mod manifests;
 mod options;

@@ -123,7 +123,7 @@ struct Index {
 
 /// The descriptors on one page. One whose digest is of an algorithm that landfall does not know is left out with a
 /// warning: it cannot be one of ours, and must not hide the others.
-fn page(reply: &Reply, repository: &Repository) -> Result<Vec<Descriptor>, RegistryError> {
+pub(super) fn page(reply: &Reply, repository: &Repository) -> Result<Vec<Descriptor>, RegistryError> {
     let malformed = |message: String| {
         error(
             reply,

@@ -55,7 +55,7 @@ impl HttpRegistries {
 
 /// The names on one page. `null` is how some registries write an empty list; a body that speaks neither of tags nor of
 /// this repository is no tag list at all.
-fn page(reply: &Reply, repository: &Repository) -> Result<Vec<String>, RegistryError> {
+pub(super) fn page(reply: &Reply, repository: &Repository) -> Result<Vec<String>, RegistryError> {
     let malformed = || error(reply, ErrorKind::Malformed, "the answer is not a tag list");
     let mut body: Value = serde_json::from_slice(&reply.bytes).map_err(|_| malformed())?;
     let named = body.get("name").and_then(Value::as_str) == Some(repository.path.as_str());

@@ -141,7 +141,7 @@ fn primaries(images: &[Resolved], folders: &Folders) -> BTreeMap<Registry, Prefi
 /// Of two digests for one tag the first in the file is kept. A digest is promoted to a repository from one source: from
 /// the first that it is found at.
 fn without_conflicts(images: Vec<Resolved>, report: &mut Report) -> Vec<Resolved> {
-    let mut tags: BTreeMap<(Repository, Tag), (Digest, usize)> = BTreeMap::new();
+    let mut tags: BTreeMap<(Repository, Tag), (Digest, u32)> = BTreeMap::new();
     let mut sources: BTreeMap<(Repository, Digest), Repository> = BTreeMap::new();
     let mut kept = Vec::new();
     for mut image in images {
@@ -236,7 +236,7 @@ mod tests {
     use super::*;
     use crate::desired;
 
-    fn image(line: usize, source: &str, target: &str, tag: &str, content: &str) -> Resolved {
+    fn image(line: u32, source: &str, target: &str, tag: &str, content: &str) -> Resolved {
         Resolved {
             line,
             source: source.parse().unwrap(),

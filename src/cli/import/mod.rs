@@ -1,6 +1,9 @@
 //! `landfall import`: what another tool was told, told to landfall.
 
 mod arrange;
+mod document;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod kpromo;
 mod reference;
 mod regsync;
@@ -10,7 +13,6 @@ mod skopeo_sync;
 mod versions;
 mod wanted;
 mod written;
-mod yaml;
 
 use std::io::Write;
 

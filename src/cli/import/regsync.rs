@@ -11,12 +11,12 @@ use clap::Args;
 use self::filter::{Filter, choice};
 use self::settings::{credentials, setting, unknown};
 use super::reference;
-use super::report::{Mistake, Place, Report};
+use super::report::{Mistake, Report};
 use super::wanted::{AllWanted, Choice, Images, Wanted, WantedRegistry};
 use super::written::{Destination, import};
-use super::yaml::Node;
 use crate::cli::{Common, ExitCode};
-use crate::model::{Digest, Prefix, Tag};
+use crate::model::{Digest, Position, Prefix, Tag};
+use crate::yaml::Node;
 
 /// Write what a regsync file copies as manifests, with the digests that stand at the sources now
 ///
@@ -40,10 +40,10 @@ impl RegsyncCommand {
 }
 
 /// Reads the document.
-pub fn read(document: &Node, report: &mut Report) -> AllWanted {
+pub fn read(document: &Node<'_>, report: &mut Report) -> AllWanted {
     let mut wanted = AllWanted::default();
     for (key, value) in report.map(document, "the file").unwrap_or_default() {
-        match key.text.as_str() {
+        match key.text() {
             "version" => version(value, report),
             "creds" => credentials(value, report),
             "defaults" => {
@@ -64,7 +64,7 @@ pub fn read(document: &Node, report: &mut Report) -> AllWanted {
     wanted
 }
 
-fn version(value: &Node, report: &mut Report) {
+fn version(value: &Node<'_>, report: &mut Report) {
     let Some(text) = report.text(value, "version") else {
         return;
     };
@@ -77,19 +77,19 @@ fn version(value: &Node, report: &mut Report) {
 /// One entry of `sync`.
 #[derive(Default)]
 struct Entry<'n> {
-    source: Option<(Place, &'n str)>,
-    target: Option<(Place, &'n str)>,
-    kind: Option<(Place, &'n str)>,
+    source: Option<(Position, &'n str)>,
+    target: Option<(Position, &'n str)>,
+    kind: Option<(Position, &'n str)>,
     tags: Vec<Filter>,
     repositories: Filter,
 }
 
 impl<'n> Entry<'n> {
-    fn read(node: &'n Node, report: &mut Report, wanted: &mut AllWanted) {
+    fn read(node: &'n Node<'_>, report: &mut Report, wanted: &mut AllWanted) {
         let mistakes = report.mistakes.len();
         let mut entry = Entry::default();
         for (key, value) in report.map(node, "an entry of sync").unwrap_or_default() {
-            let what = key.text.as_str();
+            let what = key.text();
             match what {
                 "source" => entry.source = report.text(value, what).map(|text| (value.at, text)),
                 "target" => entry.target = report.text(value, what).map(|text| (value.at, text)),
@@ -136,9 +136,9 @@ impl<'n> Entry<'n> {
 
     fn registry(
         self,
-        line: usize,
-        source: (Place, &str),
-        target: (Place, &str),
+        line: u32,
+        source: (Position, &str),
+        target: (Position, &str),
         report: &mut Report,
         wanted: &mut AllWanted,
     ) {
@@ -158,9 +158,9 @@ impl<'n> Entry<'n> {
 
     fn repository(
         self,
-        line: usize,
-        source: (Place, &str),
-        target: (Place, &str),
+        line: u32,
+        source: (Position, &str),
+        target: (Position, &str),
         report: &mut Report,
         wanted: &mut AllWanted,
     ) {
@@ -177,7 +177,7 @@ impl<'n> Entry<'n> {
     }
 }
 
-fn image(line: usize, source: (Place, &str), target: (Place, &str), report: &mut Report, wanted: &mut AllWanted) {
+fn image(line: u32, source: (Position, &str), target: (Position, &str), report: &mut Report, wanted: &mut AllWanted) {
     let (Some(from), Some(to)) = (
         checked(source, reference::parse(source.1), report),
         checked(target, reference::parse(target.1), report),
@@ -207,7 +207,7 @@ fn image(line: usize, source: (Place, &str), target: (Place, &str), report: &mut
     });
 }
 
-fn checked<T, E: ToString>((at, _): (Place, &str), found: Result<T, E>, report: &mut Report) -> Option<T> {
+fn checked<T, E: ToString>((at, _): (Position, &str), found: Result<T, E>, report: &mut Report) -> Option<T> {
     found
         .map_err(|error| report.mistake(Mistake::new(at, error.to_string())))
         .ok()
@@ -216,7 +216,7 @@ fn checked<T, E: ToString>((at, _): (Place, &str), found: Result<T, E>, report: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::import::yaml::parse;
+    use crate::cli::import::document::parse;
 
     fn read_text(text: &str) -> (AllWanted, Report) {
         let mut report = Report::default();

@@ -4,25 +4,19 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use super::yaml::{Key, Node, Value};
-
-/// Both count from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    pub line: usize,
-    pub column: usize,
-}
+use crate::model::Position;
+use crate::yaml::{Content, Key, Node};
 
 /// Something that cannot be read: nothing is written before it is put right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    pub at: Place,
+    pub at: Position,
     pub message: String,
     pub help: Option<String>,
 }
 
 impl Mistake {
-    pub fn new(at: Place, message: impl Into<String>) -> Self {
+    pub fn new(at: Position, message: impl Into<String>) -> Self {
         Self {
             at,
             message: message.into(),
@@ -41,7 +35,7 @@ impl Mistake {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Note {
-    pub line: usize,
+    pub line: u32,
     /// The setting or the image.
     pub what: String,
     /// Why it is not carried over, and what landfall does instead.
@@ -76,7 +70,7 @@ impl Report {
     }
 
     /// A setting that has no counterpart.
-    pub fn note(&mut self, at: Place, what: impl Into<String>, why: impl Into<String>) {
+    pub fn note(&mut self, at: Position, what: impl Into<String>, why: impl Into<String>) {
         self.notes.push(Note {
             line: at.line,
             what: what.into(),
@@ -86,7 +80,7 @@ impl Report {
     }
 
     /// Images that have no counterpart.
-    pub fn lost(&mut self, line: usize, what: impl Into<String>, why: impl Into<String>) {
+    pub fn lost(&mut self, line: u32, what: impl Into<String>, why: impl Into<String>) {
         self.notes.push(Note {
             line,
             what: what.into(),
@@ -95,37 +89,37 @@ impl Report {
         });
     }
 
-    fn expected<T>(&mut self, node: &Node, what: &str, kind: &str) -> Option<T> {
+    fn expected<T>(&mut self, node: &Node<'_>, what: &str, kind: &str) -> Option<T> {
         self.mistake(Mistake::new(node.at, format!("`{}` is no {kind}", what.escape_debug())));
         None
     }
 
     /// The text of a value; `what` names it. A template is none: only the tool itself could fill it in.
-    pub fn text<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
-        match &node.value {
-            Value::Text { text, .. } if text.contains("{{") => {
+    pub fn text<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<&'n str> {
+        match &node.content {
+            Content::Scalar(scalar) if scalar.text.contains("{{") => {
                 let message = format!("`{}` is a template, which is not read", what.escape_debug());
                 self.mistake(Mistake::new(node.at, message).help("write what it stands for"));
                 None
             }
-            Value::Text { text, .. } => Some(text),
+            Content::Scalar(scalar) => Some(&scalar.text),
             _ => self.expected(node, what, "text"),
         }
     }
 
     /// The items of a list; a missing one is empty.
-    pub fn list<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Node]> {
-        match &node.value {
-            Value::List(items) => Some(items),
+    pub fn list<'n, 't>(&mut self, node: &'n Node<'t>, what: &str) -> Option<&'n [Node<'t>]> {
+        match &node.content {
+            Content::Sequence(items) => Some(items),
             _ if node.is_null() => Some(&[]),
             _ => self.expected(node, what, "list"),
         }
     }
 
     /// The entries of a map; a missing one is empty.
-    pub fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [(Key, Node)]> {
-        match &node.value {
-            Value::Map(entries) => Some(entries),
+    pub fn map<'n, 't>(&mut self, node: &'n Node<'t>, what: &str) -> Option<&'n [(Key<'t>, Node<'t>)]> {
+        match &node.content {
+            Content::Mapping(entries) => Some(entries),
             _ if node.is_null() => Some(&[]),
             _ => self.expected(node, what, "map"),
         }
@@ -133,7 +127,7 @@ impl Report {
 
     /// Compiles a regular expression, shown to people as `text`. Go's `regexp`, which the tools use, differs from this
     /// one in little that names of tags can show.
-    pub fn pattern(&mut self, at: Place, text: &str, whole: &str) -> Option<Regex> {
+    pub fn pattern(&mut self, at: Position, text: &str, whole: &str) -> Option<Regex> {
         self.patterns += 1;
         if self.patterns > PATTERNS.count {
             let message = format!("more than {} regular expressions", PATTERNS.count);
@@ -154,7 +148,7 @@ impl Report {
     }
 
     /// The texts of a list.
-    pub fn texts<'n>(&mut self, node: &'n Node, what: &str) -> Option<Vec<(Place, &'n str)>> {
+    pub fn texts<'n>(&mut self, node: &'n Node<'_>, what: &str) -> Option<Vec<(Position, &'n str)>> {
         let items = self.list(node, what)?;
         items
             .iter()

@@ -15,7 +15,7 @@ const AT_ONCE: usize = 4;
 /// One image that is to stand somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    pub line: usize,
+    pub line: u32,
     pub source: Repository,
     pub target: Repository,
     pub tag: Option<Tag>,

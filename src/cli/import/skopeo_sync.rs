@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use super::reference;
-use super::report::{Mistake, Place, Report};
+use super::report::{Mistake, Report};
 use super::versions::masterminds::Constraint;
 use super::wanted::{AllWanted, Choice, Images, Wanted};
 use super::written::{Destination, import};
-use super::yaml::{Key, Node};
 use crate::cli::{Common, ExitCode};
-use crate::model::{Prefix, Repository};
+use crate::model::{Position, Prefix, Repository};
+use crate::yaml::{Key, Node};
 
 /// Write what a file of `skopeo sync --src yaml` copies as manifests, with the digests that stand at the sources now
 ///
@@ -54,7 +54,7 @@ impl SkopeoSyncCommand {
 }
 
 /// Reads the document.
-pub fn read(document: &Node, to: &Prefix, scoped: bool, report: &mut Report) -> AllWanted {
+pub fn read(document: &Node<'_>, to: &Prefix, scoped: bool, report: &mut Report) -> AllWanted {
     let mut reading = Reading {
         to,
         scoped,
@@ -75,11 +75,11 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn registry(&mut self, registry: &Key, settings: &Node) {
-        let name = &registry.text;
+    fn registry(&mut self, registry: &Key<'_>, settings: &Node<'_>) {
+        let name = registry.text();
         let shown = name.escape_debug().to_string();
         for (key, value) in self.report.map(settings, name).unwrap_or_default() {
-            match key.text.as_str() {
+            match key.text() {
                 "images" => self.images(name, value),
                 "images-by-tag-regex" => self.matching(name, value, |at, text, report| {
                     // Anywhere in the tag, as skopeo does.
@@ -123,7 +123,7 @@ impl Reading<'_> {
     }
 
     /// By image, the tags and digests; all tags where there are none.
-    fn images(&mut self, registry: &str, value: &Node) {
+    fn images(&mut self, registry: &str, value: &Node<'_>) {
         for (image, references) in self.report.map(value, "images").unwrap_or_default() {
             let Some((source, target)) = self.places(registry, image) else {
                 continue;
@@ -137,7 +137,7 @@ impl Reading<'_> {
                     images,
                 });
             };
-            let Some(texts) = self.report.texts(references, &image.text) else {
+            let Some(texts) = self.report.texts(references, image.text()) else {
                 continue;
             };
             if texts.is_empty() {
@@ -170,12 +170,17 @@ impl Reading<'_> {
     }
 
     /// By image, one text that its tags are chosen by.
-    fn matching(&mut self, registry: &str, value: &Node, read: impl Fn(Place, &str, &mut Report) -> Option<Choice>) {
+    fn matching(
+        &mut self,
+        registry: &str,
+        value: &Node<'_>,
+        read: impl Fn(Position, &str, &mut Report) -> Option<Choice>,
+    ) {
         for (image, rule) in self.report.map(value, registry).unwrap_or_default() {
             let Some((source, target)) = self.places(registry, image) else {
                 continue;
             };
-            let Some(text) = self.report.text(rule, &image.text) else {
+            let Some(text) = self.report.text(rule, image.text()) else {
                 continue;
             };
             if let Some(choice) = read(rule.at, text, self.report) {
@@ -190,8 +195,8 @@ impl Reading<'_> {
     }
 
     /// Where an image is read, and where skopeo writes it.
-    fn places(&mut self, registry: &str, image: &Key) -> Option<(Repository, Repository)> {
-        let source = match reference::repository(&format!("{registry}/{}", image.text)) {
+    fn places(&mut self, registry: &str, image: &Key<'_>) -> Option<(Repository, Repository)> {
+        let source = match reference::repository(&format!("{registry}/{}", image.text())) {
             Ok(source) => source,
             Err(error) => {
                 self.report.mistake(Mistake::new(image.at, error));
@@ -221,7 +226,7 @@ impl Reading<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::import::yaml::parse;
+    use crate::cli::import::document::parse;
 
     fn read_text(text: &str, scoped: bool) -> (AllWanted, Report) {
         let mut report = Report::default();

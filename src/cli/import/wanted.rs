@@ -33,7 +33,7 @@ impl fmt::Debug for Choice {
 /// Images of one repository.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    pub line: usize,
+    pub line: u32,
     pub source: Repository,
     pub target: Repository,
     pub images: Images,
@@ -56,7 +56,7 @@ pub enum Images {
 /// All repositories that a registry lists, each below `target` by its own name.
 #[derive(Debug, Clone)]
 pub struct WantedRegistry {
-    pub line: usize,
+    pub line: u32,
     pub source: Registry,
     pub target: Prefix,
     pub repositories: Choice,

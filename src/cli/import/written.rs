@@ -8,10 +8,10 @@ use miette::{IntoDiagnostic as _, Report as Failure, WrapErr as _, miette};
 use serde_json::json;
 
 use super::arrange::arrange;
+use super::document;
 use super::report::{Mistake, Report};
 use super::resolve::resolve;
 use super::wanted::AllWanted;
-use super::yaml::{self, Node};
 use crate::cli::connection;
 use crate::cli::diagnostics::write_diagnostics;
 use crate::cli::init::{text_of, write_new};
@@ -20,6 +20,7 @@ use crate::cli::session::runtime;
 use crate::cli::{Common, ExitCode, Format, WithExitCode as _};
 use crate::desired::{self, Manifests};
 use crate::model::{CommitId, Prefix, Tree};
+use crate::yaml::Node;
 
 /// Where an import writes to.
 #[derive(Debug, clap::Args)]
@@ -47,10 +48,11 @@ pub fn import(
     destination: &Destination,
     common: &Common,
     output: &mut dyn Write,
-    read: impl FnOnce(&Node, &mut Report) -> AllWanted,
+    read: impl FnOnce(&Node<'_>, &mut Report) -> AllWanted,
 ) -> Result<ExitCode, Failure> {
     let mut report = Report::default();
-    let wanted = match yaml::parse(&bounded(file)?) {
+    let bytes = bounded(file)?;
+    let wanted = match document::parse(&bytes) {
         Ok(document) => read(&document, &mut report),
         Err(mistake) => {
             report.mistake(mistake);
@@ -150,7 +152,7 @@ pub fn import(
 fn bounded(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     File::open(file)
-        .and_then(|open| open.take(yaml::MOST_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .and_then(|open| open.take(document::MOST_BYTES as u64 + 1).read_to_end(&mut bytes))
         .into_diagnostic()
         .wrap_err_with(|| format!("cannot read {}", file.display()))
         .with_exit_code(ExitCode::Invalid)?;

@@ -3,14 +3,13 @@
 use crate::desired::code;
 use crate::desired::finding::{Finding, Report, quoted, suggestion};
 use crate::desired::shape::{Located, Scalar};
-
-use super::yaml::{Content, Node};
+use crate::yaml::{Content, Key, Node};
 
 /// A mapping with fixed keys.
 pub(super) struct Fields<'n, 't> {
     what: &'static str,
     node: &'n Node<'t>,
-    entries: &'n [(Node<'t>, Node<'t>)],
+    entries: &'n [(Key<'t>, Node<'t>)],
     /// Keys were refused: what seems to be missing may be what they were meant to be.
     pub has_strangers: bool,
 }
@@ -29,10 +28,8 @@ pub(super) fn fields<'n, 't>(
     };
     let mut has_strangers = false;
     for (key, _) in entries {
-        let Content::Scalar { text, .. } = &key.content else {
-            continue;
-        };
-        if !known.contains(&&**text) {
+        let text = key.text();
+        if !known.contains(&text) {
             has_strangers = true;
             let finding = Finding::error(code::UNKNOWN_KEY, format!("unknown key {} in {what}", quoted(text)));
             report.add(key.at, finding.help(suggestion(text, known.iter().copied())));
@@ -52,10 +49,8 @@ impl<'n, 't> Fields<'n, 't> {
     }
 
     /// The key itself and its value.
-    pub fn entry(&self, key: &str) -> Option<&'n (Node<'t>, Node<'t>)> {
-        self.entries
-            .iter()
-            .find(|(name, _)| matches!(&name.content, Content::Scalar { text, .. } if text == key))
+    pub fn entry(&self, key: &str) -> Option<&'n (Key<'t>, Node<'t>)> {
+        self.entries.iter().find(|(name, _)| name.text() == key)
     }
 
     /// The value of a key that must be there and not null.
@@ -86,10 +81,10 @@ pub(super) fn list<'n, 't>(
 
 /// The text of a scalar.
 pub(super) fn text<'n>(node: &'n Node<'_>, what: &str, report: &mut Report) -> Option<&'n str> {
-    match &node.content {
-        Content::Scalar { text, .. } if !node.is_null() => Some(text),
-        Content::Scalar { text, .. } if !text.is_empty() => {
-            let help = format!("quote it where the word is meant: `\"{text}\"`");
+    match node.as_scalar() {
+        Some(scalar) if !scalar.is_null() => Some(&scalar.text),
+        Some(scalar) if !scalar.text.is_empty() => {
+            let help = format!("quote it where the word is meant: `\"{}\"`", scalar.text);
             wrong_type(node, what, &help, report)
         }
         _ => wrong_type(node, what, "write a text", report),
@@ -109,8 +104,8 @@ pub(super) fn scalar<T: Scalar>(node: &Node<'_>, what: &str, report: &mut Report
 
 /// A truth value in any of YAML 1.1's spellings, which Go's YAML reads.
 pub(super) fn boolean(node: &Node<'_>, report: &mut Report) -> Option<bool> {
-    if let Content::Scalar { text, plain: true } = &node.content {
-        match &**text {
+    if let Some(scalar) = node.as_scalar().filter(|scalar| scalar.plain) {
+        match &*scalar.text {
             "true" | "True" | "TRUE" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some(true),
             "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Some(false),
             _ if node.is_null() => return Some(false),

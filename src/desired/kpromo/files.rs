@@ -12,12 +12,13 @@ use crate::desired::scalar::Name;
 use crate::desired::shape::Scalar as _;
 use crate::desired::syntax;
 use crate::model::{Diagnostic, RepoPath, Tree, TreeFile};
+use crate::yaml::Node;
 
+use super::document::document;
 use super::images::{Form, images};
 use super::manifest::manifest;
 use super::rule::Rule;
 use super::table::KpromoRoot;
-use super::yaml;
 
 const MANIFEST: &str = "promoter-manifest.yaml";
 const IMAGES: &str = "images.yaml";
@@ -239,11 +240,11 @@ fn read_images(path: &RepoPath, file: &TreeFile) -> ManifestFile {
 fn read(
     path: &RepoPath,
     file: &TreeFile,
-    content: impl FnOnce(&yaml::Node<'_>, &mut Report) -> Option<Content>,
+    content: impl FnOnce(&Node<'_>, &mut Report) -> Option<Content>,
 ) -> ManifestFile {
     let mut report = Report::new(path);
     let content = match syntax::text(file) {
-        Ok(text) => yaml::document(text, &mut report).and_then(|node| content(&node, &mut report)),
+        Ok(text) => document(text, &mut report).and_then(|node| content(&node, &mut report)),
         Err((at, finding)) => {
             let finding = match finding.code {
                 code::TOO_LARGE => finding.help("split it into several projects"),

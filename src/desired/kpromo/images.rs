@@ -5,9 +5,9 @@ use crate::desired::finding::{Finding, Report, quoted};
 use crate::desired::promotions_file::{ImageTable, TagLine, Tags};
 use crate::desired::shape::{List, Located};
 use crate::model::{Digest, RepositoryPath, Tag};
+use crate::yaml::{Content, Key, Node};
 
 use super::fields::{fields, list, scalar, wrong_type};
-use super::yaml::{Content, Node};
 
 /// An image's digests.
 #[derive(Debug)]
@@ -106,20 +106,18 @@ fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<Digests> {
     Some(digests)
 }
 
-fn digest(key: &Node<'_>, report: &mut Report) -> Option<Located<Digest>> {
-    if let Content::Scalar { text, .. } = &key.content
-        && text.parse::<Digest>().is_err()
-        && text.parse::<Tag>().is_ok()
-    {
+fn digest(key: &Key<'_>, report: &mut Report) -> Option<Located<Digest>> {
+    let text = key.text();
+    if text.parse::<Digest>().is_err() && text.parse::<Tag>().is_ok() {
         let finding = Finding::error(code::INVALID_DIGEST, format!("{} is not a digest", quoted(text)));
         report.add(key.at, finding.help(DIGESTS_ARE_KEYS));
         return None;
     }
-    scalar(key, "a digest", report)
+    scalar(&key.node(), "a digest", report)
 }
 
 fn tag(node: &Node<'_>, report: &mut Report) -> Option<Located<Tag>> {
-    if let Content::Scalar { text, .. } = &node.content
+    if let Some(text) = node.as_scalar().map(|scalar| &*scalar.text)
         && text.parse::<Digest>().is_ok()
     {
         let finding = Finding::error(code::INVALID_TAG, format!("{} is a digest, not a tag", quoted(text)));

@@ -7,11 +7,11 @@ use crate::desired::finding::{Finding, Report};
 use crate::desired::position::Position;
 use crate::desired::shape::{Located, Scalar as _};
 use crate::model::Prefix;
+use crate::yaml::Node;
 
 use super::fields::{boolean, fields, list, text};
 use super::images::{Form, Image, images};
 use super::provenance;
-use super::yaml::Node;
 
 /// A manifest, thin or plain.
 #[derive(Debug)]

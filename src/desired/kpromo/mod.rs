@@ -2,6 +2,7 @@
 
 mod claims;
 mod destinations;
+mod document;
 mod fields;
 mod files;
 mod images;
@@ -14,7 +15,6 @@ mod shared;
 mod table;
 #[cfg(test)]
 mod tests;
-mod yaml;
 
 pub(super) use claims::judge;
 pub(super) use files::{older, projects};

@@ -2,9 +2,9 @@
 
 use crate::desired::code;
 use crate::desired::finding::{Finding, Report, quoted, suggestion};
+use crate::yaml::Node;
 
 use super::fields::{fields, text};
-use super::yaml::Node;
 
 const MODES: [&str; 3] = ["off", "warn", "require"];
 

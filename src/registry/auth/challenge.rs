@@ -4,15 +4,15 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// One way to authenticate that a server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Challenge {
+pub(in crate::registry) struct Challenge {
     /// In lower case.
-    pub(super) scheme: String,
+    pub(in crate::registry) scheme: String,
     parameters: Vec<(String, String)>,
 }
 
 impl Challenge {
     /// A parameter, by its name in lower case; the first where it is given twice.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(in crate::registry) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters
             .iter()
             .find(|(given, _)| given == name)
@@ -22,7 +22,7 @@ impl Challenge {
 
 /// All challenges of an answer: servers send several headers, several challenges in one, and not always well-formed
 /// ones. What cannot be read is skipped.
-pub(super) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
+pub(in crate::registry) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     headers
         .get_all(WWW_AUTHENTICATE)
         .into_iter()

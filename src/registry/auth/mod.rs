@@ -9,4 +9,8 @@ mod token;
 
 pub(super) use authenticator::Authenticator;
 pub(super) use authorization::Authorization;
+#[cfg(fuzzing)]
+pub(super) use challenge::challenges;
 pub(super) use scope::Scopes;
+#[cfg(fuzzing)]
+pub(super) use token::Token;

@@ -36,7 +36,7 @@ impl Scopes {
     }
 
     /// Reads the `scope` of a challenge: scopes joined by spaces, each `type:name:actions`. The name may hold colons.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(in crate::registry) fn parse(text: &str) -> Self {
         let mut scopes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for scope in text.split_whitespace() {
             if let Some((resource, actions)) = scope.rsplit_once(':')
@@ -63,7 +63,7 @@ impl Scopes {
     }
 
     /// Adds everything of `other`; says whether anything was new.
-    pub(super) fn merge(&mut self, other: &Self) -> bool {
+    pub(in crate::registry) fn merge(&mut self, other: &Self) -> bool {
         let mut grown = false;
         for (resource, actions) in &other.0 {
             let own = self.0.entry(resource.clone()).or_default();

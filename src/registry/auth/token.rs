@@ -27,7 +27,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 const CAPACITY: usize = 4096;
 
 #[derive(Debug, Clone)]
-pub(super) struct Token {
+pub(in crate::registry) struct Token {
     pub(super) header: HeaderValue,
     refresh_at: Instant,
 }
@@ -44,7 +44,11 @@ struct Answer {
 impl Token {
     /// Reads a token server's answer to a request sent at `sent`. `date` is the answer's own `Date`: it and
     /// `issued_at` come from one clock, so their difference is the age of a token that the server had in store.
-    pub(super) fn parse(bytes: &[u8], date: Option<Timestamp>, sent: Instant) -> Result<Self, &'static str> {
+    pub(in crate::registry) fn parse(
+        bytes: &[u8],
+        date: Option<Timestamp>,
+        sent: Instant,
+    ) -> Result<Self, &'static str> {
         let answer: Answer =
             serde_json::from_slice(bytes).map_err(|_| "the token server's answer is not JSON with a token")?;
         let token = [answer.token, answer.access_token]

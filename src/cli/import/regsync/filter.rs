@@ -6,7 +6,7 @@ use super::settings::unknown;
 use crate::cli::import::report::{Mistake, Report};
 use crate::cli::import::versions::regclient::Range;
 use crate::cli::import::wanted::Choice;
-use crate::cli::import::yaml::Node;
+use crate::yaml::Node;
 
 /// `allow`, `deny` and `semverRange`.
 #[derive(Default)]
@@ -27,11 +27,11 @@ pub(super) fn choice(sets: Vec<Filter>) -> Choice {
 
 impl Filter {
     /// `None` where something is wrong, which is reported.
-    pub fn read(node: &Node, what: &str, versions: bool, report: &mut Report) -> Option<Self> {
+    pub fn read(node: &Node<'_>, what: &str, versions: bool, report: &mut Report) -> Option<Self> {
         let mut filter = Self::default();
         for (key, value) in report.map(node, what)? {
-            let what = format!("{what}.{}", key.text);
-            match key.text.as_str() {
+            let what = format!("{what}.{}", key.text());
+            match key.text() {
                 "allow" => filter.allow = patterns(value, &what, report),
                 "deny" => filter.deny = patterns(value, &what, report),
                 "semverRange" if versions => {
@@ -68,7 +68,7 @@ impl Filter {
 
 /// regsync sets `^` before a pattern and `$` behind it, and nothing around its alternatives: `a|b` takes what begins
 /// with `a` or ends with `b`.
-fn patterns(node: &Node, what: &str, report: &mut Report) -> Vec<Regex> {
+fn patterns(node: &Node<'_>, what: &str, report: &mut Report) -> Vec<Regex> {
     let texts = report.texts(node, what).unwrap_or_default();
     let compiled = texts
         .into_iter()

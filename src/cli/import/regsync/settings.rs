@@ -1,25 +1,23 @@
 //! What regsync is told besides, and what landfall does instead.
 
 use crate::cli::import::report::Report;
-use crate::cli::import::yaml::{Key, Node, Value};
+use crate::yaml::{Content, Key, Node};
 
 /// A setting that regsync does not know either.
-pub(super) fn unknown(key: &Key, within: &str, report: &mut Report) {
-    let what = format!("{within}{}", key.text.escape_debug());
+pub(super) fn unknown(key: &Key<'_>, within: &str, report: &mut Report) {
+    let what = format!("{within}{}", key.text().escape_debug());
     report.note(key.at, what, "regsync knows no such setting, and neither does landfall");
 }
 
 /// Names only: whatever else stands there may be a secret.
-pub(super) fn credentials(value: &Node, report: &mut Report) {
+pub(super) fn credentials(value: &Node<'_>, report: &mut Report) {
     for entry in report.list(value, "creds").unwrap_or_default() {
-        let name = match &entry.value {
-            Value::Map(fields) => fields.iter().find(|(key, _)| key.text == "registry"),
+        let name = match &entry.content {
+            Content::Mapping(fields) => fields.iter().find(|(key, _)| key.text() == "registry"),
             _ => None,
         };
-        let name = match name.map(|(_, value)| &value.value) {
-            Some(Value::Text { text, .. }) => text.escape_debug().to_string(),
-            _ => "?".to_owned(),
-        };
+        let name = name.and_then(|(_, value)| value.as_scalar());
+        let name = name.map_or_else(|| "?".to_owned(), |name| name.text.escape_debug().to_string());
         let why = format!(
             "credentials and TLS settings are not copied: landfall uses Docker's logins, or `read`, `write`, `ca` and \
              `plain-http` under [registries.\"{name}\"] in config.toml"
@@ -29,12 +27,12 @@ pub(super) fn credentials(value: &Node, report: &mut Report) {
 }
 
 /// Notes a setting that is not carried over; says whether regsync knows it.
-pub(super) fn setting(key: &Key, value: &Node, within: &str, report: &mut Report) -> bool {
+pub(super) fn setting(key: &Key<'_>, value: &Node<'_>, within: &str, report: &mut Report) -> bool {
     const WHOLE: &str = "an image is copied as it is, with all its platforms: its digest and its signatures hold";
     const CARRIED: &str = "landfall carries referrers and cosign's tags with every image, within its limits";
     const VERIFIED: &str = "landfall verifies what it copied, always";
     let is_false = value.as_bool() == Some(false);
-    let why = match key.text.as_str() {
+    let why = match key.text() {
         // What landfall does anyway is no loss.
         "digestTags" | "referrers" if !is_false => return true,
         "referrerSlow" | "fastCheck" | "forceRecursive" | "includeExternal" | "skipDockerConfig" if is_false => {
@@ -60,6 +58,6 @@ pub(super) fn setting(key: &Key, value: &Node, within: &str, report: &mut Report
         "userAgent" => "landfall says its own name",
         _ => return false,
     };
-    report.note(key.at, format!("{within}{}", key.text), why);
+    report.note(key.at, format!("{within}{}", key.text()), why);
     true
 }
