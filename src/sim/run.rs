@@ -152,7 +152,7 @@ impl Run {
 
     async fn play(&mut self) -> Result<(), String> {
         let mut process = self.start()?;
-        for _ in 0..self.rng.random_range(2..7) {
+        for _ in 0..self.rng.random_range(3..9) {
             process = self.event(process).await?;
         }
         self.registries.faults().stop();
