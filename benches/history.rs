@@ -7,6 +7,7 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use landfall::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use landfall::reconcile::history::declare;
+use landfall::reconcile::read_tree;
 use landfall::source::{GitRepository, Location, Options, Source as _};
 
 fn open(path: &std::path::Path) -> GitRepository {
@@ -37,7 +38,7 @@ fn ledger(criterion: &mut Criterion) {
 
     let source = open(&repository);
     let mut cache = ParseCache::default();
-    let parsed = parse(&source.tree(head).expect("git made it"), &mut cache).expect("it is valid");
+    let parsed = parse(&read_tree(&source, head).expect("git made it"), &mut cache).expect("it is valid");
     let mut resolved = resolve(&parsed, &Accepted { ledger: &known }, None);
     let mut number = 0;
     group.bench_function("the ledger, kept up with a commit", |bencher| {
@@ -54,7 +55,7 @@ fn ledger(criterion: &mut Criterion) {
                     .expect("it is not the first");
                 let mut ledger = known.clone();
                 declare(&source, parent, Some(parent), &mut ledger).expect("git made it");
-                let parsed = parse(&source.tree(commit).expect("git made it"), &mut cache).expect("it is valid");
+                let parsed = parse(&read_tree(&source, commit).expect("git made it"), &mut cache).expect("it is valid");
                 let next = resolve(&parsed, &Accepted { ledger: &ledger }, Some(&resolved));
                 assert_eq!(ledger.record(&next.desired, Some(&resolved.desired)).len(), 1);
                 (known, resolved) = (ledger, next);
