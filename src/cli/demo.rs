@@ -8,6 +8,7 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
 use super::session::{Session, runtime, stop_on_signals};
 use super::{Common, ExitCode, Terminal, report};
+use crate::cli::counting::counted;
 use crate::demo::{Damage, Stage};
 use crate::execute::Stop;
 use crate::facts::Depth;
@@ -126,9 +127,9 @@ async fn converge(
         .ok_or_else(|| miette!("no commit was followed"))?;
     write!(
         output,
-        "\n{}{} writes reached the registries.\n",
+        "\n{}{} reached the registries.\n",
         report::text(&report),
-        stage.writes_since(mark)
+        counted(stage.writes_since(mark), "write")
     )
     .into_diagnostic()?;
     output.flush().into_diagnostic()?;

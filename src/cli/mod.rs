@@ -6,6 +6,7 @@ mod apply;
 mod arguments;
 mod completions;
 mod connection;
+mod counting;
 mod demo;
 pub mod diagnostics;
 pub mod directory;

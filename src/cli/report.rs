@@ -1,5 +1,6 @@
 //! What was done, for people.
 
+use super::counting::counted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -88,13 +89,6 @@ pub fn text(report: &Report) -> String {
         counted(report.requests as usize, "request"),
     );
     text
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    }
 }
 
 /// What a report ends the program with.

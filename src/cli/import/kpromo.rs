@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use miette::{Context as _, IntoDiagnostic as _, Report, miette};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use crate::cli::counting::counted;
 use crate::cli::diagnostics::write_diagnostics;
 use crate::cli::directory::{tree_from_directory, tree_with_landfall};
 use crate::cli::init::mirror;
@@ -146,16 +147,16 @@ impl KpromoImport {
                 .or_default() += 1;
         }
         for (folder, count) in folders {
-            let files = if count == 1 { "file" } else { "files" };
-            writeln!(output, "wrote {} ({count} {files})", directory.join(folder).display()).into_diagnostic()?;
+            let files = counted(count, "file");
+            writeln!(output, "wrote {} ({files})", directory.join(folder).display()).into_diagnostic()?;
         }
         writeln!(
             output,
-            "\n{} projects with {} claims, the same as kpromo's manifests make.\n\nnext:\n  landfall validate {2}\n  \
+            "\n{} with {}, the same as kpromo's manifests make.\n\nnext:\n  landfall validate {2}\n  \
              review {2}/landfall.toml: signer, policy and mutable-tags are yours to add\n  commit it as a repository of \
              its own, or in place of kpromo's manifests; then `landfall plan`",
-            imported.projects,
-            imported.claims,
+            counted(imported.projects, "project"),
+            counted(imported.claims, "claim"),
             directory.display(),
         )
         .into_diagnostic()

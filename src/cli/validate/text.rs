@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::report::{Comparison, Head, Report};
+use crate::cli::counting::counted;
 use crate::cli::diagnostics::write_diagnostics;
 use crate::desired::review::ClaimChange;
 
@@ -113,12 +114,5 @@ fn line(change: &ClaimChange) -> String {
         (Some(before), Some(after)) => format!("~ {tag}  {after}  (was {before})"),
         (Some(before), None) => format!("- {tag}  {before}"),
         (None, after) => format!("+ {tag}  {}", after.map(|after| after.to_string()).unwrap_or_default()),
-    }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        count => format!("{count} {noun}s"),
     }
 }
