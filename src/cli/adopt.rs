@@ -5,11 +5,9 @@ use std::io::Write;
 use globset::Glob;
 use miette::{IntoDiagnostic as _, Report};
 
-use super::progress::Watching;
-use super::session::{Session, runtime, stop_on_signals};
+use super::session::{Preview, Session};
 use super::{Common, ExitCode, Terminal};
 use crate::plan::{Cause, Scope};
-use crate::reconcile::Following;
 
 /// Let landfall replace what these tags stand on, where it neither set nor declared it
 #[derive(Debug, clap::Args)]
@@ -29,16 +27,7 @@ impl AdoptCommand {
     /// Where configuration, repository or state cannot be read or written.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
-        let commit = session.commit(common)?;
-        let judged = session.follow(commit, Following::Look)?;
-        let watching = Watching::new(terminal);
-        let pass = runtime()?
-            .block_on(async {
-                let stop = stop_on_signals();
-                session.reconciler.preview(&Scope::default(), &watching, &stop).await
-            })
-            .into_diagnostic()?;
-        watching.finish();
+        let Preview { judged, pass, .. } = session.preview(common, &Scope::default(), terminal)?;
         let matches = self.glob.compile_matcher();
         let mut adopted = 0;
         for blocked in &pass.last.blocked {

@@ -6,13 +6,11 @@ use std::path::PathBuf;
 
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
-use super::progress::Watching;
-use super::session::{Session, runtime, stop_on_signals};
+use super::session::{Preview, Session};
 use super::{Common, Diagram, ExitCode, Format, Terminal};
 use crate::facts::Depth;
 use crate::plan::draw::{self, TableOptions};
 use crate::plan::{Scope, file};
-use crate::reconcile::Following;
 
 /// Show what apply would do, and write nothing
 #[derive(Debug, clap::Args)]
@@ -71,16 +69,7 @@ impl PlanCommand {
     /// Where configuration, repository or state cannot be read, or the commit is refused.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
-        let commit = session.commit(common)?;
-        let judged = session.follow(commit, Following::Look)?;
-        let watching = Watching::new(terminal);
-        let pass = runtime()?
-            .block_on(async {
-                let stop = stop_on_signals();
-                session.reconciler.preview(&self.look.scope(), &watching, &stop).await
-            })
-            .into_diagnostic()?;
-        watching.finish();
+        let Preview { commit, judged, pass } = session.preview(common, &self.look.scope(), terminal)?;
         if pass.interrupted {
             return Ok(ExitCode::Interrupted);
         }

@@ -7,14 +7,15 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
 use super::connection::{self, AllowedRegistries};
 use super::diagnostics::write_diagnostics;
-use super::{Common, ExitCode, WithExitCode as _};
+use super::progress::Watching;
+use super::{Common, ExitCode, Terminal, WithExitCode as _};
 use crate::config::{Config, Environment};
 use crate::execute::{AssembledWorld, Stop, SystemClock};
 use crate::model::{CommitId, Repository, Severity};
-use crate::plan::Planned;
+use crate::plan::{Planned, Scope};
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
-use crate::reconcile::{Following, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
+use crate::reconcile::{Following, Pass, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
 use crate::signing::KeyFileSigners;
 use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
 
@@ -64,6 +65,14 @@ pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Rep
         limits: config.limits,
     };
     GitRepository::open(&location, options).into_diagnostic()
+}
+
+/// A commit, looked at.
+pub struct Preview {
+    pub commit: CommitId,
+    /// What its manifests end the program with.
+    pub judged: ExitCode,
+    pub pass: Pass,
 }
 
 impl Session {
@@ -164,6 +173,24 @@ impl Session {
         } else {
             ExitCode::AsDesired
         })
+    }
+
+    /// Looks at what the command line's commit asks for, and writes nothing. An interrupted pass is returned as it is.
+    ///
+    /// # Errors
+    /// Where the commit is refused, or Git or the state cannot be read.
+    pub fn preview(&mut self, common: &Common, scope: &Scope, terminal: &Terminal) -> Result<Preview, Report> {
+        let commit = self.commit(common)?;
+        let judged = self.follow(commit, Following::Look)?;
+        let watching = Watching::new(terminal);
+        let pass = runtime()?
+            .block_on(async {
+                let stop = stop_on_signals();
+                self.reconciler.preview(scope, &watching, &stop).await
+            })
+            .into_diagnostic()?;
+        watching.finish();
+        Ok(Preview { commit, judged, pass })
     }
 
     /// Claims that read from each other in a ring, file by file.

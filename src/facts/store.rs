@@ -109,6 +109,15 @@ impl UnitFacts {
             .find(|(found, _)| *found == evidence)
             .map_or(EndpointSet::EMPTY, |(_, at)| *at)
     }
+
+    /// Where something that travels with the image is known not to be.
+    #[must_use]
+    pub fn missing_at(&self, carried: &Carried) -> EndpointSet {
+        self.missing_carried
+            .iter()
+            .find(|(missing, _)| missing == carried)
+            .map_or(EndpointSet::EMPTY, |(_, at)| *at)
+    }
 }
 
 /// What is known of one tag.

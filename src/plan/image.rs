@@ -69,12 +69,16 @@ impl<'a> Planner<'a> {
     /// What travelled once and is nowhere any more: each endpoint says so, and the source. It is reported, and holds up
     /// nothing. `None` while the source has yet to be asked.
     fn lost(&mut self, subject: &Subject<'_>, carried: &[Carried]) -> Option<Vec<Carried>> {
+        // Nothing is missing of most images: all of them come by here in every plan.
+        if subject.admission.is_none() || subject.facts.missing_carried.is_empty() {
+            return Some(Vec::new());
+        }
         let everywhere = subject.claim.endpoints;
         let gone: Vec<&Carried> = carried
             .iter()
-            .filter(|item| missing_at(subject, item).contains_all(everywhere))
+            .filter(|item| subject.facts.missing_at(item).contains_all(everywhere))
             .collect();
-        if subject.admission.is_none() || gone.is_empty() {
+        if gone.is_empty() {
             return Some(Vec::new());
         }
         let offered = match self.facts.source(subject.id) {
@@ -115,16 +119,6 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Where something that travels with the image is known not to be.
-fn missing_at(subject: &Subject<'_>, item: &Carried) -> EndpointSet {
-    subject
-        .facts
-        .missing_carried
-        .iter()
-        .filter(|(missing, _)| missing == item)
-        .fold(EndpointSet::EMPTY, |all, (_, at)| all | *at)
-}
-
 /// What has to be copied where, by what is missing, so that endpoints in the same state share a step.
 fn copies(
     subject: &Subject<'_>,
@@ -147,12 +141,12 @@ fn copies(
     let lacking = carried
         .iter()
         .filter(travels)
-        .fold(EndpointSet::EMPTY, |all, item| all | missing_at(subject, item));
+        .fold(EndpointSet::EMPTY, |all, item| all | subject.facts.missing_at(item));
     for endpoint in (lacking & present & subject.facts.evidence.present).iter() {
         let pieces: Arc<[Carried]> = carried
             .iter()
             .filter(travels)
-            .filter(|item| missing_at(subject, item).contains(endpoint))
+            .filter(|item| subject.facts.missing_at(item).contains(endpoint))
             .cloned()
             .collect();
         match copies[whole_images..].iter_mut().find(|(known, _)| *known == pieces) {
