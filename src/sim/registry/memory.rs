@@ -19,7 +19,7 @@ use crate::registry::{
 use crate::sim::Seed;
 
 /// How many bytes of a blob come at once: small, so that small blobs come in several pieces too.
-const CHUNK: usize = 512;
+const CHUNK: usize = 1024;
 
 /// Every registry of a store, as landfall's client would show it. Clones share everything.
 #[derive(Debug, Clone)]
