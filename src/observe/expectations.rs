@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use crate::facts::{Facts, Memory, SourceAnswer, SourceFact};
 use crate::graph::Graph;
-use crate::model::{Carried, EndpointSet, UnitId};
+use crate::model::{Admission, Carried, EndpointSet, UnitId};
 
 /// What earlier answers and landfall's memory say of a unit.
 pub trait Expectations: Sync {
     /// What travels with the image: by its admission, else by what its source offered. `None` where neither is known.
     fn carried(&self, unit: UnitId) -> Option<Arc<[Carried]>>;
+
+    /// What travelled when the image was admitted; nothing before.
+    fn travelled(&self, unit: UnitId) -> Arc<[Carried]>;
 
     /// Where the unit's image, signatures and attestations all stand: chained units are read from there.
     fn standing(&self, unit: UnitId) -> EndpointSet;
@@ -23,16 +26,28 @@ pub struct Known<'a> {
     pub memory: &'a Memory,
 }
 
+impl Known<'_> {
+    fn admission(&self, unit: UnitId) -> Option<&Arc<Admission>> {
+        let remembered = self.memory.admissions.get(&unit);
+        remembered.or(self.facts.unit(unit).admission.as_ref())
+    }
+}
+
 impl Expectations for Known<'_> {
     fn carried(&self, unit: UnitId) -> Option<Arc<[Carried]>> {
-        let admission = self.memory.admissions.get(&unit);
-        if let Some(admission) = admission.or(self.facts.unit(unit).admission.as_ref()) {
+        if let Some(admission) = self.admission(unit) {
             return Some(Arc::clone(&admission.carried));
         }
         match self.facts.source(unit) {
             Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(Arc::clone(&image.carried)),
             _ => None,
         }
+    }
+
+    fn travelled(&self, unit: UnitId) -> Arc<[Carried]> {
+        self.admission(unit)
+            .map(|admission| Arc::clone(&admission.carried))
+            .unwrap_or_default()
     }
 
     fn standing(&self, unit: UnitId) -> EndpointSet {
@@ -65,6 +80,7 @@ mod tests {
         let mut facts = Facts::new(graph);
         let mut memory = Memory::default();
         let travels = |facts: &Facts, memory: &Memory| Known { graph, facts, memory }.carried(unit);
+        let travelled = |facts: &Facts, memory: &Memory| Known { graph, facts, memory }.travelled(unit).to_vec();
         assert_eq!(travels(&facts, &memory), None);
         let offered = SourceAnswer::Whole(Arc::new(SourceImage {
             repository: fixture.source(),
@@ -76,6 +92,7 @@ mod tests {
         };
         record(Ask::Source(unit), Answer::Source(offered));
         assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("offered")][..]));
+        assert_eq!(travelled(&facts, &memory), []);
         let mut record = |ask, answer| {
             facts.record(graph, ask, Depth::Manifests, PRIMARY, answer, Timestamp::UNIX_EPOCH);
         };
@@ -85,6 +102,7 @@ mod tests {
         };
         record(Ask::Evidence(unit), Answer::Evidence(recorded));
         assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("recorded")][..]));
+        assert_eq!(travelled(&facts, &memory), [carried("recorded")]);
         let admitted = Arc::new(fixture.admission(&[carried("admitted")]));
         memory.admissions.insert(unit, admitted);
         assert_eq!(travels(&facts, &memory).as_deref(), Some(&[carried("admitted")][..]));

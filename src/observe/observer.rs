@@ -239,7 +239,9 @@ impl<R: Registry + Clone> Round<'_, R> {
         match &claim.source {
             Source::Registry(repository) => {
                 let place = self.place(repository.clone());
-                source::look(&place, &self.observer.verifier, &claim.digest, expected.as_ref()).await
+                let travelled = self.expectations.travelled(unit);
+                let verifier = &self.observer.verifier;
+                source::look(&place, verifier, &claim.digest, expected.as_ref(), &travelled).await
             }
             Source::Target { .. } => self.chained_source(unit, claim, expected.as_ref()).await,
         }
@@ -255,13 +257,13 @@ impl<R: Registry + Clone> Round<'_, R> {
         expected: Option<&Expected>,
     ) -> Result<Answer, LookError> {
         let upstream = self.graph.upstream(unit).ok_or(LookError::Unclaimed)?;
-        let travelled = self.expectations.carried(unit).unwrap_or_default();
+        let travelled = self.expectations.travelled(unit);
         let lacks = |image: &SourceImage| travelled.iter().filter(|item| !image.carried.contains(item)).count();
         let mut best: Option<(usize, Answer)> = None;
         let mut first = None;
         for endpoint in self.expectations.standing(upstream).iter() {
             let place = self.place_of(upstream, endpoint);
-            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected).await;
+            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected, &travelled).await;
             let lacking = match &answer {
                 Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
                 Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),

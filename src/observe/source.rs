@@ -7,19 +7,21 @@ use super::failure::{LookError, one_line};
 use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
-use crate::facts::{Answer, Evidence, SourceAnswer, SourceImage};
-use crate::model::Digest;
+use crate::facts::{Answer, Depth, Evidence, SourceAnswer, SourceImage};
+use crate::model::{Carried, Digest};
 use crate::registry::Registry;
 use crate::transfer::TreeAnswer;
 
-/// Reads an image at its source, what is beside it, and which of that our signer made.
+/// Reads an image at its source, what is beside it, and which of that our signer made. What `travelled` with it before
+/// is offered wherever it can still be read: a tag of cosign's moves on when somebody signs.
 pub(super) async fn look<R: Registry>(
     place: &Place<'_, R>,
     verifier: &Verifier,
     image: &Digest,
     expected: Option<&Expected>,
+    travelled: &[Carried],
 ) -> Result<Answer, LookError> {
-    let offered = match offered(place, verifier, image, expected).await {
+    let offered = match offered(place, verifier, image, expected, travelled).await {
         Ok(offered) => offered,
         Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
         Err(Obstacle::Look(error)) => return Err(error),
@@ -32,6 +34,7 @@ async fn offered<R: Registry>(
     verifier: &Verifier,
     image: &Digest,
     expected: Option<&Expected>,
+    travelled: &[Carried],
 ) -> Result<SourceAnswer, Obstacle> {
     let tree = match place.tree(image).await? {
         TreeAnswer::Whole(tree) => tree,
@@ -40,12 +43,17 @@ async fn offered<R: Registry>(
     };
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
     let Collected {
-        carried,
+        mut carried,
         referrers,
         signatures,
         missing,
         ..
     } = collection::collect(place, image, &manifests).await?;
+    for item in travelled {
+        if !carried.contains(item) && place.is_whole(&item.digest, Depth::Blobs).await? {
+            carried.insert(item.clone());
+        }
+    }
     let found: Vec<Evidence> = match expected {
         Some(expected) => {
             signed::find(place, verifier, expected, &referrers, signatures.as_ref())

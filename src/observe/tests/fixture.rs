@@ -62,6 +62,10 @@ impl Expectations for Expected {
         self.carried.get(&unit).cloned()
     }
 
+    fn travelled(&self, unit: UnitId) -> Arc<[Carried]> {
+        self.carried.get(&unit).cloned().unwrap_or_default()
+    }
+
     fn standing(&self, _unit: UnitId) -> EndpointSet {
         self.standing
     }

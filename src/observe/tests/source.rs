@@ -67,6 +67,29 @@ async fn referrers_of_referrers_and_cosign_tags_travel_with_the_image() {
 }
 
 #[tokio::test]
+async fn what_travelled_before_is_offered_as_long_as_it_can_be_read() {
+    let (mut fixture, [sbom, _]) = with_referrers(Limits::default());
+    let source = fixture.source();
+    let signed = fixture.image.cosign_tag("sig");
+    signed.push(&fixture.store, &source);
+    let sig = Tag::cosign(&fixture.root(), "sig");
+    let travelled = Carried {
+        digest: signed.root(),
+        kind: CarriedKind::CosignTag {
+            subject: fixture.root(),
+            suffix: "sig".to_owned(),
+        },
+    };
+    // Somebody signs as well: the tag moves on.
+    fixture.store.set_tag(&source, &sig, sbom.root());
+    assert!(!fixture.whole().await.carried.contains(&travelled));
+    fixture.carries(&[travelled.clone()]);
+    assert!(fixture.whole().await.carried.contains(&travelled));
+    fixture.store.delete_manifest(&source, &signed.root());
+    assert!(!fixture.whole().await.carried.contains(&travelled));
+}
+
+#[tokio::test]
 async fn what_is_beside_a_platforms_manifest_travels_too() {
     let fixture = Fixture::new();
     let source = fixture.source();
