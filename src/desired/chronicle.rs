@@ -150,7 +150,11 @@ impl Chronicle {
         if !same_rules {
             let reach = Reach::between(judged_by.as_deref(), configuration);
             for (name, project) in &configuration.projects {
-                self.project(name.to_string()).reach(reach.of(project));
+                let followed = self.project(name.to_string());
+                followed.reach(reach.of(project));
+                if reach.releases() {
+                    followed.reach_held();
+                }
                 self.pending.insert(name.to_string());
             }
             self.judged_by = Some(Arc::clone(configuration));

@@ -17,6 +17,8 @@ pub(super) struct Reach<'a> {
     paths: BTreeSet<&'a str>,
     /// References of which `[[retags]]` says something else now.
     retagged: BTreeSet<&'a Repository>,
+    /// Other tags may move.
+    movable: bool,
 }
 
 impl<'a> Reach<'a> {
@@ -33,7 +35,14 @@ impl<'a> Reach<'a> {
             everything,
             paths,
             retagged,
+            movable: before.is_some_and(|before| before.mutable_tags != after.mutable_tags),
         }
+    }
+
+    /// Whether what was held has to be judged anew. That a tag may move decides only about claims with another digest
+    /// than it had: what was not held has stood in the ledger since, as the newest.
+    pub fn releases(&self) -> bool {
+        self.movable
     }
 
     /// What of a project, as it stands now, has to be judged anew.
@@ -61,7 +70,6 @@ fn is_common_to_all(before: &Configuration, after: &Configuration) -> bool {
     };
     before.targets.len() == after.targets.len()
         && before.targets.iter().zip(&*after.targets).all(is_alike)
-        && before.mutable_tags == after.mutable_tags
         && target(before) == target(after)
 }
 

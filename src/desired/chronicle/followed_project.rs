@@ -22,12 +22,15 @@ pub(super) struct FollowedProject {
     unread: Vec<(RepoPath, TreeFile)>,
     /// What changed since it was judged last.
     pending: Scope,
+    /// The images of which something was held when they were judged last, at least these.
+    held: Scope,
 }
 
 impl FollowedProject {
     /// Keeps what stands at a path where following begins: it was judged already.
     pub fn begin_with(&mut self, path: RepoPath, file: TreeFile) {
         self.unread.push((path, file));
+        self.held = Scope::All;
     }
 
     /// Takes in what stands at a path now.
@@ -50,6 +53,11 @@ impl FollowedProject {
         self.pending.extend(scope);
     }
 
+    /// Has what was held judged anew.
+    pub fn reach_held(&mut self) {
+        self.pending.extend(self.held.clone());
+    }
+
     /// Whether nothing has to be judged anew.
     pub fn is_judged(&self) -> bool {
         self.pending.is_empty()
@@ -62,7 +70,14 @@ impl FollowedProject {
             return Vec::new();
         }
         let scope = std::mem::take(&mut self.pending);
-        claims::judge(configuration, project, &self.files, &scope, ledger).claims
+        let judged = claims::judge(configuration, project, &self.files, &scope, ledger);
+        if scope == Scope::All {
+            self.held = Scope::default();
+        }
+        for held in &judged.held {
+            self.held.add(&held.repository);
+        }
+        judged.claims
     }
 
     /// Forgets what is to be judged anew: landfall.toml does not know the project, and once it does all is.
