@@ -1,4 +1,4 @@
-//! A Git repository with a long past, for the benches: made with `git fast-import`, which packs it as a clone would be.
+//! A Git repository with a long past, for the benches: made with `git fast-import` and packed as a clone is.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -10,13 +10,16 @@ use landfall::model::Digest;
 pub const COMMITS: usize = 20_000;
 pub const MANIFESTS: usize = 2_000;
 const PROJECTS: usize = 100;
-/// Every so many commits landfall.toml changes, which has every claim judged anew.
-pub const RULES_EVERY: usize = 200;
+/// Tags that a commit adds to its manifest: in the end, 40,000 claims.
+pub const TAGS_EACH: usize = 2;
+/// Every so many commits landfall.toml changes.
+const RULES_EVERY: usize = 199;
 
-/// Writes a bare repository: one commit sets the rules, each other one writes a line in one of the manifests.
-pub fn write(repository: &Path, commits: usize) {
+/// Writes a repository with a work tree: one commit sets the rules, each other one adds tags to one of the manifests,
+/// or changes the rules: every second time, which tags may move.
+pub fn write(repository: &Path) {
     git(Command::new("git")
-        .args(["init", "--quiet", "--bare", "--initial-branch", "main"])
+        .args(["init", "--quiet", "--initial-branch", "main"])
         .arg(repository));
     let mut import = Command::new("git")
         .arg("-C")
@@ -36,22 +39,25 @@ pub fn write(repository: &Path, commits: usize) {
         )
     };
     commit(0, "landfall.toml", &landfall_toml(0)).expect("git reads");
-    for number in 1..commits {
+    for number in 1..COMMITS {
         if number % RULES_EVERY == 0 {
-            commit(number, "landfall.toml", &landfall_toml(number)).expect("git reads");
+            commit(number, "landfall.toml", &landfall_toml(number / RULES_EVERY)).expect("git reads");
         } else {
-            let (manifest, lines) = (number % MANIFESTS, number / MANIFESTS + 1);
-            commit(number, &path(manifest), &promotions(manifest, lines)).expect("git reads");
+            let (manifest, commits) = (number % MANIFESTS, number / MANIFESTS + 1);
+            commit(number, &path(manifest), &promotions(manifest, commits * TAGS_EACH)).expect("git reads");
         }
     }
     drop(stream);
     assert!(import.wait().expect("git ends").success());
+    for arguments in [&["repack", "-adfq"][..], &["reset", "--quiet", "--hard"]] {
+        git(Command::new("git").arg("-C").arg(repository).args(arguments));
+    }
 }
 
-/// Adds a commit that adds one line, and returns nothing but the repository's new head.
+/// Adds a commit that adds to one manifest.
 pub fn one_line_more(repository: &Path, number: usize) {
-    let (manifest, lines) = (number % MANIFESTS, COMMITS / MANIFESTS + number);
-    let text = promotions(manifest, lines);
+    let manifest = number % MANIFESTS;
+    let text = promotions(manifest, (COMMITS / MANIFESTS + number.div_ceil(MANIFESTS)) * TAGS_EACH);
     let mut import = Command::new("git")
         .arg("-C")
         .arg(repository)
@@ -77,10 +83,11 @@ fn git(command: &mut Command) {
     assert!(command.status().expect("git is installed").success());
 }
 
-fn landfall_toml(number: usize) -> String {
+fn landfall_toml(revision: usize) -> String {
+    let mutable = if revision % 4 < 2 { "latest" } else { "edge" };
     let mut text = format!(
-        "# revision {number}\nversion = 1\n\n[targets.production]\npublic-name = \"registry.example.com\"\n\
-         primary = \"primary.example.net/acme/images\"\nmutable-tags = [\"latest\"]\n"
+        "# revision {revision}\nversion = 1\n\n[targets.production]\npublic-name = \"registry.example.com\"\n\
+         primary = \"primary.example.net/acme/images\"\nmutable-tags = [\"{mutable}\"]\n"
     );
     for project in 0..PROJECTS {
         let _ = write!(

@@ -1,18 +1,28 @@
 //! The ledger of a history: commit by commit, each at the cost of what it changed.
 
+mod followed_project;
+mod kpromo_folders;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::{CommitId, RepoPath, Roots, Tree, TreeFile};
+use crate::model::{CommitId, ProjectClaims, RepoPath, Roots, Tree, TreeFile};
 
 use super::configuration::Configuration;
-use super::kpromo::{self, Shared};
 use super::ledger::{Entry, Ledger};
-use super::parse::{self, ParseCache, ProjectFiles};
+use super::parse;
+use super::reach::Reach;
 use super::resolve;
+use followed_project::FollowedProject;
+use kpromo_folders::KpromoFolders;
 
 /// Follows a history from commit to commit and enters in a ledger what each declares, as if it had been parsed,
 /// resolved and recorded whole: only claims that parsed, were granted and did not conflict.
+///
+/// What is judged alike at a commit as at the one before is not judged again: its claims stand in the ledger already,
+/// or are held for the same reason.
 #[derive(Debug)]
 pub struct Chronicle {
     ledger: Ledger,
@@ -20,9 +30,13 @@ pub struct Chronicle {
     rules: Tree,
     /// `None` while the commit is refused.
     configuration: Option<Arc<Configuration>>,
-    /// By the first segment below `promotions/`, whether or not landfall.toml knows such a project.
-    projects: BTreeMap<String, ProjectFiles>,
-    kpromo: KpromoChronicle,
+    /// The rules that claims were judged by last.
+    judged_by: Option<Arc<Configuration>>,
+    /// By the first segment below `promotions/`.
+    projects: BTreeMap<String, FollowedProject>,
+    /// The projects that have to be judged anew.
+    pending: BTreeSet<String>,
+    kpromo: KpromoFolders,
 }
 
 impl Chronicle {
@@ -38,17 +52,20 @@ impl Chronicle {
                 files: BTreeMap::new(),
             },
             configuration: None,
+            judged_by: None,
             projects: BTreeMap::new(),
-            kpromo: KpromoChronicle::default(),
+            pending: BTreeSet::new(),
+            kpromo: KpromoFolders::default(),
         };
         if let Some(tree) = at {
             for (path, file) in tree.files {
-                chronicle.put(path, Some(file));
+                match Place::of(&path) {
+                    Place::Project(project) => chronicle.project(project).begin_with(path, file),
+                    Place::Rules => drop(chronicle.rules.files.insert(path, file)),
+                    Place::Kpromo => chronicle.kpromo.put(path, Some(file)),
+                }
             }
-            chronicle.read_rules();
-            if let Some(configuration) = &chronicle.configuration {
-                chronicle.kpromo.follow(configuration, true);
-            }
+            chronicle.begin();
         }
         chronicle
     }
@@ -57,42 +74,37 @@ impl Chronicle {
     /// what is new in the ledger.
     pub fn advance(&mut self, commit: CommitId, changed: Vec<(RepoPath, Option<TreeFile>)>) -> Vec<Entry> {
         self.rules.commit = commit;
-        let mut touched = BTreeSet::new();
         let mut rules_changed = false;
         for (path, file) in changed {
-            match self.put(path, file) {
-                Place::Project(project) => drop(touched.insert(project)),
-                Place::Rules => rules_changed = true,
-                Place::Kpromo => {}
+            match (Place::of(&path), file) {
+                (Place::Project(name), file) => {
+                    let project = self.project(name.clone());
+                    project.put(&path, file.as_ref());
+                    if !project.is_judged() {
+                        self.pending.insert(name);
+                    }
+                }
+                (Place::Kpromo, file) => self.kpromo.put(path, file),
+                (Place::Rules, file) => {
+                    rules_changed = true;
+                    match file {
+                        Some(file) => drop(self.rules.files.insert(path, file)),
+                        None => drop(self.rules.files.remove(&path)),
+                    }
+                }
             }
         }
-        let anew = rules_changed && self.read_rules();
-        let Some(configuration) = &self.configuration else {
+        if rules_changed {
+            self.read_rules();
+        }
+        let Some(configuration) = self.configuration.clone() else {
             return Vec::new();
         };
-        let was_refused = self.kpromo.is_refused;
-        let of_kpromo = self.kpromo.follow(configuration, anew);
-        if self.kpromo.is_refused {
-            return Vec::new();
-        }
-        let all = anew || was_refused;
-        let own = configuration
-            .projects
-            .keys()
-            .filter(|name| all || touched.contains(&***name));
-        let own = own.filter_map(|name| {
-            let files = self.projects.get(&**name).filter(|files| !files.is_broken())?;
-            resolve::project(configuration, name, files, &self.ledger, Shared::default())
-        });
-        let of_kpromo = of_kpromo
-            .into_iter()
-            .filter_map(|(name, files, shared)| resolve::project(configuration, &name, &files, &self.ledger, shared));
-        let mut judged: Vec<_> = own.chain(of_kpromo).collect();
-        judged.sort_by(|a, b| a.claims().name.cmp(&b.claims().name));
+        let judged = self.judge(&configuration);
         let mut entries = Vec::new();
         for project in judged {
             self.ledger
-                .record_project(commit, &configuration.targets, project.claims(), &mut entries);
+                .record_claims(commit, &configuration.targets, &project.claims, &mut entries);
         }
         entries
     }
@@ -102,41 +114,83 @@ impl Chronicle {
         self.ledger
     }
 
-    /// Keeps what stands at a path.
-    fn put(&mut self, path: RepoPath, file: Option<TreeFile>) -> Place {
-        if let Some(below) = path.as_str().strip_prefix("promotions/") {
-            let project = below.split('/').next().unwrap_or_default().to_owned();
-            self.projects
-                .entry(project.clone())
-                .or_default()
-                .put(&path, file.as_ref());
-            return Place::Project(project);
-        }
-        let (files, place) = if Roots::default().reads(&path) {
-            (&mut self.rules.files, Place::Rules)
-        } else {
-            self.kpromo.touched = true;
-            (&mut self.kpromo.tree.files, Place::Kpromo)
-        };
-        match file {
-            Some(file) => drop(files.insert(path, file)),
-            None => drop(files.remove(&path)),
-        }
-        place
+    fn project(&mut self, name: String) -> &mut FollowedProject {
+        self.projects.entry(name).or_default()
     }
 
-    /// Reads landfall.toml and the keys anew; says whether claims have to be judged anew by them.
-    fn read_rules(&mut self) -> bool {
-        let known = self.configuration.take();
+    /// Takes what stands there as judged, as far as it could be.
+    fn begin(&mut self) {
+        self.read_rules();
+        let Some(configuration) = self.configuration.clone() else {
+            return;
+        };
+        self.kpromo.follow(&configuration, true);
+        if !self.kpromo.is_refused() {
+            self.judged_by = Some(configuration);
+        }
+    }
+
+    /// The claims of what has to be judged anew, by project, sorted by name.
+    fn judge(&mut self, configuration: &Arc<Configuration>) -> Vec<Arc<ProjectClaims>> {
+        let judged_by = self.judged_by.clone();
+        let same_rules = judged_by
+            .as_ref()
+            .is_some_and(|known| Arc::ptr_eq(known, configuration));
+        let of_kpromo = self.kpromo.follow(configuration, !same_rules);
+        if self.kpromo.is_refused() {
+            return Vec::new();
+        }
+        let mut judged: Vec<_> = of_kpromo
+            .into_iter()
+            .filter_map(|(name, files, shared)| {
+                let project = resolve::project(configuration, &name, &files, &self.ledger, shared)?;
+                Some(project.into_claims())
+            })
+            .collect();
+        if !same_rules {
+            let reach = Reach::between(judged_by.as_deref(), configuration);
+            for (name, project) in &configuration.projects {
+                let followed = self.project(name.to_string());
+                followed.reach(reach.of(project));
+                if reach.releases() {
+                    followed.reach_held();
+                }
+                self.pending.insert(name.to_string());
+            }
+            self.judged_by = Some(Arc::clone(configuration));
+        }
+        let (projects, ledger) = (&mut self.projects, &self.ledger);
+        self.pending.retain(|name| {
+            let Some(followed) = projects.get_mut(name) else {
+                return false;
+            };
+            match configuration.projects.get(name.as_str()) {
+                Some(project) if !followed.is_judged() => {
+                    let claims = followed.judge(configuration, project, ledger);
+                    judged.push(Arc::new(ProjectClaims {
+                        name: Arc::clone(&project.name),
+                        claims,
+                    }));
+                }
+                Some(_) => {}
+                None => followed.leave(),
+            }
+            !followed.is_judged()
+        });
+        judged.sort_by(|one, other| one.name.cmp(&other.name));
+        judged
+    }
+
+    /// Reads landfall.toml and the keys anew, where they differ.
+    fn read_rules(&mut self) {
+        let known = self.configuration.take().or_else(|| self.judged_by.clone());
         if !parse::refusals(&self.rules).is_empty() {
-            return true;
+            return;
         }
-        if let Some(known) = known.filter(|known| known.is_of(&self.rules)) {
-            self.configuration = Some(known);
-            return false;
-        }
-        self.configuration = Configuration::read(&self.rules).ok().map(Arc::new);
-        true
+        self.configuration = match known.filter(|known| known.is_of(&self.rules)) {
+            Some(known) => Some(known),
+            None => Configuration::read(&self.rules).ok().map(Arc::new),
+        };
     }
 }
 
@@ -147,245 +201,14 @@ enum Place {
     Kpromo,
 }
 
-/// kpromo's folders, followed from commit to commit.
-#[derive(Debug)]
-struct KpromoChronicle {
-    tree: Tree,
-    cache: ParseCache,
-    /// What was judged last, and what others took from it.
-    judged: BTreeMap<Arc<str>, (ProjectFiles, Shared)>,
-    touched: bool,
-    /// The commit is refused because of what stands there.
-    is_refused: bool,
-}
-
-impl Default for KpromoChronicle {
-    fn default() -> Self {
-        Self {
-            tree: Tree {
-                commit: CommitId([0; 20]),
-                files: BTreeMap::new(),
-            },
-            cache: ParseCache::default(),
-            judged: BTreeMap::new(),
-            touched: false,
-            is_refused: false,
-        }
-    }
-}
-
-impl KpromoChronicle {
-    /// The projects that have to be judged anew: those that changed, or `all` of them.
-    fn follow(&mut self, configuration: &Configuration, all: bool) -> Vec<(Arc<str>, ProjectFiles, Shared)> {
-        let Some(rule) = &configuration.kpromo else {
-            self.is_refused = false;
-            self.judged.clear();
-            return Vec::new();
-        };
-        let touched = std::mem::take(&mut self.touched);
-        if !touched && !all {
-            return Vec::new();
-        }
-        self.cache.begin();
-        let found = kpromo::projects(configuration, rule, &self.tree, &mut self.cache);
-        self.is_refused = !found.refusals.is_empty();
-        if self.is_refused {
-            self.judged.clear();
-            return Vec::new();
-        }
-        let readable = || found.projects.iter().filter(|(_, files)| !files.is_broken());
-        let mut shared = kpromo::between_projects(configuration, rule, readable());
-        let known = std::mem::take(&mut self.judged);
-        let mut changed = Vec::new();
-        for (name, files) in readable() {
-            let shared = shared.remove(name).unwrap_or_default();
-            let same = known
-                .get(name)
-                .is_some_and(|(before, taken)| before.is_same(files) && *taken == shared);
-            if all || !same {
-                changed.push((Arc::clone(name), files.clone(), shared.clone()));
-            }
-            self.judged.insert(Arc::clone(name), (files.clone(), shared));
-        }
-        changed
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::desired::{Accepted, ParseCache, parse, resolve};
-    use crate::model::{BlobId, Digest};
-
-    const RULES: &str = "version = 1\n\
-        [targets.production]\npublic-name = \"registry.example.com\"\nprimary = \"primary.example.com/i\"\n";
-
-    /// Files by path, as a commit would hold them.
-    type Files = BTreeMap<RepoPath, TreeFile>;
-
-    fn regular(text: &str) -> TreeFile {
-        let mut blob = [0; 20];
-        blob.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..20]);
-        TreeFile::Regular {
-            blob: BlobId(blob),
-            bytes: text.as_bytes().into(),
-        }
-    }
-
-    fn landfall_toml(mutable: bool, projects: &[&str]) -> TreeFile {
-        let mut text = RULES.to_owned();
-        if mutable {
-            text.push_str("mutable-tags = [\"latest\"]\n");
-        }
-        for project in projects {
-            text.push_str(&format!(
-                "[projects.{project}]\nsources = [\"s.example.com/{project}\"]\n\
-                 targets = [\"production\"]\npaths = [\"{project}\"]\n"
-            ));
-        }
-        regular(&text)
-    }
-
-    fn with_kpromo(mutable: bool, root: &str) -> TreeFile {
-        let TreeFile::Regular { bytes, .. } = landfall_toml(mutable, &["a", "b"]) else {
-            unreachable!("it is a file")
-        };
-        let mut text = String::from_utf8(bytes.to_vec()).unwrap();
-        text.push_str(&format!(
-            "[kpromo]\nroot = \"{root}\"\npublic-name = \"k.example.com\"\n\
-             [kpromo.endpoints]\nprimary = \"k1.example.com/i\"\neurope = \"k2.example.com/i\"\n"
-        ));
-        regular(&text)
-    }
-
-    /// A change below kpromo's folders: two projects, one of which can come to claim what the other does.
-    fn kpromo_change() -> impl Strategy<Value = (RepoPath, Option<TreeFile>)> {
-        let project = prop_oneof![Just("m"), Just("n")];
-        let registries =
-            (project.clone(), prop_oneof![Just("x"), Just("y")], any::<bool>()).prop_map(|(project, path, both)| {
-                let mut text = format!(
-                    "registries:\n- {{name: s.example.com/{project}, src: true}}\n- name: k1.example.com/i/{path}\n"
-                );
-                if both {
-                    text.push_str(&format!("- name: k2.example.com/i/{path}\n"));
-                }
-                (
-                    format!("manifests/{project}/promoter-manifest.yaml"),
-                    Some(regular(&text)),
-                )
-            });
-        let images = (
-            project.clone(),
-            prop_oneof![Just("v1"), Just("v2"), Just("latest")],
-            0..3_u8,
-        )
-            .prop_map(|(project, tag, content)| {
-                let text = format!("- name: x\n  dmap:\n    \"{}\": [{tag}]\n", Digest::of(&[content]));
-                (format!("images/{project}/images.yaml"), Some(regular(&text)))
-            });
-        let other =
-            (project, prop_oneof![Just("manifests"), Just("images")], 0..3_u8).prop_map(|(project, folder, what)| {
-                let name = if folder == "images" {
-                    "images.yaml"
-                } else {
-                    "promoter-manifest.yaml"
-                };
-                match what {
-                    0 => (format!("{folder}/{project}/{name}"), Some(regular("[broken"))),
-                    1 => (format!("{folder}/{project}/{name}"), None),
-                    _ => (format!("{folder}/{project}/README.md"), Some(regular("read me"))),
-                }
-            });
-        prop_oneof![3 => registries, 5 => images, 1 => other].prop_map(|(path, file)| (path.as_str().into(), file))
-    }
-
-    fn manifest(tag: &str, content: u8) -> TreeFile {
-        regular(&format!(
-            "[images.x.tags]\n\"{tag}\" = \"{}\"\n",
-            Digest::of(&[content])
-        ))
-    }
-
-    /// A change that one commit makes.
-    fn change() -> impl Strategy<Value = (RepoPath, Option<TreeFile>)> {
-        let path = prop_oneof![
-            Just("promotions/a/1.toml"),
-            Just("promotions/a/2.toml"),
-            Just("promotions/b/1.toml"),
-            Just("promotions/b/notes.md"),
-            Just("promotions/b"),
-        ];
-        let file = prop_oneof![
-            4 => (prop_oneof![Just("v1"), Just("v2"), Just("latest")], 0..3_u8)
-                .prop_map(|(tag, content)| Some(manifest(tag, content))),
-            1 => Just(Some(regular("broken"))),
-            1 => Just(Some(TreeFile::Symlink)),
-            1 => Just(None),
-        ];
-        let rules = prop_oneof![
-            3 => Just(Some(landfall_toml(false, &["a", "b"]))),
-            1 => Just(Some(landfall_toml(true, &["a", "b"]))),
-            1 => Just(Some(landfall_toml(false, &["b"]))),
-            3 => any::<bool>().prop_map(|mutable| Some(with_kpromo(mutable, "."))),
-            1 => Just(Some(with_kpromo(false, "elsewhere"))),
-            1 => Just(Some(regular("broken"))),
-            1 => Just(None),
-        ];
-        prop_oneof![
-            5 => (path, file).prop_map(|(path, file)| (path.into(), file)),
-            8 => kpromo_change(),
-            1 => Just(("manifests".into(), Some(TreeFile::Symlink))),
-            1 => Just(("manifests".into(), None)),
-            2 => rules.prop_map(|file| ("landfall.toml".into(), file)),
-            1 => Just(("promotions".into(), Some(TreeFile::Symlink))),
-            1 => Just(("promotions".into(), None)),
-        ]
-    }
-
-    fn tree(number: u8, files: &Files) -> Tree {
-        Tree {
-            commit: CommitId([number; 20]),
-            files: files.clone(),
-        }
-    }
-
-    proptest! {
-        /// However a history goes, its ledger is the one that whole commits make.
-        #[test]
-        fn the_ledger_is_that_of_whole_commits(
-            commits in proptest::collection::vec(proptest::collection::vec(change(), 1..4), 1..16),
-            resumed in 0..16_usize,
-        ) {
-            let of_kpromo = [
-                ("manifests/m/promoter-manifest.yaml", "registries: [{name: s.example.com/m, src: true}, {name: k1.example.com/i/x}]"),
-                ("images/m/images.yaml", "[]"),
-            ];
-            let mut files = Files::from([("landfall.toml".into(), with_kpromo(false, "."))]);
-            files.extend(of_kpromo.map(|(path, text)| (path.into(), regular(text))));
-            let mut whole = Ledger::default();
-            let mut chronicle = Chronicle::new(Ledger::default(), None);
-            chronicle.advance(CommitId([0; 20]), files.clone().into_iter().map(|(path, file)| (path, Some(file))).collect());
-            for (number, changes) in (1..).zip(commits) {
-                for (path, file) in changes.clone() {
-                    match file {
-                        Some(file) => files.insert(path, file),
-                        None => files.remove(&path),
-                    };
-                }
-                let tree = tree(number, &files);
-                let mut expected = Vec::new();
-                if let Ok(parsed) = parse(&tree, &mut ParseCache::default()) {
-                    let resolved = resolve(&parsed, &Accepted { ledger: &whole }, None);
-                    expected = whole.record(&resolved.desired, None);
-                }
-                prop_assert_eq!(chronicle.advance(tree.commit, changes), expected);
-                if usize::from(number) == resumed {
-                    chronicle = Chronicle::new(chronicle.into_ledger(), Some(tree));
-                }
-            }
-            prop_assert_eq!(chronicle.into_ledger(), whole);
+impl Place {
+    fn of(path: &RepoPath) -> Self {
+        if let Some(below) = path.as_str().strip_prefix("promotions/") {
+            Self::Project(below.split('/').next().unwrap_or_default().to_owned())
+        } else if Roots::default().reads(path) {
+            Self::Rules
+        } else {
+            Self::Kpromo
         }
     }
 }

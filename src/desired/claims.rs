@@ -11,12 +11,13 @@ use super::conflicts;
 use super::finding::Finding;
 use super::kpromo::Shared;
 use super::ledger::Ledger;
-use super::parse::{Content, ManifestFile};
+use super::manifest_file::{Content, ManifestFile};
 use super::position::Position;
 use super::projects::{Grant, Project};
 use super::promotions_file::{ImageTable, PromotionsFile};
 use super::resolve::Held;
 use super::route::{NoRoute, Router};
+use super::scope::Scope;
 use super::shape::Located;
 use super::upstream;
 
@@ -52,24 +53,41 @@ impl Line<'_> {
     }
 }
 
-/// Judges the files of a project that all parse.
+/// Judges the files of a project that all parse, as far as they name images in `scope`.
 pub(super) fn judge(
     configuration: &Configuration,
     project: &Project,
     files: &[Arc<ManifestFile>],
+    scope: &Scope,
     ledger: &Ledger,
 ) -> Judged {
     let router = Router { configuration, project };
     let mut judge = Judge::new(configuration, &project.name);
     for file in files {
         if let Some(Content::Promotions(content)) = &file.content {
-            take_file(&mut judge, &router, &file.path, content);
+            take_file(&mut judge, &router, &file.path, content, scope);
         }
     }
     judge.finish(ledger, &Shared::default())
 }
 
-fn take_file<'a>(judge: &mut Judge<'a>, router: &Router<'a>, path: &'a RepoPath, content: &'a PromotionsFile) {
+fn take_file<'a>(
+    judge: &mut Judge<'a>,
+    router: &Router<'a>,
+    path: &'a RepoPath,
+    content: &'a PromotionsFile,
+    scope: &Scope,
+) {
+    let images = || {
+        content
+            .images
+            .iter()
+            .flatten()
+            .filter(|(name, _)| scope.holds(&name.value))
+    };
+    if *scope != Scope::All && images().next().is_none() {
+        return;
+    }
     let route = match router.choose(content) {
         Ok(route) => route,
         Err(NoRoute { target, findings }) => {
@@ -79,7 +97,7 @@ fn take_file<'a>(judge: &mut Judge<'a>, router: &Router<'a>, path: &'a RepoPath,
             for (at, finding) in findings {
                 judge.report(path, at, finding);
             }
-            for (name, image) in content.images.iter().flatten() {
+            for (name, image) in images() {
                 for below in &router.project.paths {
                     judge.hold_image(path, image, target, &below.join(&name.value), code);
                 }
@@ -88,7 +106,7 @@ fn take_file<'a>(judge: &mut Judge<'a>, router: &Router<'a>, path: &'a RepoPath,
         }
     };
     let target = route.grant.target;
-    for (name, image) in content.images.iter().flatten() {
+    for (name, image) in images() {
         for below in &router.project.paths {
             let repository = below.join(&name.value);
             match router.source_of(&route, &repository, name) {
@@ -200,7 +218,7 @@ impl<'a> Judge<'a> {
         }
         let reference = place.target.public_name.join(repository);
         if let Some(declared) = ledger.tags(&reference) {
-            let immutable = |tag: &Tag| !self.configuration.mutable_tags[target].is_match(tag.as_str());
+            let immutable = |tag: &Tag| !self.configuration.mutable_tags[target].holds(tag);
             let allowed = |tag: &Tag, digest: &Digest| self.configuration.may_retag(&reference, tag, digest);
             conflicts::with_history(&reference, declared, immutable, allowed, &mut all, &mut found);
         }

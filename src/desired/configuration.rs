@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use globset::GlobSet;
-
 use crate::model::{BlobId, Diagnostic, Digest, RepoPath, Repository, Tag, Target, Tree, TreeFile};
 
 use super::code;
@@ -17,7 +15,7 @@ use super::prefix_map::PrefixMap;
 use super::projects::{self, Project, Surroundings};
 use super::shape::Reader;
 use super::table::FromTable;
-use super::targets::{self, TargetRule};
+use super::targets::{self, MutableTags, TargetRule};
 use super::{signers, syntax};
 
 /// The file that everything begins with.
@@ -31,7 +29,7 @@ pub(super) struct Configuration {
     /// Sorted by name.
     pub targets: Arc<[Arc<Target>]>,
     /// By target.
-    pub mutable_tags: Vec<GlobSet>,
+    pub mutable_tags: Vec<MutableTags>,
     /// By target.
     pub owners: Vec<Owners>,
     /// Which endpoint (target, number) stands where.
@@ -69,6 +67,16 @@ impl Configuration {
         self.retags
             .get(&(reference.clone(), tag.clone()))
             .is_some_and(|digests| digests.contains(digest))
+    }
+
+    /// The references of which `[[retags]]` says something else in `other`.
+    pub fn retags_unlike<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = &'s Repository> {
+        let unlike = |(one, other): (&'s Self, &'s Self)| {
+            let keys = one.retags.iter();
+            keys.filter(|(key, digests)| other.retags.get(*key) != Some(*digests))
+                .map(|((reference, _), _)| reference)
+        };
+        [(self, other), (other, self)].into_iter().flat_map(unlike)
     }
 
     pub fn read(tree: &Tree) -> Result<Self, Vec<Diagnostic>> {

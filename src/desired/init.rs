@@ -4,7 +4,8 @@ use crate::model::{BlobId, CommitId, Diagnostic, Digest, Prefix, RepoPath, Tree,
 
 use super::configuration::LANDFALL_TOML;
 use super::directive::{schema_files, with_directive};
-use super::parse::{ParseCache, parse};
+use super::parse::parse;
+use super::parse_cache::ParseCache;
 
 /// What a first repository is about.
 #[derive(Debug, Clone)]

@@ -1,11 +1,11 @@
 //! Every digest that was ever declared for a tag.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CommitId, Desired, Digest, ProjectClaims, Repository, Tag, Target};
+use crate::model::{Claim, CommitId, Desired, Digest, ProjectClaims, Repository, Tag, Target};
 
 /// What accepted history says about tags, by public reference. It only grows: a digest is never forgotten, so that a
 /// tag that was removed cannot come back with another one.
@@ -43,42 +43,43 @@ impl Ledger {
         let mut entries = Vec::new();
         for project in &desired.projects {
             if !since.is_some_and(|since| holds(since, project)) {
-                self.record_project(desired.commit, &desired.targets, project, &mut entries);
+                self.record_claims(desired.commit, &desired.targets, &project.claims, &mut entries);
             }
         }
         entries
     }
 
-    /// Enters what one project declares, and adds what is new to `entries`.
-    pub(super) fn record_project(
+    /// Enters what claims of one project declare, and adds what is new to `entries`.
+    pub(super) fn record_claims(
         &mut self,
         commit: CommitId,
         targets: &[Arc<Target>],
-        project: &ProjectClaims,
+        claims: &[Claim],
         entries: &mut Vec<Entry>,
     ) {
-        for of_one_repository in project
-            .claims
-            .chunk_by(|a, b| a.target == b.target && a.repository == b.repository)
-        {
+        for of_one_repository in claims.chunk_by(|a, b| a.target == b.target && a.repository == b.repository) {
             let Some(first) = of_one_repository.first() else {
                 continue;
             };
             let reference = targets[first.target].public_name.join(&first.repository);
-            for claim in of_one_repository {
-                let declaration = Declaration {
-                    digest: claim.digest,
-                    commit,
+            let known = self.tags(&reference);
+            let is_new = |(tag, digest): &(&Tag, Digest)| {
+                let newest = known.and_then(|tags| tags.get(*tag)?.last());
+                newest.is_none_or(|newest| newest.digest != *digest)
+            };
+            let claimed = of_one_repository
+                .iter()
+                .flat_map(|claim| claim.tags.iter().map(|tag| (tag, claim.digest)));
+            // Most of what is claimed is known: no entry is made for that.
+            let new: Vec<(&Tag, Digest)> = claimed.filter(is_new).collect();
+            for (tag, digest) in new {
+                let entry = Entry {
+                    reference: reference.clone(),
+                    tag: tag.clone(),
+                    declaration: Declaration { digest, commit },
                 };
-                for tag in &claim.tags {
-                    let entry = Entry {
-                        reference: reference.clone(),
-                        tag: tag.clone(),
-                        declaration,
-                    };
-                    if self.insert(&entry) {
-                        entries.push(entry);
-                    }
+                if self.insert(&entry) {
+                    entries.push(entry);
                 }
             }
         }
@@ -98,6 +99,26 @@ impl Ledger {
             declarations.push(entry.declaration);
         }
         is_new
+    }
+
+    /// The ledger as it was before these commits, which are the newest that it knows.
+    #[must_use]
+    pub fn before(self, commits: &HashSet<CommitId>) -> Self {
+        if commits.is_empty() {
+            return self;
+        }
+        let is_older = |declaration: &Declaration| !commits.contains(&declaration.commit);
+        let older = self.0.into_iter().map(|(reference, mut tags)| {
+            if !tags.values().flatten().all(is_older) {
+                let tags = Arc::make_mut(&mut tags);
+                tags.retain(|_, declarations| {
+                    declarations.retain(is_older);
+                    !declarations.is_empty()
+                });
+            }
+            (reference, tags)
+        });
+        Self(older.filter(|(_, tags)| !tags.is_empty()).collect())
     }
 
     /// Every digest ever declared for a tag, the newest last. A digest that came back stands again.

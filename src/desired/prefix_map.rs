@@ -27,6 +27,20 @@ impl<T> PathMap<T> {
         }
     }
 
+    /// The paths at which something else stands in `other`.
+    pub fn differences<'s>(&'s self, other: &'s Self) -> impl Iterator<Item = &'s str>
+    where
+        T: PartialEq,
+    {
+        let unlike = |(one, other): (&'s Self, &'s Self)| {
+            let paths = one.0.iter();
+            paths
+                .filter(|(path, value)| other.0.get(*path) != Some(*value))
+                .map(|(path, _)| &**path)
+        };
+        [(self, other), (other, self)].into_iter().flat_map(unlike)
+    }
+
     /// What stands at `path` and above it, the longest path first.
     pub fn holding<'s>(&'s self, path: &'s str) -> impl Iterator<Item = &'s T> {
         let parent = |path: &&'s str| (!path.is_empty()).then(|| path.rfind('/').map_or("", |slash| &path[..slash]));

@@ -10,7 +10,10 @@ use super::configuration::Configuration;
 use super::finding::in_order;
 use super::kpromo::{self, Shared};
 use super::ledger::Ledger;
-use super::parse::{ManifestFile, Parsed, ProjectFiles};
+use super::manifest_file::ManifestFile;
+use super::parse::Parsed;
+use super::project_files::ProjectFiles;
+use super::scope::Scope;
 
 /// What accepted history binds the head to.
 #[derive(Debug, Clone, Copy)]
@@ -60,8 +63,8 @@ pub(super) struct Project {
 }
 
 impl Project {
-    pub fn claims(&self) -> &ProjectClaims {
-        &self.claims
+    pub fn into_claims(self) -> Arc<ProjectClaims> {
+        self.claims
     }
 
     fn is_of(&self, files: &ProjectFiles) -> bool {
@@ -135,7 +138,10 @@ pub(super) fn project(
 ) -> Option<Project> {
     let mut judged = match &configuration.kpromo {
         Some(rule) if files.is_kpromo() => kpromo::judge(configuration, rule, name, files, ledger, &shared),
-        _ => claims::judge(configuration, configuration.projects.get(name)?, &files.files, ledger),
+        _ => {
+            let project = configuration.projects.get(name)?;
+            claims::judge(configuration, project, &files.files, &Scope::All, ledger)
+        }
     };
     if let Some(commit) = files.from {
         // The lines that are spoken of are not those of the head.

@@ -68,7 +68,8 @@ impl Transform for WithoutNull {
 mod tests {
     use std::path::Path;
 
-    use super::super::parse::{ParseCache, parse};
+    use super::super::parse::parse;
+    use super::super::parse_cache::ParseCache;
     use super::*;
     use crate::model::{BlobId, CommitId, Tree, TreeFile};
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use globset::{GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::model::{
-    AttestationKind, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Target,
+    AttestationKind, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag, Target,
     TargetMode,
 };
 
@@ -37,7 +37,26 @@ pub(super) struct TargetRule {
     pub policy: Option<Policy>,
     /// Asked for, or by default where something is signed.
     pub attest: Vec<AttestationKind>,
-    pub mutable_tags: GlobSet,
+    pub mutable_tags: MutableTags,
+}
+
+/// The tags of a target that may move.
+#[derive(Debug)]
+pub(super) struct MutableTags {
+    globs: Vec<Glob>,
+    matcher: GlobSet,
+}
+
+impl MutableTags {
+    pub fn holds(&self, tag: &Tag) -> bool {
+        self.matcher.is_match(tag.as_str())
+    }
+}
+
+impl PartialEq for MutableTags {
+    fn eq(&self, other: &Self) -> bool {
+        self.globs == other.globs
+    }
 }
 
 /// All targets, sorted by name.
@@ -196,12 +215,18 @@ fn endpoints(name: &Located<Name>, table: &TargetTable, report: &mut Report) -> 
     std::iter::once((primary, table.primary.at)).chain(mirrors).unzip()
 }
 
-fn mutable_tags(table: &TargetTable, report: &mut Report) -> GlobSet {
+fn mutable_tags(table: &TargetTable, report: &mut Report) -> MutableTags {
+    let globs: Vec<Glob> = table
+        .mutable_tags
+        .iter()
+        .flatten()
+        .map(|glob| glob.value.0.clone())
+        .collect();
     let mut builder = GlobSetBuilder::new();
-    for glob in table.mutable_tags.iter().flatten() {
-        builder.add(glob.value.0.clone());
+    for glob in &globs {
+        builder.add(glob.clone());
     }
-    builder.build().unwrap_or_else(|error| {
+    let matcher = builder.build().unwrap_or_else(|error| {
         let at = table
             .mutable_tags
             .iter()
@@ -216,7 +241,8 @@ fn mutable_tags(table: &TargetTable, report: &mut Report) -> GlobSet {
             ),
         );
         GlobSet::empty()
-    })
+    });
+    MutableTags { globs, matcher }
 }
 
 impl TargetRule {

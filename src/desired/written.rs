@@ -11,7 +11,8 @@ use super::directive::with_directive;
 use super::format::format;
 use super::ledger::Ledger;
 use super::natural;
-use super::parse::{ParseCache, parse};
+use super::parse::parse;
+use super::parse_cache::ParseCache;
 use super::resolve::{Accepted, resolve};
 
 /// A desired-state repository to be written.

@@ -1,18 +1,15 @@
 //! Where two commits' trees differ, found without reading what they share.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
-use super::object::{Objects, TreeEntry};
+use super::folder::{Folder, TreeEntry};
+use super::object::Objects;
 use super::tree::{self, entry};
 use super::{Change, SourceError, SubPath};
 use crate::model::{CommitId, Limits, RepoPath, Roots};
-
-/// The entries of a folder by name.
-pub(super) type Folder = BTreeMap<String, TreeEntry>;
 
 /// The changes from `before` (none for a root commit) to `after`, sorted by path.
 pub(super) fn between(
@@ -25,7 +22,7 @@ pub(super) fn between(
 ) -> Result<Vec<Change>, SourceError> {
     let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots).map(Rc::new);
     let before = before.map(top).transpose()?.unwrap_or_default();
-    let mut read = |id| objects.entries(id).map(Rc::new);
+    let mut read = |id| objects.folder(id).map(Rc::new);
     between_folders(objects, limits, after, before, top(after)?, &mut read)
 }
 
@@ -50,7 +47,7 @@ pub(super) fn between_folders(
         if depth > limits.tree_depth {
             return Err(too_large(limits.tree_depth, "levels of folders"));
         }
-        for (name, before, after) in differences(&before, &after) {
+        for (name, before, after) in before.differences(&after) {
             let path = if parent.is_empty() {
                 name.to_owned()
             } else {
@@ -79,20 +76,6 @@ pub(super) fn between_folders(
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(changes)
-}
-
-type Difference<'f> = (&'f str, Option<TreeEntry>, Option<TreeEntry>);
-
-fn differences<'f>(before: &'f Folder, after: &'f Folder) -> Vec<Difference<'f>> {
-    let changed = after.iter().filter_map(|(name, entry)| match before.get(name) {
-        Some(known) if known == entry => None,
-        known => Some((name.as_str(), known.copied(), Some(*entry))),
-    });
-    let removed = before
-        .iter()
-        .filter(|(name, _)| !after.contains_key(*name))
-        .map(|(name, entry)| (name.as_str(), Some(*entry), None));
-    changed.chain(removed).collect()
 }
 
 #[cfg(test)]

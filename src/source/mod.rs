@@ -1,9 +1,12 @@
 //! Git: a repository on disk, read at a commit without a checkout; its history along first parents; wake-ups.
 
 pub mod author;
+mod branch;
 mod changes;
+mod commits;
 mod contract;
 mod error;
+mod folder;
 mod introduced;
 mod location;
 mod object;

@@ -1,14 +1,14 @@
 //! Objects read from the database and held against their ids, so that damage on disk never reads as content.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::path::Path;
 
 use gix::ObjectId;
 use gix::bstr::ByteSlice;
 use gix::objs::Kind;
-use gix::objs::tree::EntryKind;
 
 use super::SourceError;
+use super::folder::{Folder, TreeEntry};
 use crate::model::{BlobId, CommitId};
 
 pub(super) fn object_id(id: [u8; 20]) -> ObjectId {
@@ -81,31 +81,29 @@ impl Objects<'_> {
             .map_err(|error| self.corrupt(&object_id(id.0), reason(&error)))
     }
 
-    /// A tree's entries by name. Names that no checkout could hold, and names that stand there twice, are refused: they
-    /// only come from objects made by hand.
-    pub fn entries(&self, tree: ObjectId) -> Result<BTreeMap<String, TreeEntry>, SourceError> {
+    /// A tree's entries. Names that no checkout could hold, and names that stand there twice, are refused: they only
+    /// come from objects made by hand.
+    pub fn folder(&self, tree: ObjectId) -> Result<Folder, SourceError> {
         if tree.is_empty_tree() {
-            return Ok(BTreeMap::new());
+            return Ok(Folder::default());
         }
         let bytes = self.read(tree, Kind::Tree)?;
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::new();
         for entry in gix::objs::TreeRefIter::from_bytes(&bytes, gix::hash::Kind::Sha1) {
             let entry = entry.map_err(|error| self.corrupt(&tree, reason(&error)))?;
             gix::validate::path::component(entry.filename, None, POSIX_NAMES)
                 .map_err(|bad| self.corrupt(&tree, format!("it has an entry `{}`: {bad}", entry.filename)))?;
             let name = match entry.filename.to_str() {
-                Ok(name) => name.to_owned(),
-                Err(_) => entry.filename.escape_bytes().to_string(),
+                Ok(name) => Cow::Borrowed(name),
+                Err(_) => Cow::Owned(entry.filename.escape_bytes().to_string()),
             };
             let found = TreeEntry {
                 kind: entry.mode.kind(),
                 id: entry.oid.to_owned(),
             };
-            if entries.insert(name, found).is_some() {
-                return Err(self.corrupt(&tree, format!("it has `{}` twice", entry.filename)));
-            }
+            entries.push((name, found));
         }
-        Ok(entries)
+        Folder::new(entries).map_err(|name| self.corrupt(&tree, format!("it has `{name}` twice")))
     }
 
     fn missing(&self, id: &gix::oid, kind: Kind) -> SourceError {
@@ -128,12 +126,6 @@ impl Objects<'_> {
             reason,
         }
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct TreeEntry {
-    pub kind: EntryKind,
-    pub id: ObjectId,
 }
 
 /// A name that only Windows or macOS cannot hold is none of our business: nothing is checked out.

@@ -1,4 +1,7 @@
-//! History read forwards: what each commit changed, with the contents, every object read once.
+//! History told forwards: what each commit changed, with the contents.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -7,10 +10,12 @@ use gix::ObjectId;
 use gix::objs::CommitRefIter;
 use gix::objs::tree::EntryKind;
 
-use super::changes::{self, Folder};
+use super::changes;
+use super::commits::shallow_commits;
+use super::folder::Folder;
 use super::object::{Objects, object_id, reason, sha1};
 use super::tree::{self, Contents};
-use super::{Entry, SourceError, SubPath};
+use super::{Change, Entry, SourceError, SubPath};
 use crate::model::{BlobId, CommitId, Limits, RepoPath, Roots, TreeFile};
 
 /// A path at which a commit differs from its first parent, and what stands there now; `None` where it was removed.
@@ -36,6 +41,24 @@ pub(super) struct Reading<'a> {
     pub folder: &'a SubPath,
     /// What a landfall.toml names.
     pub roots: &'a dyn Fn(&TreeFile) -> Roots,
+    pub stretch: Stretch,
+}
+
+/// How much of history is compared at once: what that finds is kept until it is visited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub commits: usize,
+    /// A stretch in which more changed is taken in halves.
+    pub changes: usize,
+}
+
+impl Default for Stretch {
+    fn default() -> Self {
+        Self {
+            commits: 4_096,
+            changes: 1 << 16,
+        }
+    }
 }
 
 /// The folders that the landfall.toml read last names.
@@ -70,49 +93,108 @@ pub(super) fn replay(
     until: Option<CommitId>,
     visit: &mut Visitor<'_>,
 ) -> Result<(), SourceError> {
-    let Reading { objects, limits, .. } = *reading;
-    let mut snapshots = first_parents(objects, head, until)?;
-    let mut folders = Folders {
-        objects,
-        read: HashMap::new(),
+    let snapshots = first_parents(reading.objects, head, until)?;
+    let mut replay = Replay {
+        reading,
+        folders: Folders {
+            objects: reading.objects,
+            read: HashMap::new(),
+        },
+        roots: KnownRoots::default(),
     };
-    let mut roots = KnownRoots::default();
-    let mut before: Rc<Folder> = Rc::default();
-    let mut tree_before = None;
-    if let Some(until) = until {
-        let tree = objects.tree_of(until)?;
-        before = reading.top(tree, &mut roots)?;
-        tree_before = Some(tree);
-    }
-    while let Some(Snapshot { commit, tree }) = snapshots.pop() {
-        let mut changed = Vec::new();
-        if tree_before != Some(tree) {
-            let after = reading.top(tree, &mut roots)?;
-            let changes = changes::between_folders(objects, limits, commit, before, after.clone(), &mut |id| {
-                folders.read(id)
-            })?;
-            let mut bytes = 0;
-            for change in changes {
-                let file = change.after.map(|entry| content(objects, limits, entry)).transpose()?;
-                if let Some(TreeFile::Regular { bytes: content, .. }) = &file {
-                    bytes += content.len() as u64;
-                }
-                if bytes > limits.tree_bytes {
-                    return Err(SourceError::TooLarge {
-                        repository: objects.path.to_owned(),
-                        commit,
-                        limit: limits.tree_bytes,
-                        what: "bytes",
-                    });
-                }
-                changed.push((change.path, file));
-            }
-            before = after;
-            tree_before = Some(tree);
-        }
-        visit(commit, changed)?;
+    let mut before = match until {
+        None => None,
+        Some(until) => Some(reading.objects.tree_of(until)?),
+    };
+    for stretch in snapshots.rchunks(reading.stretch.commits) {
+        replay.stretch(before, stretch, visit)?;
+        before = stretch.first().map(|newest| newest.tree);
     }
     Ok(())
+}
+
+struct Replay<'r, 'a> {
+    reading: &'r Reading<'a>,
+    folders: Folders<'a>,
+    roots: KnownRoots,
+}
+
+impl Replay<'_, '_> {
+    /// Visits a stretch of history, given newest first; `before` is the tree of the commit that it follows.
+    fn stretch(
+        &mut self,
+        before: Option<ObjectId>,
+        snapshots: &[Snapshot],
+        visit: &mut Visitor<'_>,
+    ) -> Result<(), SourceError> {
+        let Some(changes) = self.changes(before, snapshots)? else {
+            let (newer, older) = snapshots.split_at(snapshots.len() / 2);
+            self.stretch(before, older, visit)?;
+            return self.stretch(older.first().map(|newest| newest.tree), newer, visit);
+        };
+        for (snapshot, changes) in snapshots.iter().zip(changes).rev() {
+            visit(snapshot.commit, self.contents(snapshot.commit, changes)?)?;
+        }
+        Ok(())
+    }
+
+    /// What each commit of a stretch changed; `None` where that is too much to keep. Git stores a folder as what
+    /// differs from a newer version of it, so that comparing backwards unpacks each version from the one before.
+    fn changes(
+        &mut self,
+        before: Option<ObjectId>,
+        snapshots: &[Snapshot],
+    ) -> Result<Option<Vec<Vec<Change>>>, SourceError> {
+        let Reading { objects, limits, .. } = *self.reading;
+        let (mut all, mut count) = (Vec::with_capacity(snapshots.len()), 0);
+        let mut known: Option<Rc<Folder>> = None;
+        let parents = snapshots.iter().skip(1).map(|parent| Some(parent.tree)).chain([before]);
+        for (Snapshot { commit, tree }, parent) in snapshots.iter().zip(parents) {
+            if parent == Some(*tree) {
+                all.push(Vec::new());
+                continue;
+            }
+            let after = match known.take() {
+                Some(known) => known,
+                None => self.reading.top(*tree, &mut self.roots)?,
+            };
+            let older = match parent {
+                Some(parent) => self.reading.top(parent, &mut self.roots)?,
+                None => Rc::default(),
+            };
+            known = Some(Rc::clone(&older));
+            let folders = &mut self.folders;
+            let changes = changes::between_folders(objects, limits, *commit, older, after, &mut |id| folders.read(id))?;
+            count += changes.len();
+            if count > self.reading.stretch.changes && snapshots.len() > 1 {
+                return Ok(None);
+            }
+            all.push(changes);
+        }
+        Ok(Some(all))
+    }
+
+    fn contents(&self, commit: CommitId, changes: Vec<Change>) -> Result<Vec<Changed>, SourceError> {
+        let Reading { objects, limits, .. } = *self.reading;
+        let mut bytes = 0;
+        let mut changed = Vec::with_capacity(changes.len());
+        for change in changes {
+            let file = change.after.map(|entry| content(objects, limits, entry)).transpose()?;
+            if let Some(TreeFile::Regular { bytes: content, .. }) = &file {
+                bytes += content.len() as u64;
+            }
+            if bytes > limits.tree_bytes {
+                return Err(SourceError::TooLarge {
+                    repository: objects.path.to_owned(),
+                    commit,
+                    limit: limits.tree_bytes,
+                    what: "bytes",
+                });
+            }
+            changed.push((change.path, file));
+        }
+        Ok(changed)
+    }
 }
 
 fn content(objects: &Objects<'_>, limits: &Limits, entry: Entry) -> Result<TreeFile, SourceError> {
@@ -154,20 +236,6 @@ fn first_parents(objects: &Objects<'_>, head: CommitId, until: Option<CommitId>)
     }
 }
 
-/// The commits at which a shallow clone ends; none where it is none.
-pub(super) fn shallow_commits(objects: &Objects<'_>) -> Result<Vec<CommitId>, SourceError> {
-    let commits = objects.repository.shallow_commits().map_err(|error| SourceError::Git {
-        repository: objects.path.to_owned(),
-        doing: "cannot read the list of shallow commits".to_owned(),
-        reason: reason(&error),
-    })?;
-    Ok(commits
-        .iter()
-        .flat_map(|commits| commits.iter())
-        .map(|commit| CommitId(sha1(commit)))
-        .collect())
-}
-
 struct Folders<'a> {
     objects: &'a Objects<'a>,
     read: HashMap<ObjectId, Rc<Folder>>,
@@ -181,160 +249,8 @@ impl Folders<'_> {
         if self.read.len() >= KEPT_FOLDERS {
             self.read.clear();
         }
-        let folder = Rc::new(self.objects.entries(id)?);
+        let folder = Rc::new(self.objects.folder(id)?);
         self.read.insert(id, folder.clone());
         Ok(folder)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::testing::History;
-    use crate::source::{Change, Source};
-
-    /// A landfall.toml of these tests names a folder in its first line.
-    fn roots(landfall: &TreeFile) -> Roots {
-        let TreeFile::Regular { bytes, .. } = landfall else {
-            return Roots::default();
-        };
-        let text = String::from_utf8_lossy(bytes);
-        text.strip_prefix("reads ").map(RepoPath::from).into_iter().collect()
-    }
-
-    fn visited(source: &impl Source, head: CommitId, until: Option<CommitId>) -> Vec<(CommitId, Vec<Changed>)> {
-        let mut visited = Vec::new();
-        source
-            .replay(head, until, &roots, &mut |commit, changed| {
-                visited.push((commit, changed));
-                Ok(())
-            })
-            .unwrap();
-        visited
-    }
-
-    #[test]
-    fn commits_come_oldest_first_with_what_they_changed() {
-        let history = History::new();
-        let root = history.commit(&[("landfall.toml", "1"), ("promotions/a/x.toml", "1")]);
-        let same = history.commit(&[("README.md", "not read")]);
-        let second = history.commit(&[("promotions/a/y.toml", "2")]);
-        let head = history.remove(&["promotions/a/x.toml"]);
-        let source = history.open();
-        let all = visited(&source, head, None);
-        assert_eq!(
-            all.iter().map(|(commit, _)| *commit).collect::<Vec<_>>(),
-            [root, same, second, head]
-        );
-        assert_eq!(all[1].1, []);
-        assert_eq!(all[3].1, [("promotions/a/x.toml".into(), None)]);
-        assert_eq!(visited(&source, head, Some(same)), all[2..]);
-        assert_eq!(visited(&source, head, Some(head)), []);
-    }
-
-    #[test]
-    fn it_tells_the_same_as_asking_commit_by_commit() {
-        let history = History::new();
-        history.commit(&[("keys/a.pub", "a"), ("promotions/a", "a file")]);
-        history.commit(&[("promotions/a/b/c.toml", "1"), ("promotions/d/e.toml", "1")]);
-        history.commit(&[("promotions/d/e.toml", "2")]);
-        let head = history.remove(&["keys/a.pub"]);
-        let source = history.open();
-        for (commit, changed) in visited(&source, head, None) {
-            let asked: Vec<Change> = source.changes(commit, &Roots::default()).unwrap();
-            let asked: Vec<Changed> = asked
-                .into_iter()
-                .map(|change| (change.path, change.after.map(|entry| source.read(entry).unwrap())))
-                .collect();
-            assert_eq!(changed, asked);
-        }
-    }
-
-    /// A repository that replays as any other source would.
-    struct Plain(crate::source::GitRepository);
-
-    impl Source for Plain {
-        fn branch(&self) -> Result<String, SourceError> {
-            self.0.branch()
-        }
-        fn head(&self) -> Result<CommitId, SourceError> {
-            self.0.head()
-        }
-        fn resolve(&self, revision: &str) -> Result<CommitId, SourceError> {
-            self.0.resolve(revision)
-        }
-        fn commit(&self, id: CommitId) -> Result<crate::source::CommitInfo, SourceError> {
-            self.0.commit(id)
-        }
-        fn first_parent(&self, of: CommitId) -> Result<Option<CommitId>, SourceError> {
-            self.0.first_parent(of)
-        }
-        fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError> {
-            self.0.entry(at, path)
-        }
-        fn tree(&self, at: CommitId, roots: &Roots) -> Result<crate::model::Tree, SourceError> {
-            self.0.tree(at, roots)
-        }
-        fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError> {
-            self.0.changes(of, roots)
-        }
-        fn read(&self, entry: Entry) -> Result<TreeFile, SourceError> {
-            self.0.read(entry)
-        }
-    }
-
-    #[test]
-    fn what_a_commit_begins_to_read_has_changed_and_what_it_no_longer_reads_is_gone() {
-        let history = History::new();
-        let root = history.commit(&[("a/b/c.yaml", "1"), ("d/e.yaml", "1")]);
-        let named = history.commit(&[("landfall.toml", "reads a/b")]);
-        let changed = history.commit(&[("a/b/c.yaml", "2"), ("d/e.yaml", "2")]);
-        let other = history.commit(&[("landfall.toml", "reads d")]);
-        let both = history.commit(&[("landfall.toml", "reads a"), ("a/f.yaml", "1")]);
-        let none = history.remove(&["landfall.toml"]);
-        let all = visited(&history.open(), none, None);
-        let paths: Vec<(CommitId, Vec<(&str, bool)>)> = all
-            .iter()
-            .map(|(commit, changed)| {
-                let changed = changed.iter().map(|(path, file)| (path.as_str(), file.is_some()));
-                (*commit, changed.collect())
-            })
-            .collect();
-        let landfall = ("landfall.toml", true);
-        let expected = [
-            (root, vec![]),
-            (named, vec![("a/b/c.yaml", true), landfall]),
-            (changed, vec![("a/b/c.yaml", true)]),
-            (other, vec![("a/b/c.yaml", false), ("d/e.yaml", true), landfall]),
-            (
-                both,
-                vec![("a/b/c.yaml", true), ("a/f.yaml", true), ("d/e.yaml", false), landfall],
-            ),
-            (
-                none,
-                vec![("a/b/c.yaml", false), ("a/f.yaml", false), ("landfall.toml", false)],
-            ),
-        ];
-        assert_eq!(paths, expected);
-        assert_eq!(visited(&Plain(history.open()), none, None), all);
-        assert_eq!(visited(&Plain(history.open()), none, Some(changed)), all[3..]);
-    }
-
-    #[test]
-    fn what_is_no_first_parent_is_not_an_end() {
-        let history = History::new();
-        let root = history.commit(&[("landfall.toml", "1")]);
-        let head = history.commit(&[("landfall.toml", "2")]);
-        let error = history
-            .open()
-            .replay(root, Some(head), &roots, &mut |_, _| Ok(()))
-            .unwrap_err();
-        assert_eq!(
-            error,
-            SourceError::NotInHistory {
-                from: root,
-                until: head
-            }
-        );
     }
 }

@@ -7,7 +7,8 @@ use gix::ObjectId;
 use gix::objs::Kind;
 use gix::objs::tree::EntryKind;
 
-use super::object::{Objects, TreeEntry, object_id, sha1};
+use super::folder::{Folder, TreeEntry};
+use super::object::{Objects, object_id, sha1};
 use super::{Entry, SourceError, SubPath};
 use crate::model::{BlobId, CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
 
@@ -32,21 +33,21 @@ pub(super) fn read(
     let mut files = BTreeMap::new();
     let mut bytes = 0;
     let mut pending: Vec<(String, usize, TreeEntry)> = top(objects, objects.tree_of(commit)?, folder, roots)?
-        .into_iter()
-        .map(|(name, entry)| (name, 1, entry))
+        .iter()
+        .map(|(name, entry)| (name.to_owned(), 1, entry))
         .collect();
     while let Some((path, depth, entry)) = pending.pop() {
         if entry.kind == EntryKind::Tree {
             if depth > limits.tree_depth {
                 return Err(too_large(limits.tree_depth as u64, "levels of folders"));
             }
-            let children = objects.entries(entry.id)?;
+            let children = objects.folder(entry.id)?;
             if files.len() + pending.len() + children.len() > limits.tree_files {
                 return Err(too_large(limits.tree_files as u64, "files"));
             }
             pending.extend(
                 children
-                    .into_iter()
+                    .iter()
                     .map(|(name, child)| (format!("{path}/{name}"), depth + 1, child)),
             );
             continue;
@@ -71,23 +72,26 @@ pub(super) fn top(
     tree: ObjectId,
     folder: &SubPath,
     roots: &Roots,
-) -> Result<BTreeMap<String, TreeEntry>, SourceError> {
+) -> Result<Folder, SourceError> {
     let Some(tree) = descend(objects, tree, folder.segments())? else {
-        return Ok(BTreeMap::new());
+        return Ok(Folder::default());
     };
-    let mut entries = objects.entries(tree)?;
-    entries.retain(|name, entry| match entry.kind {
-        EntryKind::Tree => Roots::FOLDERS.contains(&name.as_str()),
-        EntryKind::Link => name == Roots::FILE || Roots::FOLDERS.contains(&name.as_str()),
-        EntryKind::Blob | EntryKind::BlobExecutable => name == Roots::FILE,
-        EntryKind::Commit => false,
-    });
+    let always = objects.folder(tree)?;
+    let mut entries: BTreeMap<&str, TreeEntry> = always
+        .iter()
+        .filter(|(name, entry)| match entry.kind {
+            EntryKind::Tree => Roots::FOLDERS.contains(name),
+            EntryKind::Link => *name == Roots::FILE || Roots::FOLDERS.contains(name),
+            EntryKind::Blob | EntryKind::BlobExecutable => *name == Roots::FILE,
+            EntryKind::Commit => false,
+        })
+        .collect();
     for root in roots.named() {
         if let Some(entry) = find(objects, tree, root.as_str())? {
-            entries.insert(root.to_string(), entry);
+            entries.insert(root.as_str(), entry);
         }
     }
-    Ok(entries)
+    Folder::new(entries).map_err(|name| objects.corrupt(&tree, format!("it has `{name}` twice")))
 }
 
 /// What stands at one path of a commit, unread.
@@ -120,7 +124,7 @@ fn descend<'a>(
     segments: impl Iterator<Item = &'a str>,
 ) -> Result<Option<ObjectId>, SourceError> {
     for segment in segments {
-        match objects.entries(tree)?.get(segment) {
+        match objects.folder(tree)?.get(segment) {
             Some(entry) if entry.kind == EntryKind::Tree => tree = entry.id,
             _ => return Ok(None),
         }
@@ -132,7 +136,7 @@ fn find(objects: &Objects<'_>, tree: ObjectId, path: &str) -> Result<Option<Tree
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let segments = folders.split('/').filter(|segment| !segment.is_empty());
     match descend(objects, tree, segments)? {
-        Some(tree) => Ok(objects.entries(tree)?.remove(name)),
+        Some(tree) => Ok(objects.folder(tree)?.get(name)),
         None => Ok(None),
     }
 }

@@ -1,9 +1,12 @@
 //! A change, held against what it is to be merged into.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use miette::{IntoDiagnostic as _, miette};
 
+use super::kept_ledger::ledger_at;
 use super::report::{Comparison, Counts, Head, Report};
 use crate::cli::directory::tree_from_directory;
 use crate::desired::review::{ClaimChange, Merged, Review, Side, Sides, merge, review};
@@ -21,14 +24,10 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
     let Place { repository, checkout } = open(directory)?;
     repository.require_whole_history().into_diagnostic()?;
     let base_commit = repository.resolve(base).into_diagnostic()?;
-    let (head, head_tree) = match head {
-        Some(revision) => committed(&repository, repository.resolve(revision).into_diagnostic()?)?,
-        None if checkout => {
-            let stands_on = repository.head().into_diagnostic()?;
-            let tree = tree_from_directory(directory).into_diagnostic()?;
-            (Head::WorkTree(stands_on), tree)
-        }
-        None => committed(&repository, repository.head().into_diagnostic()?)?,
+    let head = match head {
+        Some(revision) => Head::Commit(repository.resolve(revision).into_diagnostic()?),
+        None if checkout => Head::WorkTree(repository.head().into_diagnostic()?),
+        None => Head::Commit(repository.head().into_diagnostic()?),
     };
     let (Head::Commit(tip) | Head::WorkTree(tip)) = head;
     let ancestor = repository
@@ -42,19 +41,17 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
             )
         })?;
 
-    let base_tree = read_tree(&repository, base_commit).into_diagnostic()?;
-    let ancestor_tree = if ancestor == base_commit {
-        base_tree.clone()
-    } else {
-        read_tree(&repository, ancestor).into_diagnostic()?
-    };
+    let (ledger, trees) = thread::scope(|scope| {
+        let ledger = scope.spawn(|| ledger_at(&repository, base_commit));
+        let trees = read_trees(&repository, directory, [ancestor, base_commit], head);
+        (ledger.join().unwrap_or_else(|panic| resume_unwind(panic)), trees)
+    });
+    let (ledger, [ancestor_tree, base_tree, head_tree]) = (ledger.into_diagnostic()?, trees?);
     let merged = merge(&Sides {
         ancestor: &ancestor_tree,
         base: &base_tree,
         head: &head_tree,
     });
-    let mut ledger = Ledger::default();
-    history::declare(&repository, base_commit, None, &mut ledger).into_diagnostic()?;
     let judged = judge(&repository, base_commit, &merged, &ledger)?;
     Ok(Report {
         tree: head_tree,
@@ -73,9 +70,24 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
     })
 }
 
-fn committed(repository: &GitRepository, commit: CommitId) -> miette::Result<(Head, Tree)> {
-    let tree = read_tree(repository, commit).into_diagnostic()?;
-    Ok((Head::Commit(commit), tree))
+/// The files where the change began, of the base, and of the change.
+fn read_trees(
+    repository: &GitRepository,
+    directory: &Path,
+    [ancestor, base]: [CommitId; 2],
+    head: Head,
+) -> miette::Result<[Tree; 3]> {
+    let base_tree = read_tree(repository, base).into_diagnostic()?;
+    let ancestor_tree = if ancestor == base {
+        base_tree.clone()
+    } else {
+        read_tree(repository, ancestor).into_diagnostic()?
+    };
+    let head_tree = match head {
+        Head::Commit(commit) => read_tree(repository, commit).into_diagnostic()?,
+        Head::WorkTree(_) => tree_from_directory(directory).into_diagnostic()?,
+    };
+    Ok([ancestor_tree, base_tree, head_tree])
 }
 
 struct Place {

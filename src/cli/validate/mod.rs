@@ -4,6 +4,7 @@ mod command;
 mod comparison;
 mod github;
 mod json;
+mod kept_ledger;
 mod report;
 mod sarif;
 #[cfg(test)]

@@ -37,7 +37,7 @@ fn digest(of: &str) -> String {
 }
 
 /// An image of the project that the path names, with the content of each tag.
-fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
+pub(super) fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
     let lines = tags
         .iter()
         .map(|(tag, content)| format!("\"{tag}\" = \"{}\"\n", digest(content)));
@@ -45,13 +45,13 @@ fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
 }
 
 /// A repository with a work tree, on branch `main`.
-struct Repository {
+pub(super) struct Repository {
     folder: TempDir,
     commits: i64,
 }
 
 impl Repository {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
         author::init(&folder.path().join("repository"), Layout::WorkTree, "main").unwrap();
         let mut repository = Self { folder, commits: 0 };
@@ -69,7 +69,7 @@ impl Repository {
         repository
     }
 
-    fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.folder.path().join("repository")
     }
 
@@ -79,7 +79,7 @@ impl Repository {
         fs::write(path, text).unwrap();
     }
 
-    fn commit(&mut self, branch: &str, parents: Parents<'_>, files: &[(&str, &str)]) -> CommitId {
+    pub fn commit(&mut self, branch: &str, parents: Parents<'_>, files: &[(&str, &str)]) -> CommitId {
         self.commits += 1;
         let write: BTreeMap<String, Vec<u8>> = files
             .iter()

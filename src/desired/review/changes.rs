@@ -154,7 +154,7 @@ fn change(
 
 fn is_immutable(parsed: &Parsed, target: &str, tag: &Tag) -> bool {
     let target = parsed.configuration.target(target);
-    target.is_some_and(|target| !parsed.configuration.mutable_tags[target].is_match(tag.as_str()))
+    target.is_some_and(|target| !parsed.configuration.mutable_tags[target].holds(tag))
 }
 
 /// What a reviewer has to know about a claim that is gone; nothing where its project or target is gone as a whole.
