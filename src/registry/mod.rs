@@ -19,6 +19,7 @@ mod pages;
 mod protocol;
 mod referrers;
 mod sessions;
+mod shared;
 mod tags;
 #[cfg(test)]
 mod test_support;

@@ -4,6 +4,9 @@ mod attacks;
 #[cfg(unix)]
 mod deploy;
 mod embedded_registry;
+mod fault_matrix;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod kpromo;
 mod manifests;
 mod simulation;

@@ -26,7 +26,7 @@ fn seeds() -> Vec<u64> {
 }
 
 /// The same key in every process.
-static KEY: LazyLock<SimulatedKey> = LazyLock::new(|| {
+pub static KEY: LazyLock<SimulatedKey> = LazyLock::new(|| {
     let key = SecretKey::from_slice(Digest::of(b"landfall's simulation").as_bytes()).expect("it is below the order");
     let pem = key
         .public_key()

@@ -83,7 +83,7 @@ async fn what_travelled_before_is_offered_as_long_as_it_can_be_read() {
     // Somebody signs as well: the tag moves on.
     fixture.store.set_tag(&source, &sig, sbom.root());
     assert!(!fixture.whole().await.carried.contains(&travelled));
-    fixture.carries(&[travelled.clone()]);
+    fixture.carries(std::slice::from_ref(&travelled));
     assert!(fixture.whole().await.carried.contains(&travelled));
     fixture.store.delete_manifest(&source, &signed.root());
     assert!(!fixture.whole().await.carried.contains(&travelled));

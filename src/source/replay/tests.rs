@@ -1,8 +1,8 @@
 //! Histories told in order.
 
 use super::*;
-use crate::source::testing::History;
 use crate::source::Source;
+use crate::source::testing::History;
 
 /// A landfall.toml of these tests names a folder in its first line.
 fn roots(landfall: &TreeFile) -> Roots {
