@@ -1,4 +1,5 @@
 use std::future::pending;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,7 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
 use super::*;
-use crate::http::Home;
+use crate::http::{CertificateFiles, ClientCertificate, Home};
 use crate::http::options::{Concurrency, RetryPolicy, Timeouts};
 use crate::http::test_server::{TestServer, answer, raw_server, tls_server};
 
@@ -32,6 +33,22 @@ fn home(url: &str) -> Home {
         url: Url::parse(url).unwrap(),
         trust: Trust::default(),
     }
+}
+
+/// Trust in the authorities of a file in `testdata/tls`.
+fn authorities(file: &str) -> TrustOptions {
+    let certificates = CertificateFiles {
+        authorities: Some(tls(file)),
+        client: None,
+    };
+    TrustOptions {
+        certificates,
+        ..TrustOptions::default()
+    }
+}
+
+fn tls(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "testdata/tls", file].iter().collect()
 }
 
 async fn send(client: &HttpClient, method: Method, url: &str, limit: usize) -> Result<Reply, HttpError> {
@@ -262,9 +279,7 @@ async fn a_certificate_authority_of_ones_own_counts_where_it_is_configured() {
     assert_eq!(error.kind, HttpErrorKind::Unreachable);
     assert!(error.message.contains("configure the registry's CA"), "{error}");
 
-    let trust = client
-        .add_trust(include_bytes!("../../../testdata/tls/ca.pem"))
-        .unwrap();
+    let trust = client.add_trust(authorities("ca.pem")).unwrap();
     let home = Home { trust, ..home(&url) };
     let request = Request::new(Method::GET, home.url.clone(), &home);
     let answer = client.open(&request, &mut Retries::none()).await.unwrap();
