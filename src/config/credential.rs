@@ -159,7 +159,9 @@ impl TryFrom<CredentialKeys> for Credential {
         let basic = match (keys.username, password) {
             (Some(username), Some(password)) => Some(Self::Basic { username, password }),
             (Some(_), None) => {
-                return Err("a `username` needs a `password-file` or a `password-env`: passwords do not stand in this file");
+                return Err(
+                    "a `username` needs a `password-file` or a `password-env`: passwords do not stand in this file",
+                );
             }
             (None, Some(_)) => return Err("a password needs a `username`"),
             (None, None) => None,
@@ -316,7 +318,10 @@ mod tests {
             ("ambient = 'aws'\ncredential-helper = 'ecr-login'", "expected one of"),
             ("ambient = 'aws'\nanonymous = false", "expected one of"),
             ("ambient = 'oracle'", "unknown variant `oracle`"),
-            ("credential-helper = '../../bin/x'", "is not the name of a credential helper"),
+            (
+                "credential-helper = '../../bin/x'",
+                "is not the name of a credential helper",
+            ),
             ("username = 'a'\npassword = 'secret'", "unknown field `password`"),
         ] {
             let error = read(text).unwrap_err();

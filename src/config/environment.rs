@@ -104,6 +104,8 @@ pub(super) const SYSTEM_CONFIG: &str = "/etc/landfall/config.toml";
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use crate::config::testing::environment;
 
     #[test]

@@ -85,7 +85,11 @@ mod tests {
                     "123456789012.dkr-ecr.eu-west-1.on.aws",
                     "public.ecr.aws",
                 ],
-                vec!["s3.amazonaws.com", "a.dkr.ecr.eu-west-1.amazonaws.com.example.com", "ecr.aws"],
+                vec![
+                    "s3.amazonaws.com",
+                    "a.dkr.ecr.eu-west-1.amazonaws.com.example.com",
+                    "ecr.aws",
+                ],
             ),
             (
                 Platform::Google,

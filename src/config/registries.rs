@@ -110,10 +110,17 @@ fn one(
 fn normal_host(text: &str) -> Result<String, String> {
     // An IPv6 address is written with brackets or without.
     let bracketed = format!("[{text}]");
-    let text = if text.parse::<std::net::Ipv6Addr>().is_ok() { &bracketed } else { text };
-    Host::parse(text)
-        .map(|host| host.to_string())
-        .map_err(|_| format!("`{}` in `private-hosts` is not a host without port", text.escape_default()))
+    let text = if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        &bracketed
+    } else {
+        text
+    };
+    Host::parse(text).map(|host| host.to_string()).map_err(|_| {
+        format!(
+            "`{}` in `private-hosts` is not a host without port",
+            text.escape_default()
+        )
+    })
 }
 
 /// Has everything at this registry be reached by HTTP without TLS, with the credentials that it has anyway.
@@ -248,7 +255,9 @@ mod tests {
             ("private-hosts = ['10.1.2.3:443']", "is not a host without port"),
             ("private-hosts = ['https://a']", "is not a host without port"),
         ] {
-            let error = parse(&format!("[registries.'example.com']\n{keys}")).unwrap_err().to_string();
+            let error = parse(&format!("[registries.'example.com']\n{keys}"))
+                .unwrap_err()
+                .to_string();
             assert!(error.starts_with("[registries.\"example.com\"]"), "{error}");
             assert!(error.contains(message), "{error}");
         }

@@ -232,7 +232,9 @@ mod tests {
         assert!(Watched::new(files(&certificate, &key)).is_ok());
         let error = Watched::new(files(&certificate, &certificate)).err().unwrap();
         assert!(error.contains("client.pem") && error.contains("PEM key"), "{error}");
-        let error = Watched::new(files(&certificate, &folder.path().join("none"))).err().unwrap();
+        let error = Watched::new(files(&certificate, &folder.path().join("none")))
+            .err()
+            .unwrap();
         assert!(error.contains("none cannot be read"), "{error}");
         let broken = CertificateFiles {
             authorities: Some(write("ca.pem", b"no certificate")),

@@ -94,9 +94,8 @@ impl Connectors {
         let (certificates, generation) = match &mut watched {
             None => (None, 0),
             Some(watched) => {
-                let (certificates, generation) = watched.current(|changed| {
-                    self.build(&Built::at_home(changed)).map(|_| ())
-                });
+                let (certificates, generation) =
+                    watched.current(|changed| self.build(&Built::at_home(changed)).map(|_| ()));
                 (Some(certificates), generation)
             }
         };
@@ -125,7 +124,9 @@ impl Connectors {
     }
 
     fn build(&self, built: &Built<'_>) -> Result<reqwest::Client, String> {
-        let authorities = built.certificates.map_or(&[][..], |certificates| &certificates.authorities);
+        let authorities = built
+            .certificates
+            .map_or(&[][..], |certificates| &certificates.authorities);
         let builder = || {
             let mut builder = reqwest::Client::builder()
                 .user_agent(&self.options.user_agent)
@@ -138,7 +139,9 @@ impl Connectors {
             match built.allowed {
                 // Who we are is told to the registry itself, and to nobody it names.
                 None => {
-                    let identity = built.certificates.and_then(|certificates| certificates.identity.clone());
+                    let identity = built
+                        .certificates
+                        .and_then(|certificates| certificates.identity.clone());
                     if let Some(identity) = identity {
                         builder = builder.identity(identity);
                     }

@@ -19,8 +19,8 @@ mod upload;
 
 pub use answer::{Answer, Reply};
 pub use budget::{Lane, Place};
-pub use client::HttpClient;
 pub use certificates::{CertificateFiles, ClientCertificate};
+pub use client::HttpClient;
 pub use connector::{Trust, TrustOptions};
 pub use error::{HttpError, HttpErrorKind, method_name};
 pub use network::Network;

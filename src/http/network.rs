@@ -283,7 +283,11 @@ mod tests {
             refusal.ends_with("private-hosts = [\"a.example.com\", \"localhost\"]"),
             "{refusal}"
         );
-        assert!(resolve(Networks::PUBLIC.with(Network::Loopback), &[], &[]).await.is_ok());
+        assert!(
+            resolve(Networks::PUBLIC.with(Network::Loopback), &[], &[])
+                .await
+                .is_ok()
+        );
         assert!(resolve(Networks::PUBLIC, &["localhost"], &[]).await.is_ok());
         assert!(resolve(Networks::PUBLIC, &[], &["localhost"]).await.is_ok());
     }

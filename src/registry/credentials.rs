@@ -65,7 +65,11 @@ impl Credentials {
             Self::Basic { username, .. } | Self::Identity { username, .. } if username.contains(':') => {
                 return Err("the user name contains `:`, which no server can tell from the password".to_owned());
             }
-            Self::Basic { username, password } | Self::Identity { username, token: password } => {
+            Self::Basic { username, password }
+            | Self::Identity {
+                username,
+                token: password,
+            } => {
                 let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
                 Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
             }

@@ -260,6 +260,9 @@ mod tests {
         broken.certificates.authorities = Some("/nonexistent/ca.pem".into());
         let error = settings(vec![broken]).err().unwrap();
         assert!(error.to_string().contains("`example.com`"), "{error}");
-        assert!(error.to_string().contains("/nonexistent/ca.pem cannot be read"), "{error}");
+        assert!(
+            error.to_string().contains("/nonexistent/ca.pem cannot be read"),
+            "{error}"
+        );
     }
 }

@@ -99,7 +99,12 @@ impl Authenticator {
         }
         let credentials = access.credentials().await?;
         let basic = offered.iter().any(|challenge| challenge.scheme == "basic");
-        if basic && matches!(credentials, Some(Credentials::Basic { .. } | Credentials::Identity { .. })) {
+        if basic
+            && matches!(
+                credentials,
+                Some(Credentials::Basic { .. } | Credentials::Identity { .. })
+            )
+        {
             self.remember(access, Scheme::Basic);
             self.discard(used).await;
             return Self::another(access, used).await;

@@ -132,15 +132,7 @@ impl Bearer {
         Ok(http.fetch(&request, access.limits.answer, &mut retries).await?)
     }
 
-    /// By POST, with a refresh token (distribution's OAuth2 specification, "Getting a token"). A new refresh token in
-    /// the answer is not used: the one that is configured stays valid, and whoever rotates it does so at its source.
-    async fn exchange(
-        &self,
-        http: &HttpClient,
-        access: &Access<'_>,
-        scopes: &Scopes,
-        token: &Secret,
-    ) -> Result<Reply, RegistryError> {
+    fn form(&self, scopes: &Scopes, token: &Secret) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "refresh_token");
         if let Some(service) = &self.service {
@@ -152,12 +144,24 @@ impl Bearer {
             form.append_pair("scope", &scopes.join(" "));
         }
         form.append_pair("refresh_token", token.expose());
+        form.finish()
+    }
+
+    /// By POST, with a refresh token (distribution's OAuth2 specification, "Getting a token"). A new refresh token in
+    /// the answer is not used: the one that is configured stays valid, and whoever rotates it does so at its source.
+    async fn exchange(
+        &self,
+        http: &HttpClient,
+        access: &Access<'_>,
+        scopes: &Scopes,
+        token: &Secret,
+    ) -> Result<Reply, RegistryError> {
         let mut request = Request::new(Method::POST, self.realm.clone(), &access.home);
         request.headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
-        request.body = form.finish().into();
+        request.body = self.form(scopes, token).into();
         // A token is no write: its answer is due as soon as that of a question, and a second request does no harm.
         let options = http.options();
         let mut retries = Retries::new(&options.retries);

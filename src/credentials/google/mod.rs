@@ -1,0 +1,7 @@
+//! Google Artifact Registry and Container Registry: an OAuth access token is the password of `oauth2accesstoken`
+//! ("Authenticate to Artifact Registry for Docker", access token).
+
+mod file;
+mod login;
+
+pub(super) use login::login;

@@ -1,0 +1,6 @@
+//! Logins that Docker and podman stored.
+
+mod file;
+mod logins;
+
+pub(super) use logins::{StoredLogins, server};
