@@ -309,7 +309,7 @@ mod tests {
             ),
             (
                 r#"{"auths": {"a.example.com": "hunter2"}}"#,
-                "config.json:1:38: not a config",
+                "config.json:1:37: not a config",
             ),
             (
                 r#"{"credHelpers": {"a.example.com": "../x"}}"#,

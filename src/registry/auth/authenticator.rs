@@ -70,7 +70,8 @@ impl Authenticator {
     }
 
     /// What to show after a 401 to `used`; `None` where there is nothing else to show. After one challenge has been
-    /// answered already (`again`), only another scheme is: a new token would be refused like the one just fetched.
+    /// answered already (`again`), only another scheme is, or a token for more than before: the same would be refused
+    /// like the one just fetched.
     pub(in crate::registry) async fn answer_challenge(
         &self,
         http: &HttpClient,
@@ -84,15 +85,15 @@ impl Authenticator {
             return Self::another(access, used).await;
         }
         if let Some(bearer) = Bearer::offered(access, &offered)? {
-            if again {
-                return Ok(None);
-            }
             let bearer = Arc::new(bearer);
             let mut extra = access.scopes.clone();
             extra.absorb(&bearer.scopes);
-            match &used.by {
+            let is_new = match &used.by {
                 By::Fetched { slot, generation } => slot.discard(Some(*generation), &extra).await,
                 _ => self.slot(access).discard(None, &extra).await,
+            };
+            if again && !is_new {
+                return Ok(None);
             }
             self.remember(access, Scheme::Bearer(Arc::clone(&bearer)));
             return self.token(http, access, &bearer).await.map(Some);

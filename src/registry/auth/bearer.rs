@@ -70,12 +70,10 @@ impl Bearer {
         match reply.status.as_u16() {
             200 => {
                 let date = reply.header(DATE).and_then(http_date);
-                let token = Token::parse(&reply.bytes, date, sent)
+                let mut token = Token::parse(&reply.bytes, date, sent)
                     .map_err(|message| refused(ErrorKind::Malformed, message.to_owned()))?;
-                Ok(Token {
-                    anonymous: credentials.is_none(),
-                    ..token
-                })
+                token.anonymous = credentials.is_none();
+                Ok(token)
             }
             // 400 is how some token servers refuse a scope.
             400 | 401 | 403 if access.has_credentials() => Err(refused(

@@ -154,12 +154,15 @@ impl Slot {
     }
 
     /// Forgets the token of this generation; a newer one stays, unless `extra` names actions that it was not asked for.
-    pub(super) async fn discard(&self, generation: Option<u64>, extra: &Scopes) {
+    /// Says whether the next token will be another than this one was.
+    pub(super) async fn discard(&self, generation: Option<u64>, extra: &Scopes) -> bool {
         let mut state = self.state.lock().await;
         let widened = state.extra.merge(extra);
+        let same = generation == Some(state.generation) && state.token.is_some();
         if widened || generation == Some(state.generation) {
             state.token = None;
         }
+        widened || !same
     }
 }
 
