@@ -226,3 +226,6 @@ impl Registry for AllowedRegistries {
         self.registries.referrers(repository, subject).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// Where variables are looked up.
@@ -63,10 +64,13 @@ impl Environment {
         if let Some(folder) = self.get("DOCKER_CONFIG") {
             return vec![PathBuf::from(folder).join("config.json")];
         }
-        let podman = [self.runtime_folder(), self.config_home()]
-            .into_iter()
-            .flatten()
-            .map(|folder| folder.join("containers/auth.json"));
+        let podman = [
+            self.podman_folder(),
+            self.config_home().map(|home| home.join("containers")),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("auth.json"));
         let docker = self.home().map(|home| home.join(".docker/config.json"));
         podman.chain(docker).collect()
     }
@@ -80,10 +84,17 @@ impl Environment {
         }
     }
 
-    fn runtime_folder(&self) -> Option<PathBuf> {
-        self.get("XDG_RUNTIME_DIR")
+    /// Below `$XDG_RUNTIME_DIR`; podman has a place for those who have none (containers-auth.json(5)).
+    fn podman_folder(&self) -> Option<PathBuf> {
+        let named = self
+            .get("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
+            .filter(|path| path.is_absolute());
+        if named.is_some() || matches!(self, Self::Fixed(_)) {
+            return named.map(|folder| folder.join("containers"));
+        }
+        let user = std::fs::metadata("/proc/self").ok()?.uid();
+        Some(PathBuf::from(format!("/run/containers/{user}")))
     }
 
     /// Relative paths do not count (XDG base directory specification, "Environment variables").

@@ -15,11 +15,14 @@ use crate::http::ClientOptions;
 use crate::model::{Prefix, Registry};
 use crate::registry::{CredentialSource, Credentials, CredentialsFuture};
 
+/// A platform, and the registry where each has tokens of its own.
+type Whom = (Platform, Option<Registry>);
+
 /// The identities that were asked for, shared by all prefixes. No platform is asked before one is configured and used.
 pub(super) struct Ambient {
     services: Services,
     environment: Environment,
-    kept: Mutex<HashMap<(Platform, Option<Registry>), Arc<Kept>>>,
+    kept: Mutex<HashMap<Whom, Arc<Kept>>>,
 }
 
 impl Ambient {

@@ -81,16 +81,18 @@ impl LoginFile {
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(format!("{} has more than {LARGEST_FILE} bytes", path.display()));
         }
-        // The parser's own message would quote what stands there.
-        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        Self::parse(&bytes).map(Some).map_err(|(line, column)| {
             format!(
-                "{}:{}:{}: not a config.json of Docker's or an auth.json of podman's; mend it, or give the registry \
+                "{}:{line}:{column}: not a config.json of Docker's or an auth.json of podman's; mend it, or give the registry \
                  credentials under [registries] in config.toml",
-                path.display(),
-                error.line(),
-                error.column()
+                path.display()
             )
         })
+    }
+
+    /// The error is its place, line and column: the parser's own message would quote what stands there.
+    fn parse(bytes: &[u8]) -> Result<Self, (usize, usize)> {
+        serde_json::from_slice(bytes).map_err(|error| (error.line(), error.column()))
     }
 
     /// The ways to a login for `place`, as Docker and containers/image go them: the helper named for the registry alone;
@@ -202,6 +204,8 @@ fn prefix(entry: &str) -> Option<Prefix> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -323,5 +327,22 @@ mod tests {
         let elsewhere = r#"{"auths": {"a.example.com": {"auth": "!"}, "b.example.com": {"auth": "YTpi"}}}"#;
         assert_eq!(ways(elsewhere, "b.example.com/x").unwrap(), [login("a", "b")]);
         assert!(LoginFile::read("/nonexistent/config.json".as_ref()).unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic_and_what_is_stored_is_found(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64),
+            key in "[a-z:/.]{1,24}",
+            username in "[a-z<>]{1,8}",
+            password in "[ -~]{1,12}",
+        ) {
+            let place: Prefix = "registry.example.com/team/app".parse().unwrap();
+            let _ = LoginFile::parse(&bytes).map(|file| file.ways(&place).is_ok());
+            let auth = BASE64_STANDARD.encode(format!("{username}:{password}"));
+            let content = serde_json::json!({ "auths": { key: {}, "registry.example.com/team": { "auth": auth } } });
+            let file = LoginFile::parse(content.to_string().as_bytes()).unwrap();
+            prop_assert_eq!(file.ways(&place).unwrap(), vec![login(&username, &password)]);
+        }
     }
 }

@@ -168,6 +168,7 @@ impl Bearer {
             let reply = http.fetch(&request, access.limits.answer, &mut once);
             match timeout(options.timeouts.head, reply).await {
                 Ok(Err(error)) if error.is_transient() && retries.again().await => {}
+                Ok(Ok(reply)) if matches!(reply.status.as_u16(), 502..=504) && retries.again().await => {}
                 Ok(reply) => return Ok(reply?),
                 Err(_) => {
                     return Err(access.error(ErrorKind::TimedOut, "the token server did not answer in time"));
