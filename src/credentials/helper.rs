@@ -197,6 +197,11 @@ fn read(name: &str, server: &str, status: ExitStatus, output: &[u8]) -> Result<O
             "{name} ended with {status}; see why with `echo {server} | {name} get`"
         ));
     }
+    read_answer(name, output)
+}
+
+/// What a helper that succeeded wrote.
+pub(super) fn read_answer(name: &str, output: &[u8]) -> Result<Option<Credentials>, String> {
     let answer: Answer = serde_json::from_slice(output)
         .map_err(|_| format!("{name} answers with something other than JSON with `Username` and `Secret`"))?;
     match (answer.username.as_str(), answer.secret.expose()) {

@@ -4,6 +4,8 @@
 mod ambient;
 mod aws;
 mod azure;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod github;
 mod google;
 mod helper;

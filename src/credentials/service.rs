@@ -173,7 +173,7 @@ impl Services {
 }
 
 /// The name that a service gives to its refusal. Nothing with a digit in it is taken for one: it might be what we sent.
-fn error_code(bytes: &[u8]) -> Option<String> {
+pub(super) fn error_code(bytes: &[u8]) -> Option<String> {
     let harmless = |text: &&str| {
         (1..=64).contains(&text.len())
             && text

@@ -226,3 +226,26 @@ fn environment_proxies() -> HashSet<String> {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_services_and_this_machine_are_never_asked_through_a_proxy() {
+        let directly = |url: &str| is_reached_directly(&Url::parse(url).unwrap());
+        for near in [
+            "http://169.254.169.254/latest",
+            "http://169.254.170.23/",
+            "http://[fd00:ec2::254]/",
+            "http://metadata.google.internal/",
+            "http://127.0.0.1:5000/",
+            "http://localhost/",
+        ] {
+            assert!(directly(near), "{near}");
+        }
+        for far in ["http://10.0.0.1/", "https://registry.example.com/", "http://[fd00::1]/"] {
+            assert!(!directly(far), "{far}");
+        }
+    }
+}

@@ -265,6 +265,10 @@ mod tests {
         let loopback = Networks::around(&url("http://127.0.0.1:5000/")).await;
         assert!(loopback.check(&url("http://127.0.0.1:5001/"), &none).is_ok());
         assert!(loopback.check(&url("http://10.0.0.1/"), &none).is_err());
+        let named = PrivateHosts::new(BTreeSet::from(["10.0.0.1".to_owned(), "[fd00::1]".to_owned()]));
+        assert!(loopback.check(&url("http://10.0.0.1/"), &named).is_ok());
+        assert!(public.check(&url("https://[FD00:0::1]:8443/"), &named).is_ok());
+        assert!(public.check(&url("https://10.0.0.2/"), &named).is_err());
     }
 
     #[tokio::test]

@@ -194,3 +194,34 @@ async fn machine(services: &Services, environment: &Environment) -> Result<Acces
         .await?
         .key(METADATA)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::helper::tests::environment;
+
+    #[test]
+    fn container_credentials_are_asked_of_amazons_agents_this_machine_or_over_tls() {
+        let url = |name: &str, value: &str| {
+            let found = container_url(&environment("/".as_ref(), &[(name, value)]));
+            found.map(|url| url.map(|url| url.to_string()))
+        };
+        assert_eq!(
+            url("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/x?a=1"),
+            Ok(Some("http://169.254.170.2/v2/credentials/x?a=1".to_owned()))
+        );
+        for accepted in [
+            "http://169.254.170.23/v1/credentials",
+            "http://[fd00:ec2::23]/v1/credentials",
+            "http://127.0.0.1:9/x",
+            "https://example.com/x",
+        ] {
+            let found = url("AWS_CONTAINER_CREDENTIALS_FULL_URI", accepted);
+            assert_eq!(found, Ok(Some(accepted.to_owned())));
+        }
+        for refused in ["http://169.254.169.254/x", "http://10.0.0.1/x", "http://example.com/x"] {
+            assert!(url("AWS_CONTAINER_CREDENTIALS_FULL_URI", refused).is_err(), "{refused}");
+        }
+        assert_eq!(container_url(&environment("/".as_ref(), &[])), Ok(None));
+    }
+}

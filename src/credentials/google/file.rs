@@ -86,6 +86,12 @@ impl CredentialFile {
     }
 }
 
+/// Whether a text is such a file, for fuzz targets.
+#[cfg(fuzzing)]
+pub(in crate::credentials) fn read_credential_file(text: &str) -> bool {
+    serde_json::from_str::<CredentialFile>(text).is_ok()
+}
+
 impl Format {
     /// The token in what the source gave.
     pub(super) fn token(&self, text: &str) -> Result<Secret, String> {

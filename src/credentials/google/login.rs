@@ -54,7 +54,7 @@ pub(in crate::credentials) async fn login(
     let of_file = |error: String| format!("{}: {error}", path.display());
     match CredentialFile::read(&path, environment)? {
         CredentialFile::ServiceAccount(account) => service_account(services, &account, now).await,
-        CredentialFile::AuthorizedUser(user) => authorized_user(services, &user).await,
+        CredentialFile::AuthorizedUser(user) => authorized_user(services, &user, TOKEN_URI).await,
         CredentialFile::ExternalAccount(account) => external_account(services, environment, &account, now).await,
     }
     .map_err(of_file)
@@ -108,14 +108,15 @@ async fn service_account(services: &Services, account: &ServiceAccount, now: Tim
     token(services, token_uri, "its `token_uri`", &form).await
 }
 
-async fn authorized_user(services: &Services, user: &AuthorizedUser) -> Result<Lease, String> {
+/// A person's refresh token against an access token (RFC 6749, section 6).
+async fn authorized_user(services: &Services, user: &AuthorizedUser, token_uri: &str) -> Result<Lease, String> {
     let form = [
         ("grant_type", "refresh_token"),
         ("client_id", user.client_id.as_str()),
         ("client_secret", user.client_secret.expose()),
         ("refresh_token", user.refresh_token.expose()),
     ];
-    token(services, TOKEN_URI, "Google's token service", &form).await
+    token(services, token_uri, "Google's token service", &form).await
 }
 
 /// Another platform's token against one of Google's (RFC 8693), and that against a service account's.

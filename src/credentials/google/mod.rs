@@ -4,4 +4,6 @@
 mod file;
 mod login;
 
+#[cfg(fuzzing)]
+pub(super) use file::read_credential_file;
 pub(super) use login::login;

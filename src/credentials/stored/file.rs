@@ -20,7 +20,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 /// What is used of it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct LoginFile {
+pub(in crate::credentials) struct LoginFile {
     #[serde(default)]
     auths: BTreeMap<String, Auth>,
     #[serde(default)]
@@ -59,7 +59,7 @@ impl Drop for Auth {
 
 /// One way to a login, to be tried in its turn.
 #[derive(Debug, PartialEq)]
-pub(super) enum Way {
+pub(in crate::credentials) enum Way {
     /// Asked for the registry. Where it is the one named for the registry, it has the last word.
     Helper {
         helper: HelperName,
@@ -91,13 +91,13 @@ impl LoginFile {
     }
 
     /// The error is its place, line and column: the parser's own message would quote what stands there.
-    fn parse(bytes: &[u8]) -> Result<Self, (usize, usize)> {
+    pub(in crate::credentials) fn parse(bytes: &[u8]) -> Result<Self, (usize, usize)> {
         serde_json::from_slice(bytes).map_err(|error| (error.line(), error.column()))
     }
 
     /// The ways to a login for `place`, as Docker and containers/image go them: the helper named for the registry alone;
     /// else the entry with the longest path, the credential store, the entry for the whole registry.
-    pub(super) fn ways(&self, place: &Prefix) -> Result<Vec<Way>, String> {
+    pub(in crate::credentials) fn ways(&self, place: &Prefix) -> Result<Vec<Way>, String> {
         let whole = Prefix::of(place.registry.clone());
         let named = self
             .cred_helpers

@@ -3,4 +3,6 @@
 mod file;
 mod logins;
 
+#[cfg(fuzzing)]
+pub(super) use file::LoginFile;
 pub(super) use logins::{StoredLogins, server};

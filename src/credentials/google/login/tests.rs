@@ -57,6 +57,14 @@ fn respond(request: &Received) -> Response {
                 answer(400, &[], r#"{"error":"invalid_grant"}"#)
             }
         }
+        ("POST", "/token") if field("grant_type") == "refresh_token" => {
+            let is_right = [field("client_id"), field("client_secret"), field("refresh_token")] == ["id", "cs", "rt"];
+            if is_right {
+                token("of-the-person")
+            } else {
+                answer(400, &[], r#"{"error":"invalid_grant"}"#)
+            }
+        }
         ("POST", "/sts") => {
             let is_right = field("grant_type") == "urn:ietf:params:oauth:grant-type:token-exchange"
                 && field("requested_token_type") == "urn:ietf:params:oauth:token-type:access_token"
@@ -168,6 +176,15 @@ async fn a_service_accounts_key_signs_for_a_token() {
         error.contains("not an RSA key") && !error.contains("hunter2"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_persons_refresh_token_is_exchanged() {
+    let server = google().await;
+    let user = json!({ "client_id": "id", "client_secret": "cs", "refresh_token": "rt" });
+    let user: AuthorizedUser = serde_json::from_value(user).unwrap();
+    let lease = authorized_user(&Services::new(client()), &user, &server.url("/token")).await;
+    assert_eq!(password(lease.unwrap()).0, "of-the-person");
 }
 
 #[tokio::test]
