@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 /// Where variables are looked up.
@@ -93,8 +92,7 @@ impl Environment {
         if named.is_some() || matches!(self, Self::Fixed(_)) {
             return named.map(|folder| folder.join("containers"));
         }
-        let user = std::fs::metadata("/proc/self").ok()?.uid();
-        Some(PathBuf::from(format!("/run/containers/{user}")))
+        Some(PathBuf::from(format!("/run/containers/{}", own_user()?)))
     }
 
     /// Relative paths do not count (XDG base directory specification, "Environment variables").
@@ -108,6 +106,16 @@ impl Environment {
     fn home(&self) -> Option<PathBuf> {
         self.get("HOME").map(PathBuf::from).filter(|path| path.is_absolute())
     }
+}
+
+/// The number of the user as whom this process runs, on Linux.
+fn own_user() -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    return Some(std::os::linux::fs::MetadataExt::st_uid(
+        &std::fs::metadata("/proc/self").ok()?,
+    ));
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// For all machines, where the administrator put one.
