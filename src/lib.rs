@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod demo;
 pub mod desired;
 pub mod execute;

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("plan", &["model", "graph", "facts"]),
     ("http", &["model"]),
     ("registry", &["model", "http"]),
+    ("credentials", &["model", "config", "http", "registry"]),
     ("transfer", &["model", "registry"]),
     ("trust", &["model"]),
     ("signing", &["model", "trust"]),

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use miette::{IntoDiagnostic as _, Report, WrapErr as _};
+use miette::{IntoDiagnostic as _, Report};
 
 use super::{ExitCode, WithExitCode as _};
-use crate::config::{Config, Credential, Login, Refusal, RegistrySettings, SecretSource};
-use crate::http::{ClientOptions, Concurrency, Timeouts};
+use crate::config::{Config, Credential, Refusal, RegistrySettings, SecretSource};
+use crate::credentials::Sources;
+use crate::http::{CertificateFiles, ClientCertificate, ClientOptions, Concurrency, Timeouts};
 use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
-    BlobStream, Catalog, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
-    PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Secret,
+    BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, PrefixOptions, Pushed,
+    Referrers, Registry, RegistryError, RegistryOptions,
 };
 use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
 
@@ -25,13 +26,8 @@ pub struct AllowedRegistries {
 /// Opens what the configuration names.
 ///
 /// # Errors
-/// A certificate authority that cannot be read, options that make no client.
+/// Certificates that cannot be used, options that make no client.
 pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
-    let prefixes = config
-        .registries
-        .iter()
-        .map(|settings| prefix_options(settings, config))
-        .collect::<Result<_, _>>()?;
     let defaults = ClientOptions::default();
     let timeouts = &config.work.timeouts;
     let client = ClientOptions {
@@ -48,66 +44,46 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
         },
         ..defaults
     };
+    let sources = Sources::new(config.environment.clone(), client.clone());
+    let prefixes = config
+        .registries
+        .iter()
+        .map(|settings| prefix_options(settings, &sources))
+        .collect();
     let registries = HttpRegistries::new(RegistryOptions {
         prefixes,
+        stored: Some(sources.stored()),
         limits: config.limits,
         client,
     })
-    .into_diagnostic()?;
+    .into_diagnostic()
+    .with_exit_code(ExitCode::Invalid)?;
     Ok(AllowedRegistries {
         registries: Arc::new(registries),
         config: Arc::clone(config),
     })
 }
 
-fn prefix_options(settings: &RegistrySettings, config: &Arc<Config>) -> Result<PrefixOptions, Report> {
-    let ca = settings
-        .ca
-        .as_ref()
-        .map(|path| {
-            std::fs::read(path)
-                .into_diagnostic()
-                .wrap_err_with(|| {
-                    format!(
-                        "the certificate authorities of {} in {}",
-                        settings.prefix,
-                        path.display()
-                    )
-                })
-                .with_exit_code(ExitCode::Invalid)
-        })
-        .transpose()?;
-    let source = |credential: &Option<Credential>, purpose: &str| {
+fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptions {
+    let source = |credential: &Option<Credential>| {
         credential
             .as_ref()
-            .filter(|credential| **credential != Credential::Anonymous)
-            .map(|credential| credential_source(credential.clone(), format!("{purpose} {}", settings.prefix), config))
+            .map(|credential| sources.of(credential, settings.plain_http))
     };
-    Ok(PrefixOptions {
-        read: source(&settings.read, "reading from"),
-        write: source(&settings.write, "writing to"),
-        ca,
+    PrefixOptions {
+        read: source(&settings.read),
+        write: source(&settings.write),
+        certificates: CertificateFiles {
+            authorities: settings.ca.clone(),
+            client: settings.client.as_ref().map(|client| ClientCertificate {
+                certificate: client.certificate.clone(),
+                key: client.key.clone(),
+            }),
+        },
+        private_hosts: settings.private_hosts.clone(),
         plain_http: settings.plain_http,
         ..PrefixOptions::new(settings.prefix.clone())
-    })
-}
-
-/// Read each time it is needed, so that a rotated file is picked up.
-fn credential_source(credential: Credential, purpose: String, config: &Arc<Config>) -> Arc<dyn CredentialSource> {
-    let config = Arc::clone(config);
-    Arc::new(move || {
-        let login = credential
-            .login(&format!("the credentials for {purpose}"), &config.environment)
-            .map_err(|error| error.to_string())?;
-        match login {
-            Login::Basic { username, password } => Ok(Credentials::Basic {
-                username,
-                password: Secret::new(password.expose()),
-            }),
-            Login::Token(token) => Ok(Credentials::Token(Secret::new(token.expose()))),
-            Login::Anonymous => Err(format!("{purpose}: no credentials")),
-        }
-    })
+    }
 }
 
 /// The signers whose keys the configuration names.
@@ -250,3 +226,6 @@ impl Registry for AllowedRegistries {
         self.registries.referrers(repository, subject).await
     }
 }
+
+#[cfg(test)]
+mod tests;

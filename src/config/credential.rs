@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{ConfigError, Environment, Secret, docker};
+use super::{ConfigError, Environment, Platform, Secret};
 
 /// Where a secret is kept. It is read each time it is needed, so that a rotated file is picked up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,22 +84,14 @@ pub enum Credential {
         username: String,
         password: SecretSource,
     },
-    /// A bearer token.
+    /// A bearer token that the registry itself takes.
     Token(SecretSource),
-    /// An entry of Docker's `config.json`.
-    #[serde(skip_deserializing)]
-    Docker {
-        file: PathBuf,
-        entry: String,
-    },
-}
-
-/// A credential with its secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
-    Anonymous,
-    Basic { username: String, password: Secret },
-    Token(Secret),
+    /// A refresh token that the registry's token server takes.
+    IdentityToken(SecretSource),
+    /// A program, `docker-credential-NAME`, that tells them.
+    Helper(HelperName),
+    /// Who this process runs as.
+    Ambient(Platform),
 }
 
 impl Credential {
@@ -110,24 +102,38 @@ impl Credential {
                 password: password.based_at(folder),
             },
             Self::Token(token) => Self::Token(token.based_at(folder)),
-            Self::Anonymous | Self::Docker { .. } => self.clone(),
+            Self::IdentityToken(token) => Self::IdentityToken(token.based_at(folder)),
+            Self::Anonymous | Self::Helper(_) | Self::Ambient(_) => self.clone(),
         }
     }
+}
 
-    /// Reads the secret. `purpose` begins the error: `credentials for example.com/a`.
-    ///
-    /// # Errors
-    /// Those of [`SecretSource::read`], and [`ConfigError::Docker`].
-    pub fn login(&self, purpose: &str, environment: &Environment) -> Result<Login, ConfigError> {
-        match self {
-            Self::Anonymous => Ok(Login::Anonymous),
-            Self::Basic { username, password } => Ok(Login::Basic {
-                username: username.clone(),
-                password: password.read(purpose, environment)?,
-            }),
-            Self::Token(token) => Ok(Login::Token(token.read(purpose, environment)?)),
-            Self::Docker { file, entry } => docker::login(file, entry),
+/// The NAME of a credential helper program `docker-credential-NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HelperName(String);
+
+impl HelperName {
+    /// The program's file name.
+    #[must_use]
+    pub fn program(&self) -> String {
+        format!("docker-credential-{}", self.0)
+    }
+}
+
+impl TryFrom<String> for HelperName {
+    type Error = String;
+
+    /// Letters, digits, `.`, `_` and `-`: no path, or a file of somebody else's choice could be run.
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(harmless) {
+            return Err(format!(
+                "`{}` is not the name of a credential helper: for docker-credential-NAME write NAME",
+                name.escape_default()
+            ));
         }
+        Ok(Self(name))
     }
 }
 
@@ -139,6 +145,9 @@ struct CredentialKeys {
     password_file: Option<PathBuf>,
     password_env: Option<String>,
     token_file: Option<PathBuf>,
+    identity_token_file: Option<PathBuf>,
+    credential_helper: Option<HelperName>,
+    ambient: Option<Platform>,
     anonymous: Option<bool>,
 }
 
@@ -147,16 +156,32 @@ impl TryFrom<CredentialKeys> for Credential {
 
     fn try_from(keys: CredentialKeys) -> Result<Self, Self::Error> {
         let password = secret_source(keys.password_file, keys.password_env)?;
-        match (keys.username, password, keys.token_file, keys.anonymous) {
-            (Some(username), Some(password), None, None) => Ok(Self::Basic { username, password }),
-            (None, None, Some(token), None) => Ok(Self::Token(SecretSource::File(token))),
-            (None, None, None, Some(true)) => Ok(Self::Anonymous),
-            (Some(_), None, None, None) => {
-                Err("a `username` needs a `password-file` or a `password-env`: passwords do not stand in this file")
+        let basic = match (keys.username, password) {
+            (Some(username), Some(password)) => Some(Self::Basic { username, password }),
+            (Some(_), None) => {
+                return Err(
+                    "a `username` needs a `password-file` or a `password-env`: passwords do not stand in this file",
+                );
             }
-            (None, Some(_), None, None) => Err("a password needs a `username`"),
+            (None, Some(_)) => return Err("a password needs a `username`"),
+            (None, None) => None,
+        };
+        let file = |path: Option<PathBuf>, kind: fn(SecretSource) -> Self| path.map(SecretSource::File).map(kind);
+        let mut ways = [
+            basic,
+            file(keys.token_file, Self::Token),
+            file(keys.identity_token_file, Self::IdentityToken),
+            keys.credential_helper.map(Self::Helper),
+            keys.ambient.map(Self::Ambient),
+            (keys.anonymous == Some(true)).then_some(Self::Anonymous),
+        ]
+        .into_iter()
+        .flatten();
+        match (ways.next(), ways.next()) {
+            (Some(way), None) if keys.anonymous != Some(false) => Ok(way),
             _ => Err(
-                "expected `username` with `password-file` or `password-env`, or `token-file`, or `anonymous = true`",
+                "expected one of `username` with `password-file` or `password-env`, `token-file`, `identity-token-file`, \
+                 `credential-helper`, `ambient`, and `anonymous = true`",
             ),
         }
     }
@@ -191,9 +216,24 @@ impl JsonSchema for Credential {
                 "description": "The environment variable that holds the password.",
                 "examples": ["ROBOT_PASSWORD"],
             }),
-            _ => json!({
+            "token-file" => json!({
                 "description": "The file that holds a bearer token which the registry itself takes.",
                 "examples": ["secrets/token"],
+            }),
+            "identity-token-file" => json!({
+                "description": "The file that holds an identity token: a refresh token which the registry's token server takes.",
+                "examples": ["secrets/identity"],
+            }),
+            "credential-helper" => json!({
+                "description": "The NAME of a program docker-credential-NAME on the PATH that tells them.",
+                "pattern": "^[A-Za-z0-9._-]{1,64}$",
+                "examples": ["pass"],
+            }),
+            _ => json!({
+                "description": "The platform whose identity for this machine, pod or job is shown: aws (ECR), google \
+                    (Artifact Registry, GCR), azure (ACR) or github (GITHUB_TOKEN for GHCR).",
+                "enum": ["aws", "google", "azure", "github"],
+                "examples": ["aws"],
             }),
         };
         let shape = |keys: &[&str]| {
@@ -215,10 +255,13 @@ impl JsonSchema for Credential {
                 shape(&["username", "password-file"]),
                 shape(&["username", "password-env"]),
                 shape(&["token-file"]),
+                shape(&["identity-token-file"]),
+                shape(&["credential-helper"]),
+                shape(&["ambient"]),
                 {
                     "type": "object", "properties": { "anonymous": {
                         "const": true,
-                        "description": "Without credentials, even where Docker has a login stored.",
+                        "description": "Without credentials, even where a shorter prefix has some or Docker has a login stored.",
                     } },
                     "required": ["anonymous"], "additionalProperties": false
                 },
@@ -252,17 +295,33 @@ mod tests {
             read("token-file = 't'"),
             Ok(Credential::Token(SecretSource::File("t".into())))
         );
+        assert_eq!(
+            read("identity-token-file = 't'"),
+            Ok(Credential::IdentityToken(SecretSource::File("t".into())))
+        );
+        assert_eq!(
+            read("credential-helper = 'ecr-login'"),
+            Ok(Credential::Helper(HelperName("ecr-login".into())))
+        );
+        assert_eq!(read("ambient = 'azure'"), Ok(Credential::Ambient(Platform::Azure)));
     }
 
     #[test]
     fn mixtures_are_refused() {
         for (text, message) in [
-            ("", "expected `username` with"),
+            ("", "expected one of `username` with"),
             ("username = 'a'", "passwords do not stand in this file"),
             ("password-file = 'a'", "needs a `username`"),
             ("username = 'a'\npassword-file = 'a'\npassword-env = 'B'", "not both"),
             ("anonymous = false", "`anonymous = true`"),
-            ("anonymous = true\ntoken-file = 'a'", "expected `username` with"),
+            ("anonymous = true\ntoken-file = 'a'", "expected one of `username` with"),
+            ("ambient = 'aws'\ncredential-helper = 'ecr-login'", "expected one of"),
+            ("ambient = 'aws'\nanonymous = false", "expected one of"),
+            ("ambient = 'oracle'", "unknown variant `oracle`"),
+            (
+                "credential-helper = '../../bin/x'",
+                "is not the name of a credential helper",
+            ),
             ("username = 'a'\npassword = 'secret'", "unknown field `password`"),
         ] {
             let error = read(text).unwrap_err();

@@ -40,13 +40,59 @@ impl Environment {
         self.base_folder("XDG_CACHE_HOME", ".cache")
     }
 
-    /// Docker's own configuration: `$DOCKER_CONFIG/config.json`, else `~/.docker/config.json`.
-    pub(super) fn docker_config(&self) -> Option<PathBuf> {
-        let folder = match self.get("DOCKER_CONFIG") {
-            Some(folder) => PathBuf::from(folder),
-            None => self.home()?.join(".docker"),
-        };
-        Some(folder.join("config.json"))
+    /// All variables.
+    #[must_use]
+    pub fn variables(&self) -> Vec<(OsString, OsString)> {
+        match self {
+            Self::Process => env::vars_os().collect(),
+            Self::Fixed(variables) => variables
+                .iter()
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+        }
+    }
+
+    /// The files in which other programs store logins, those that count first, first: `$REGISTRY_AUTH_FILE` alone, else
+    /// `$DOCKER_CONFIG/config.json` alone, else podman's `auth.json` and Docker's `~/.docker/config.json`
+    /// (containers-auth.json(5); Docker's `config.json`). They need not exist.
+    #[must_use]
+    pub fn login_files(&self) -> Vec<PathBuf> {
+        if let Some(file) = self.get("REGISTRY_AUTH_FILE") {
+            return vec![file.into()];
+        }
+        if let Some(folder) = self.get("DOCKER_CONFIG") {
+            return vec![PathBuf::from(folder).join("config.json")];
+        }
+        let podman = [
+            self.podman_folder(),
+            self.config_home().map(|home| home.join("containers")),
+        ]
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("auth.json"));
+        let docker = self.home().map(|home| home.join(".docker/config.json"));
+        podman.chain(docker).collect()
+    }
+
+    /// The files of the Google Cloud CLI: `$CLOUDSDK_CONFIG`, else `gcloud` below [`Self::config_home`].
+    #[must_use]
+    pub fn gcloud_folder(&self) -> Option<PathBuf> {
+        match self.get("CLOUDSDK_CONFIG") {
+            Some(folder) => Some(folder.into()),
+            None => Some(self.config_home()?.join("gcloud")),
+        }
+    }
+
+    /// Below `$XDG_RUNTIME_DIR`; podman has a place for those who have none (containers-auth.json(5)).
+    fn podman_folder(&self) -> Option<PathBuf> {
+        let named = self
+            .get("XDG_RUNTIME_DIR")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
+        if named.is_some() || matches!(self, Self::Fixed(_)) {
+            return named.map(|folder| folder.join("containers"));
+        }
+        Some(PathBuf::from(format!("/run/containers/{}", own_user()?)))
     }
 
     /// Relative paths do not count (XDG base directory specification, "Environment variables").
@@ -62,25 +108,53 @@ impl Environment {
     }
 }
 
+/// The number of the user as whom this process runs, on Linux.
+fn own_user() -> Option<u32> {
+    #[cfg(target_os = "linux")]
+    return Some(std::os::linux::fs::MetadataExt::st_uid(
+        &std::fs::metadata("/proc/self").ok()?,
+    ));
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// For all machines, where the administrator put one.
 pub(super) const SYSTEM_CONFIG: &str = "/etc/landfall/config.toml";
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use crate::config::testing::environment;
 
     #[test]
     fn folders_follow_the_variables_and_fall_back_to_home() {
         let home = environment(&[("HOME", "/home/a")]);
         assert_eq!(home.state_home(), Some("/home/a/.local/state".into()));
-        assert_eq!(home.docker_config(), Some("/home/a/.docker/config.json".into()));
+        assert_eq!(
+            home.login_files(),
+            [
+                PathBuf::from("/home/a/.config/containers/auth.json"),
+                "/home/a/.docker/config.json".into()
+            ]
+        );
         let set = environment(&[
             ("HOME", "/home/a"),
             ("XDG_STATE_HOME", "/var/lib"),
             ("DOCKER_CONFIG", "/run/d"),
         ]);
         assert_eq!(set.state_home(), Some("/var/lib".into()));
-        assert_eq!(set.docker_config(), Some("/run/d/config.json".into()));
+        assert_eq!(set.login_files(), [PathBuf::from("/run/d/config.json")]);
+        let named = environment(&[("REGISTRY_AUTH_FILE", "/run/auth.json"), ("DOCKER_CONFIG", "/run/d")]);
+        assert_eq!(named.login_files(), [PathBuf::from("/run/auth.json")]);
+        let podman = environment(&[("XDG_RUNTIME_DIR", "/run/user/7"), ("XDG_CONFIG_HOME", "/etc/x")]);
+        assert_eq!(
+            podman.login_files(),
+            [
+                PathBuf::from("/run/user/7/containers/auth.json"),
+                "/etc/x/containers/auth.json".into()
+            ]
+        );
         let relative = environment(&[("HOME", "/home/a"), ("XDG_CACHE_HOME", "here")]);
         assert_eq!(relative.cache_home(), Some("/home/a/.cache".into()));
         assert_eq!(environment(&[]).config_home(), None);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::nearest;
+use crate::model::{Prefix, nearest};
 
 /// None of these ever holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -29,11 +29,8 @@ pub enum ConfigError {
         variable: String,
         reason: &'static str,
     },
-    #[error(
-        "{}: {reason}; mend it, or give the registry an entry under [registries] in config.toml",
-        path.display()
-    )]
-    Docker { path: PathBuf, reason: String },
+    #[error("[registries.\"{prefix}\"] in config.toml: {reason}")]
+    Registry { prefix: Prefix, reason: String },
 }
 
 /// Something in a file that is not right, and where. Lines and columns count from 1, columns in characters.

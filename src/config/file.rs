@@ -96,15 +96,26 @@ pub(super) struct ObserveKeys {
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(super) struct RegistryKeys {
-    /// How to log in for reading. Where left out: those for writing.
+    /// How to log in for reading. Where left out: those for writing; where both are: logins that Docker or podman stored.
     #[schemars(extend("examples" = [{ "username": "reader", "password-env": "READER_PASSWORD" }]))]
     pub read: Option<Credential>,
     /// How to log in for writing. Where left out, writes are anonymous.
     #[schemars(extend("examples" = [{ "username": "writer", "password-file": "secrets/writer" }]))]
     pub write: Option<Credential>,
-    /// A file of certificate authorities (PEM) that count beside the system's.
+    /// A file of certificate authorities (PEM) that count beside the system's. It is read again when it changes.
     #[schemars(extend("examples" = ["certificates/ca.pem"]))]
     pub ca: Option<PathBuf>,
+    /// A file with the certificate (PEM) that is shown to this registry, and those that lead to its authority. It is
+    /// read again when it changes.
+    #[schemars(extend("examples" = ["certificates/client.pem"]))]
+    pub client_certificate: Option<PathBuf>,
+    /// The file with that certificate's private key (PEM, not encrypted).
+    #[schemars(extend("examples" = ["certificates/client.key"]))]
+    pub client_key: Option<PathBuf>,
+    /// Hosts with private, loopback or link-local addresses to which this registry may lead: token servers, storage.
+    /// Where left out, it may lead to public addresses and into its own network.
+    #[schemars(extend("default" = [], "examples" = [["storage.internal.example.com", "10.1.2.3"]]))]
+    pub private_hosts: Option<Vec<String>>,
     /// Whether this registry is spoken to in HTTP without TLS.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub plain_http: Option<bool>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::environment::SYSTEM_CONFIG;
 use super::file::{File, LimitKeys, TimeoutKeys};
 use super::scalar::{Count, Period, Size};
-use super::{ConfigError, Environment, RegistrySettings, SignerSettings, docker, registries};
+use super::{ConfigError, Environment, RegistrySettings, SignerSettings, registries};
 use crate::model::{CommitId, Digest, Limits, Prefix, Registry, Repository};
 
 /// A configuration with every default and path resolved. It holds no secrets, only where they are.
@@ -163,10 +163,6 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
         None => PathBuf::new(),
     };
     let folder = folder.parent().unwrap_or(Path::new(""));
-    let docker = match environment.docker_config() {
-        Some(path) => docker::credentials(&path)?,
-        None => Vec::new(),
-    };
     let signers = keys
         .signers
         .iter()
@@ -188,7 +184,7 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
         observe_interval: period(keys.observe.interval).unwrap_or(OBSERVE_INTERVAL),
         allow_writes: keys.allow_writes.clone(),
         allow_reads: keys.allow_reads.clone(),
-        registries: registries::resolve(&keys.registries, &docker, folder),
+        registries: registries::resolve(&keys.registries, folder)?,
         signers: signers.collect(),
         limits: limits(&keys.limits),
         work: Work {

@@ -3,11 +3,11 @@
 
 mod access;
 mod credential;
-mod docker;
 mod environment;
 mod error;
 mod file;
 mod load;
+mod platform;
 mod registries;
 mod scalar;
 mod schema;
@@ -17,11 +17,12 @@ mod signer;
 mod testing;
 
 pub use access::{Operation, Refusal};
-pub use credential::{Credential, Login, SecretSource};
+pub use credential::{Credential, HelperName, SecretSource};
 pub use environment::Environment;
 pub use error::{ConfigError, Mistake};
 pub use load::{Config, GitSettings, Storage, Timeouts, Work};
-pub use registries::RegistrySettings;
+pub use platform::Platform;
+pub use registries::{ClientCertificate, RegistrySettings};
 pub use schema::schema;
 pub use secret::Secret;
 pub use signer::SignerSettings;

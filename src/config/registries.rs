@@ -1,10 +1,12 @@
 //! Settings of registries, by prefix.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::Credential;
+use url::Host;
+
 use super::file::RegistryKeys;
+use super::{ConfigError, Credential};
 use crate::model::{Prefix, Registry, Repository};
 
 /// What holds for the repositories below a prefix. Each setting is taken from the longest prefix that makes it, so
@@ -12,63 +14,113 @@ use crate::model::{Prefix, Registry, Repository};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrySettings {
     pub prefix: Prefix,
-    /// For reading; without one, those for writing serve.
+    /// For reading; without one, those for writing serve, and without these, logins that other programs stored.
     pub read: Option<Credential>,
     /// For writing; without one, writes are anonymous.
     pub write: Option<Credential>,
     /// Certificate authorities in PEM form that count beside the system's.
     pub ca: Option<PathBuf>,
+    pub client: Option<ClientCertificate>,
+    /// Hosts to which the registry may lead although their addresses are private, as URLs write them.
+    pub private_hosts: BTreeSet<String>,
     pub plain_http: bool,
 }
 
-/// All settings, each whole: whoever has the longest prefix of a repository needs no other. Docker's logins serve
-/// where no entry that holds the repository has credentials.
+/// What is shown to a registry that asks for a certificate, in PEM form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// All settings, each whole: whoever has the longest prefix of a repository needs no other.
 pub(super) fn resolve(
     keys: &BTreeMap<Prefix, RegistryKeys>,
-    docker: &[(Prefix, Credential)],
     folder: &Path,
-) -> Vec<RegistrySettings> {
-    let mut prefixes: Vec<&Prefix> = keys.keys().chain(docker.iter().map(|(prefix, _)| prefix)).collect();
-    prefixes.sort_by(|a, b| a.depth().cmp(&b.depth()).then_with(|| a.cmp(b)));
-    prefixes.dedup();
+) -> Result<Vec<RegistrySettings>, ConfigError> {
+    let mut prefixes: Vec<(&Prefix, &RegistryKeys)> = keys.iter().collect();
+    prefixes.sort_by(|(a, _), (b, _)| a.depth().cmp(&b.depth()).then_with(|| a.cmp(b)));
     let mut resolved: Vec<RegistrySettings> = Vec::new();
-    for prefix in prefixes {
+    for (prefix, own) in prefixes {
         // Shorter prefixes come first, so that the last one that holds this one is the longest.
         let parent = resolved
             .iter()
             .rev()
             .find(|settings| settings.prefix.contains_prefix(prefix));
-        let own = keys.get(prefix);
-        let own_credentials = own.is_some_and(|own| own.read.is_some() || own.write.is_some());
-        let stored = docker
-            .iter()
-            .find(|(known, _)| known == prefix)
-            .map(|(_, credential)| credential.clone());
-        let inherited = parent.is_some_and(|parent| is_configured(parent.read.as_ref().or(parent.write.as_ref())));
-        let (read, write) = match own {
-            Some(own) if own_credentials => {
-                let based = |credential: &Option<Credential>| credential.as_ref().map(|found| found.based_at(folder));
-                (based(&own.read), based(&own.write))
-            }
-            _ if stored.is_some() && !inherited => (stored.clone(), stored),
-            _ => parent.map_or((None, None), |parent| (parent.read.clone(), parent.write.clone())),
-        };
-        let own_ca = own.and_then(|own| own.ca.as_ref()).map(|ca| folder.join(ca));
-        resolved.push(RegistrySettings {
+        let settings = one(prefix, own, parent, folder).map_err(|reason| ConfigError::Registry {
             prefix: prefix.clone(),
-            read,
-            write,
-            ca: own_ca.or_else(|| parent.and_then(|parent| parent.ca.clone())),
-            plain_http: own
-                .and_then(|own| own.plain_http)
-                .unwrap_or_else(|| parent.is_some_and(|parent| parent.plain_http)),
-        });
+            reason,
+        })?;
+        resolved.push(settings);
     }
-    resolved
+    Ok(resolved)
 }
 
-fn is_configured(credential: Option<&Credential>) -> bool {
-    !matches!(credential, None | Some(Credential::Docker { .. }))
+fn one(
+    prefix: &Prefix,
+    own: &RegistryKeys,
+    parent: Option<&RegistrySettings>,
+    folder: &Path,
+) -> Result<RegistrySettings, String> {
+    let (read, write) = if own.read.is_some() || own.write.is_some() {
+        let based = |credential: &Option<Credential>| credential.as_ref().map(|found| found.based_at(folder));
+        (based(&own.read), based(&own.write))
+    } else {
+        parent.map_or((None, None), |parent| (parent.read.clone(), parent.write.clone()))
+    };
+    for credential in [&read, &write].into_iter().flatten() {
+        if let Credential::Ambient(platform) = credential
+            && !platform.serves(&prefix.registry)
+        {
+            return Err(format!(
+                "`ambient = \"{platform}\"` is for {}, and `{}` is none of these: it would learn an identity that others trust",
+                platform.registries(),
+                prefix.registry
+            ));
+        }
+    }
+    let client = match (&own.client_certificate, &own.client_key) {
+        (Some(certificate), Some(key)) => Some(ClientCertificate {
+            certificate: folder.join(certificate),
+            key: folder.join(key),
+        }),
+        (None, None) => parent.and_then(|parent| parent.client.clone()),
+        (Some(_), None) => return Err("a `client-certificate` needs its `client-key`".to_owned()),
+        (None, Some(_)) => return Err("a `client-key` needs its `client-certificate`".to_owned()),
+    };
+    let private_hosts = match &own.private_hosts {
+        Some(hosts) => hosts.iter().map(|host| normal_host(host)).collect::<Result<_, _>>()?,
+        None => parent.map(|parent| parent.private_hosts.clone()).unwrap_or_default(),
+    };
+    let own_ca = own.ca.as_ref().map(|ca| folder.join(ca));
+    Ok(RegistrySettings {
+        prefix: prefix.clone(),
+        read,
+        write,
+        ca: own_ca.or_else(|| parent.and_then(|parent| parent.ca.clone())),
+        client,
+        private_hosts,
+        plain_http: own
+            .plain_http
+            .unwrap_or_else(|| parent.is_some_and(|parent| parent.plain_http)),
+    })
+}
+
+/// A host as URLs write it: lower case, addresses in their one form, IPv6 in brackets.
+fn normal_host(text: &str) -> Result<String, String> {
+    // An IPv6 address is written with brackets or without.
+    let bracketed = format!("[{text}]");
+    let text = if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        &bracketed
+    } else {
+        text
+    };
+    Host::parse(text).map(|host| host.to_string()).map_err(|_| {
+        format!(
+            "`{}` in `private-hosts` is not a host without port",
+            text.escape_default()
+        )
+    })
 }
 
 /// Has everything at this registry be reached by HTTP without TLS, with the credentials that it has anyway.
@@ -84,6 +136,8 @@ pub(super) fn without_tls(settings: &mut Vec<RegistrySettings>, registry: &Regis
             read: None,
             write: None,
             ca: None,
+            client: None,
+            private_hosts: BTreeSet::new(),
             plain_http: true,
         };
         // Shorter prefixes come first.
@@ -108,9 +162,10 @@ mod tests {
     fn user(credential: Option<&Credential>) -> Option<&str> {
         match credential? {
             Credential::Basic { username, .. } => Some(username),
-            Credential::Docker { entry, .. } => Some(entry),
             Credential::Anonymous => Some("anonymous"),
-            Credential::Token(_) => Some("token"),
+            Credential::Token(_) | Credential::IdentityToken(_) => Some("token"),
+            Credential::Helper(_) => Some("helper"),
+            Credential::Ambient(_) => Some("ambient"),
         }
     }
 
@@ -154,34 +209,65 @@ mod tests {
     }
 
     #[test]
-    fn dockers_logins_serve_only_where_nothing_is_configured() {
-        let docker = |text: &str| {
-            let credential = Credential::Docker {
-                file: "/d".into(),
-                entry: text.to_owned(),
-            };
-            (text.parse().unwrap(), credential)
-        };
-        let keys = |text: &str| -> BTreeMap<Prefix, RegistryKeys> { toml::from_str(text).unwrap() };
-        let stored = [
-            docker("a.example.com"),
-            docker("a.example.com/team"),
-            docker("b.example.com"),
-        ];
-        let settings = resolve(
-            &keys("'a.example.com'.read.anonymous = true\n'b.example.com'.plain-http = true"),
-            &stored,
-            Path::new("/"),
-        );
-        // Anonymous is a decision: Docker's login for a part of the registry does not undo it.
+    fn anonymous_on_a_longer_prefix_beats_the_credentials_of_a_shorter_one() {
+        let config = parse(
+            r#"
+            [registries."example.com"]
+            read  = { username = "reader", password-env = "P" }
+            write = { username = "writer", password-env = "P" }
+            [registries."example.com/public"]
+            read = { anonymous = true }
+            "#,
+        )
+        .unwrap();
+        let public = of(&config.registries, "example.com/public/a");
         assert_eq!(
-            user(of(&settings, "a.example.com/team/x").read.as_ref()),
-            Some("anonymous")
+            (user(public.read.as_ref()), user(public.write.as_ref())),
+            (Some("anonymous"), None)
         );
-        let b = of(&settings, "b.example.com/x");
-        assert_eq!(user(b.read.as_ref()), Some("b.example.com"));
-        assert_eq!(user(b.write.as_ref()), Some("b.example.com"));
-        assert!(b.plain_http);
+    }
+
+    #[test]
+    fn a_client_certificate_comes_with_its_key_and_hosts_as_urls_write_them() {
+        let config = parse(
+            r#"
+            [registries."example.com"]
+            client-certificate = "certificates/client.pem"
+            client-key         = "certificates/client.key"
+            private-hosts      = ["Storage.Internal", "10.1.2.3", "fd00::1", "[fd00::2]"]
+            [registries."example.com/team"]
+            private-hosts = []
+            "#,
+        )
+        .unwrap();
+        let settings = of(&config.registries, "example.com/a");
+        let client = settings.client.as_ref().unwrap();
+        assert_eq!(client.key, Path::new("/etc/landfall/certificates/client.key"));
+        assert_eq!(
+            Vec::from_iter(&settings.private_hosts),
+            ["10.1.2.3", "[fd00::1]", "[fd00::2]", "storage.internal"]
+        );
+        let team = of(&config.registries, "example.com/team/a");
+        assert!(team.client.is_some() && team.private_hosts.is_empty());
+        for (keys, message) in [
+            ("client-certificate = 'a'", "needs its `client-key`"),
+            ("client-key = 'a'", "needs its `client-certificate`"),
+            ("private-hosts = ['10.1.2.3:443']", "is not a host without port"),
+            ("private-hosts = ['https://a']", "is not a host without port"),
+        ] {
+            let error = parse(&format!("[registries.'example.com']\n{keys}"))
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with("[registries.\"example.com\"]"), "{error}");
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_ambient_identity_is_refused_to_strangers() {
+        assert!(parse("[registries.'ghcr.io']\nread.ambient = 'github'").is_ok());
+        let error = parse("[registries.'example.com/a']\nwrite.ambient = 'google'").unwrap_err();
+        assert!(error.to_string().contains("LOCATION-docker.pkg.dev"), "{error}");
     }
 
     #[test]

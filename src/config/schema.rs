@@ -90,6 +90,9 @@ mod tests {
             "[signers.a]\npassword-env = 'P'",
             "[registries.'example.com']\nread = { username = 'a' }",
             "[registries.'example.com']\nread = { anonymous = false }",
+            "[registries.'example.com']\nread = { ambient = 'oracle' }",
+            "[registries.'example.com']\nread = { credential-helper = 'a/b' }",
+            "[registries.'example.com']\nread = { ambient = 'aws', token-file = 'a' }",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
             assert!(!is_valid(wrong), "{wrong}");

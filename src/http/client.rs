@@ -9,7 +9,7 @@ use url::Url;
 
 use super::answer::{Answer, Reply};
 use super::budget::{Budgets, Lane, Place};
-use super::connector::{Connectors, Trust};
+use super::connector::{Connectors, Trust, TrustOptions};
 use super::error::{HttpError, HttpErrorKind, method_name};
 use super::options::ClientOptions;
 use super::redact::redacted;
@@ -39,12 +39,12 @@ impl HttpClient {
         &self.options
     }
 
-    /// Adds certificate authorities, in PEM form, that count beside the system's wherever the returned trust is used.
+    /// Adds what counts beside the system's authorities and the public network wherever the returned trust is used.
     ///
     /// # Errors
-    /// Says what is wrong with the bundle.
-    pub fn add_trust(&mut self, pem: &[u8]) -> Result<Trust, String> {
-        self.connectors.add_trust(pem)
+    /// Says which file cannot be used, and why.
+    pub fn add_trust(&mut self, options: TrustOptions) -> Result<Trust, String> {
+        self.connectors.add_trust(options)
     }
 
     /// Sends a request and returns the answer, whatever its status. GET and HEAD follow redirects, and are repeated

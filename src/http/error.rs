@@ -100,7 +100,7 @@ fn forbidden_address(error: &reqwest::Error) -> Option<&ForbiddenAddress> {
     None
 }
 
-fn root_cause(error: &reqwest::Error) -> String {
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

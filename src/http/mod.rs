@@ -2,6 +2,7 @@
 
 mod answer;
 mod budget;
+mod certificates;
 mod client;
 mod connector;
 mod error;
@@ -18,8 +19,9 @@ mod upload;
 
 pub use answer::{Answer, Reply};
 pub use budget::{Lane, Place};
+pub use certificates::{CertificateFiles, ClientCertificate};
 pub use client::HttpClient;
-pub use connector::Trust;
+pub use connector::{Trust, TrustOptions};
 pub use error::{HttpError, HttpErrorKind, method_name};
 pub use network::Network;
 pub use options::{ClientOptions, Concurrency, RetryPolicy, Timeouts};

@@ -3,7 +3,7 @@
 //! A registry chooses where its realms, redirects and upload sessions lead. It must not lead landfall into the
 //! networks that landfall can reach and the registry cannot: cloud metadata, the loopback, the private network.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -110,34 +110,61 @@ impl Networks {
     }
 
     /// Refuses a URL whose host is an address outside these networks. Names are judged when they are resolved.
-    pub(super) fn check(self, url: &Url) -> Result<(), ForbiddenAddress> {
+    pub(super) fn check(self, url: &Url, exempt: &PrivateHosts) -> Result<(), ForbiddenAddress> {
         let address: IpAddr = match url.host() {
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
             _ => return Ok(()),
         };
-        self.judge(url.host_str().unwrap_or_default(), address)
+        self.judge(url.host_str().unwrap_or_default(), address, exempt)
     }
 
-    fn judge(self, host: &str, address: IpAddr) -> Result<(), ForbiddenAddress> {
+    fn judge(self, host: &str, address: IpAddr, exempt: &PrivateHosts) -> Result<(), ForbiddenAddress> {
         let network = Network::of(address);
-        if self.contains(network) {
+        if self.contains(network) || exempt.0.contains(host) {
             Ok(())
         } else {
             Err(ForbiddenAddress {
                 host: host.to_owned(),
                 network,
+                line: exempt.line_with(host),
             })
         }
     }
 }
 
+/// Hosts to which a registry may lead wherever they are, as URLs write them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct PrivateHosts(Arc<BTreeSet<String>>);
+
+impl PrivateHosts {
+    pub(super) fn new(hosts: BTreeSet<String>) -> Self {
+        Self(Arc::new(hosts))
+    }
+
+    /// The line of a configuration that exempts this host, too.
+    fn line_with(&self, host: &str) -> String {
+        let hosts: Vec<String> = self
+            .0
+            .iter()
+            .map(String::as_str)
+            .chain([host])
+            .map(|host| format!("\"{host}\""))
+            .collect();
+        format!("private-hosts = [{}]", hosts.join(", "))
+    }
+}
+
 /// Why a host that a registry named is not contacted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("the registry sends us to `{host}`, a {network} address, and is not itself in that network")]
+#[error(
+    "the registry sends us to `{host}`, a {network} address, and is not itself in that network; to allow it, have this \
+     line in the registry's section of config.toml: {line}"
+)]
 pub(super) struct ForbiddenAddress {
     host: String,
     network: Network,
+    line: String,
 }
 
 /// Resolves names to addresses inside the allowed networks only, at the moment of connecting, so that a name cannot
@@ -145,19 +172,21 @@ pub(super) struct ForbiddenAddress {
 /// own business.
 pub(super) struct GuardedResolver {
     pub(super) allowed: Networks,
+    pub(super) private_hosts: PrivateHosts,
     pub(super) proxies: Arc<HashSet<String>>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let allowed = self.allowed;
+        let private_hosts = self.private_hosts.clone();
         let exempt = self.proxies.contains(name.as_str());
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let mut refusal = None;
             let mut addresses: Vec<SocketAddr> = Vec::new();
             for address in found {
-                match allowed.judge(name.as_str(), address.ip()) {
+                match allowed.judge(name.as_str(), address.ip(), &private_hosts) {
                     Err(refused) if !exempt => refusal = Some(refused),
                     _ => addresses.push(address),
                 }
@@ -227,28 +256,43 @@ mod tests {
     #[tokio::test]
     async fn a_registry_may_send_us_to_public_addresses_and_to_its_own_network_only() {
         let url = |text: &str| Url::parse(text).unwrap();
+        let none = PrivateHosts::default();
         let public = Networks::around(&url("https://1.1.1.1/")).await;
-        assert!(public.check(&url("https://8.8.8.8/")).is_ok());
-        assert!(public.check(&url("http://169.254.169.254/latest")).is_err());
+        assert!(public.check(&url("https://8.8.8.8/"), &none).is_ok());
+        assert!(public.check(&url("http://169.254.169.254/latest"), &none).is_err());
         // The URL parser has already undone this spelling of 127.0.0.1.
-        assert!(public.check(&url("http://0x7f.1/")).is_err());
+        assert!(public.check(&url("http://0x7f.1/"), &none).is_err());
         let loopback = Networks::around(&url("http://127.0.0.1:5000/")).await;
-        assert!(loopback.check(&url("http://127.0.0.1:5001/")).is_ok());
-        assert!(loopback.check(&url("http://10.0.0.1/")).is_err());
+        assert!(loopback.check(&url("http://127.0.0.1:5001/"), &none).is_ok());
+        assert!(loopback.check(&url("http://10.0.0.1/"), &none).is_err());
+        let named = PrivateHosts::new(BTreeSet::from(["10.0.0.1".to_owned(), "[fd00::1]".to_owned()]));
+        assert!(loopback.check(&url("http://10.0.0.1/"), &named).is_ok());
+        assert!(public.check(&url("https://[FD00:0::1]:8443/"), &named).is_ok());
+        assert!(public.check(&url("https://10.0.0.2/"), &named).is_err());
     }
 
     #[tokio::test]
     async fn names_are_judged_by_what_they_resolve_to() {
-        let resolve = |allowed, proxies: &[&str]| {
+        let resolve = |allowed, proxies: &[&str], hosts: &[&str]| {
             let resolver = GuardedResolver {
                 allowed,
+                private_hosts: PrivateHosts::new(hosts.iter().map(|&name| name.to_owned()).collect()),
                 proxies: Arc::new(proxies.iter().map(|&name| name.to_owned()).collect()),
             };
             resolver.resolve("localhost".parse().unwrap())
         };
-        let refusal = resolve(Networks::PUBLIC, &[]).await.err().unwrap();
-        assert!(refusal.downcast_ref::<ForbiddenAddress>().is_some());
-        assert!(resolve(Networks::PUBLIC.with(Network::Loopback), &[]).await.is_ok());
-        assert!(resolve(Networks::PUBLIC, &["localhost"]).await.is_ok());
+        let refusal = resolve(Networks::PUBLIC, &[], &["a.example.com"]).await.err().unwrap();
+        let refusal = refusal.downcast_ref::<ForbiddenAddress>().unwrap().to_string();
+        assert!(
+            refusal.ends_with("private-hosts = [\"a.example.com\", \"localhost\"]"),
+            "{refusal}"
+        );
+        assert!(
+            resolve(Networks::PUBLIC.with(Network::Loopback), &[], &[])
+                .await
+                .is_ok()
+        );
+        assert!(resolve(Networks::PUBLIC, &["localhost"], &[]).await.is_ok());
+        assert!(resolve(Networks::PUBLIC, &[], &["localhost"]).await.is_ok());
     }
 }

@@ -11,6 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 
+use crate::model::Digest;
+
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -127,21 +129,31 @@ pub(crate) async fn raw_server(bytes: &'static [u8]) -> SocketAddr {
     address
 }
 
-/// A server with the certificate in `testdata/tls`, which answers 200 to everything.
+/// A server with the certificate in `testdata/tls`, which answers 200 to everything. It asks for a client's certificate,
+/// and answers with the digest of the one that is shown, or `none`.
 pub(crate) async fn tls_server() -> SocketAddr {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::ServerConfig;
     use tokio_rustls::rustls::crypto::aws_lc_rs;
     use tokio_rustls::rustls::pki_types::pem::PemObject as _;
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio_rustls::rustls::server::WebPkiClientVerifier;
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
     let certificate = CertificateDer::from_pem_slice(include_bytes!("../../testdata/tls/server.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("../../testdata/tls/server.key")).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut clients = RootCertStore::empty();
+    let authority = CertificateDer::from_pem_slice(include_bytes!("../../testdata/tls/client-ca.pem")).unwrap();
+    clients.add(authority).unwrap();
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider))
+        .allow_unauthenticated()
+        .build()
+        .unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_single_cert(vec![certificate], key)
         .unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -153,7 +165,13 @@ pub(crate) async fn tls_server() -> SocketAddr {
                 continue;
             };
             let _ = stream.read(&mut [0; 4096]).await;
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let body = shown.map_or("none".to_owned(), |certificate| Digest::of(certificate).to_string());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all((head + &body).as_bytes()).await;
         }
     });
     address

@@ -1,6 +1,8 @@
 //! How a repository, or the list of a registry's repositories, is reached: where, by what trust, with which credentials,
 //! for which actions.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use reqwest::Method;
 use url::Url;
 
@@ -28,6 +30,10 @@ enum Subject<'a> {
 /// One repository, or a registry's list of them, for one purpose.
 pub(super) struct Access<'a> {
     subject: Subject<'a>,
+    /// What credentials are asked for.
+    place: Prefix,
+    /// The source of the credentials has said that there are none.
+    stranger: AtomicBool,
     pub(super) setting: &'a Setting,
     pub(super) mode: Mode,
     pub(super) scopes: Scopes,
@@ -45,6 +51,8 @@ impl<'a> Access<'a> {
     ) -> Result<Self, RegistryError> {
         Ok(Self {
             subject: Subject::Repository(repository),
+            place: Prefix::below(repository.clone()),
+            stranger: AtomicBool::new(false),
             setting,
             mode,
             scopes: match mode {
@@ -60,6 +68,8 @@ impl<'a> Access<'a> {
     pub(super) fn catalog(prefix: &'a Prefix, setting: &'a Setting, limits: &'a Limits) -> Result<Self, RegistryError> {
         Ok(Self {
             subject: Subject::Catalog(prefix),
+            place: prefix.clone(),
+            stranger: AtomicBool::new(false),
             setting,
             mode: Mode::Read,
             scopes: Scopes::catalog(),
@@ -101,18 +111,37 @@ impl<'a> Access<'a> {
         }
     }
 
+    /// Whether there is something to show, as far as is known.
     pub(super) fn has_credentials(&self) -> bool {
-        self.source().is_some()
+        self.source().is_some() && !self.stranger.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn place(&self) -> &Prefix {
+        &self.place
     }
 
     /// The credentials as they are now.
     pub(super) async fn credentials(&self) -> Result<Option<Credentials>, RegistryError> {
-        match self.source() {
-            None => Ok(None),
-            Some(source) => source.credentials().await.map(Some).map_err(|message| {
-                let message = format!("{} cannot be read: {message}", self.shown_credentials());
-                self.error(ErrorKind::Denied, message)
-            }),
+        let Some(source) = self.source() else {
+            return Ok(None);
+        };
+        let found = source.credentials(&self.place).await.map_err(|message| {
+            let message = format!("{} cannot be read: {message}", self.shown_credentials());
+            self.error(ErrorKind::Denied, message)
+        })?;
+        self.note_stranger(found.is_none());
+        Ok(found)
+    }
+
+    /// Remembers whether this request goes without credentials.
+    pub(super) fn note_stranger(&self, stranger: bool) {
+        self.stranger.store(stranger, Ordering::Relaxed);
+    }
+
+    /// Tells their source that these credentials were refused.
+    pub(super) async fn refuse(&self, credentials: &Credentials) {
+        if let Some(source) = self.source() {
+            source.refused(&self.place, credentials).await;
         }
     }
 
@@ -122,12 +151,15 @@ impl<'a> Access<'a> {
             Mode::Read => "read",
             Mode::Write => "write",
         };
-        match &self.setting.prefix {
-            Some(prefix) if self.has_credentials() => format!("the {purpose} credentials of `{prefix}`"),
-            _ => match self.subject {
-                Subject::Repository(repository) => format!("{purpose} credentials for `{repository}`"),
-                Subject::Catalog(prefix) => format!("{purpose} credentials for the catalog of `{}`", prefix.registry),
-            },
+        match (&self.setting.prefix, &self.subject) {
+            _ if self.has_credentials() && self.setting.stored => {
+                format!("the stored login for `{}`", self.place.registry)
+            }
+            (Some(prefix), _) if self.has_credentials() => format!("the {purpose} credentials of `{prefix}`"),
+            (_, Subject::Repository(repository)) => format!("{purpose} credentials for `{repository}`"),
+            (_, Subject::Catalog(prefix)) => {
+                format!("{purpose} credentials for the catalog of `{}`", prefix.registry)
+            }
         }
     }
 

@@ -25,10 +25,10 @@ pub struct HttpRegistries {
 
 impl HttpRegistries {
     /// # Errors
-    /// Two settings for one prefix, or certificate authorities that cannot be read.
+    /// Two settings for one prefix, or certificates that cannot be read.
     pub fn new(options: RegistryOptions) -> Result<Self, OptionsError> {
         let mut http = HttpClient::new(options.client);
-        let settings = Settings::new(options.prefixes, &mut http)?;
+        let settings = Settings::new(options.prefixes, options.stored.as_ref(), &mut http)?;
         Ok(Self {
             http,
             settings,

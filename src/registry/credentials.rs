@@ -10,6 +10,8 @@ use reqwest::header::HeaderValue;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
+use crate::model::Prefix;
+
 /// Text that is never shown and is wiped from memory when dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
@@ -45,7 +47,13 @@ pub enum Credentials {
     Basic { username: String, password: Secret },
     /// A bearer token that the registry itself takes; sent with every request, exchanged for nothing.
     Token(Secret),
+    /// A refresh token, which only a token server takes (distribution's OAuth2 specification, "Getting a token"), and a
+    /// user name for servers that know it as a password only.
+    Identity { username: String, token: Secret },
 }
+
+/// The user name of an identity token that comes without one, as the protocol of credential helpers writes it.
+pub const IDENTITY_USER: &str = "<token>";
 
 impl Credentials {
     /// The value of the `Authorization` header (RFC 7617, section 2; RFC 6750, section 2.1).
@@ -54,10 +62,14 @@ impl Credentials {
     /// Says why these credentials cannot be sent.
     pub(super) fn header(&self) -> Result<HeaderValue, String> {
         let text = match self {
-            Self::Basic { username, .. } if username.contains(':') => {
+            Self::Basic { username, .. } | Self::Identity { username, .. } if username.contains(':') => {
                 return Err("the user name contains `:`, which no server can tell from the password".to_owned());
             }
-            Self::Basic { username, password } => {
+            Self::Basic { username, password }
+            | Self::Identity {
+                username,
+                token: password,
+            } => {
                 let pair = Zeroizing::new(format!("{username}:{}", password.expose()));
                 Zeroizing::new(format!("Basic {}", BASE64_STANDARD.encode(pair.as_bytes())))
             }
@@ -74,19 +86,32 @@ pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-pub type CredentialsFuture<'a> = Pin<Box<dyn Future<Output = Result<Credentials, String>> + Send + 'a>>;
+/// What a source has; nothing means that strangers are welcome, or nobody knows better.
+pub type CredentialsFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Credentials>, String>> + Send + 'a>>;
 
-/// Where credentials come from. It is asked each time they are needed, so that a rotated file is picked up.
+/// Where credentials come from. It is asked each time they are needed, so that a rotated file is picked up; a source for
+/// which that is dear keeps them, and lets go of what was refused.
 ///
 /// [`Credentials`] are a source of themselves; so is a closure that returns them or says why it cannot.
 pub trait CredentialSource: Send + Sync + 'static {
-    /// The error says, without the secret, why there are none.
-    fn credentials(&self) -> CredentialsFuture<'_>;
+    /// The credentials for a repository, or for the catalog below a prefix. The error says, without the secret, why
+    /// they cannot be told.
+    fn credentials<'a>(&'a self, place: &'a Prefix) -> CredentialsFuture<'a>;
+
+    /// These credentials were refused there: they are not to be given out again if there may be others.
+    fn refused<'a>(
+        &'a self,
+        place: &'a Prefix,
+        credentials: &'a Credentials,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        let _ = (place, credentials);
+        Box::pin(std::future::ready(()))
+    }
 }
 
 impl CredentialSource for Credentials {
-    fn credentials(&self) -> CredentialsFuture<'_> {
-        Box::pin(std::future::ready(Ok(self.clone())))
+    fn credentials<'a>(&'a self, _: &'a Prefix) -> CredentialsFuture<'a> {
+        Box::pin(std::future::ready(Ok(Some(self.clone()))))
     }
 }
 
@@ -94,8 +119,18 @@ impl<F> CredentialSource for F
 where
     F: Fn() -> Result<Credentials, String> + Send + Sync + 'static,
 {
-    fn credentials(&self) -> CredentialsFuture<'_> {
-        Box::pin(std::future::ready(self()))
+    fn credentials<'a>(&'a self, _: &'a Prefix) -> CredentialsFuture<'a> {
+        Box::pin(std::future::ready(self().map(Some)))
+    }
+}
+
+/// The decision to show nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anonymous;
+
+impl CredentialSource for Anonymous {
+    fn credentials<'a>(&'a self, _: &'a Prefix) -> CredentialsFuture<'a> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 

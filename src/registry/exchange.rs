@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::access::Access;
-use super::auth::Authorization;
+use super::auth::{Authorization, is_too_narrow};
 use super::classify;
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
@@ -123,7 +123,10 @@ impl HttpRegistries {
                 answer,
                 authorization: authorization.clone(),
             };
-            if status == StatusCode::UNAUTHORIZED {
+            // Some say 403 to a token that is too narrow, as RFC 6750 has it; most say 401.
+            let challenged = status == StatusCode::UNAUTHORIZED
+                || (status == StatusCode::FORBIDDEN && at_home && is_too_narrow(&opened.answer.headers));
+            if challenged {
                 // Read to its end before anything else is asked: it holds a place that a token may need.
                 let reply = opened.read(access.limits.answer).await?;
                 let next = if at_home && challenges < 2 {
@@ -179,6 +182,12 @@ fn denied(access: &Access<'_>, reply: &Reply) -> RegistryError {
         kind: ErrorKind::Denied,
         message: if reply.elsewhere {
             "what the registry redirects to asks for credentials".to_owned()
+        } else if is_too_narrow(&reply.headers) {
+            let scopes: Vec<String> = access.scopes.values().collect();
+            format!(
+                "{credentials} do not suffice: the registry wants a token for `{}`, and the token server grants less",
+                scopes.join(" ")
+            )
         } else if access.has_credentials() {
             format!("{credentials} are refused")
         } else {

@@ -28,7 +28,7 @@ mod verified;
 
 pub use catalog::Catalog;
 pub use client::HttpRegistries;
-pub use credentials::{CredentialSource, Credentials, CredentialsFuture, Secret};
+pub use credentials::{Anonymous, CredentialSource, Credentials, CredentialsFuture, IDENTITY_USER, Secret};
 pub use error::{ErrorKind, RegistryError};
 pub use options::{OptionsError, PrefixOptions, RegistryOptions};
 pub use protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry};

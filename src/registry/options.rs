@@ -1,18 +1,21 @@
 //! What has to be known of registries before they are asked.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::credentials::CredentialSource;
-use crate::http::{ClientOptions, HttpClient, Trust};
+use crate::http::{CertificateFiles, ClientOptions, HttpClient, Trust, TrustOptions};
 use crate::model::{Limits, Prefix, Repository};
 
 /// Everything [`super::HttpRegistries`] is made of.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct RegistryOptions {
     pub prefixes: Vec<PrefixOptions>,
+    /// For reading and writing where the prefix says nothing of credentials: logins that other programs stored.
+    pub stored: Option<Arc<dyn CredentialSource>>,
     pub limits: Limits,
     pub client: ClientOptions,
 }
@@ -26,35 +29,53 @@ pub struct PrefixOptions {
     pub read: Option<Arc<dyn CredentialSource>>,
     /// For writing; where missing, writes are anonymous, even if there are credentials for reading.
     pub write: Option<Arc<dyn CredentialSource>>,
-    /// Certificate authorities in PEM form that count beside the system's.
-    pub ca: Option<Vec<u8>>,
+    pub certificates: CertificateFiles,
+    /// Hosts to which the registry may lead although their addresses are private.
+    pub private_hosts: BTreeSet<String>,
     /// HTTP without TLS.
     pub plain_http: bool,
 }
 
 impl PrefixOptions {
-    /// Anonymous, over TLS, with the system's certificate authorities.
+    /// With stored logins or none, over TLS, with the system's certificate authorities.
     #[must_use]
     pub fn new(prefix: Prefix) -> Self {
         Self {
             prefix,
             read: None,
             write: None,
-            ca: None,
+            certificates: CertificateFiles::default(),
+            private_hosts: BTreeSet::new(),
             plain_http: false,
         }
     }
 }
 
+fn shown(source: Option<&Arc<dyn CredentialSource>>) -> &'static str {
+    if source.is_some() { "(secret)" } else { "none" }
+}
+
+impl fmt::Debug for RegistryOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RegistryOptions")
+            .field("prefixes", &self.prefixes)
+            .field("stored", &shown(self.stored.as_ref()))
+            .field("limits", &self.limits)
+            .field("client", &self.client)
+            .finish()
+    }
+}
+
 impl fmt::Debug for PrefixOptions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |source: &Option<_>| if source.is_some() { "(secret)" } else { "none" };
         formatter
             .debug_struct("PrefixOptions")
             .field("prefix", &self.prefix)
-            .field("read", &shown(&self.read))
-            .field("write", &shown(&self.write))
-            .field("ca", &self.ca.as_ref().map(Vec::len))
+            .field("read", &shown(self.read.as_ref()))
+            .field("write", &shown(self.write.as_ref()))
+            .field("certificates", &self.certificates)
+            .field("private_hosts", &self.private_hosts)
             .field("plain_http", &self.plain_http)
             .finish()
     }
@@ -65,8 +86,8 @@ impl fmt::Debug for PrefixOptions {
 pub enum OptionsError {
     #[error("`{0}` is configured twice")]
     Duplicate(Prefix),
-    #[error("the certificate authorities of `{prefix}` cannot be used: {message}")]
-    CertificateAuthority { prefix: Prefix, message: String },
+    #[error("the certificates of `{prefix}` cannot be used: {message}")]
+    Certificates { prefix: Prefix, message: String },
 }
 
 /// The settings of one prefix, or of everything that no prefix holds.
@@ -74,6 +95,8 @@ pub(super) struct Setting {
     /// Tells the tokens of one prefix from those of another.
     pub(super) id: usize,
     pub(super) prefix: Option<Prefix>,
+    /// The credentials are those that other programs stored.
+    pub(super) stored: bool,
     pub(super) read: Option<Arc<dyn CredentialSource>>,
     pub(super) write: Option<Arc<dyn CredentialSource>>,
     pub(super) plain_http: bool,
@@ -88,7 +111,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(mut prefixes: Vec<PrefixOptions>, http: &mut HttpClient) -> Result<Self, OptionsError> {
+    pub(super) fn new(
+        mut prefixes: Vec<PrefixOptions>,
+        stored: Option<&Arc<dyn CredentialSource>>,
+        http: &mut HttpClient,
+    ) -> Result<Self, OptionsError> {
         prefixes.sort_by(|a, b| {
             b.prefix
                 .depth()
@@ -100,20 +127,29 @@ impl Settings {
         }
         let mut settings = Vec::with_capacity(prefixes.len());
         for (index, options) in prefixes.into_iter().enumerate() {
-            let trust = match &options.ca {
-                None => Trust::default(),
-                Some(pem) => http
-                    .add_trust(pem)
-                    .map_err(|message| OptionsError::CertificateAuthority {
-                        prefix: options.prefix.clone(),
-                        message,
-                    })?,
+            let trust = TrustOptions {
+                certificates: options.certificates,
+                private_hosts: options.private_hosts,
+            };
+            let trust = if trust == TrustOptions::default() {
+                Trust::default()
+            } else {
+                http.add_trust(trust).map_err(|message| OptionsError::Certificates {
+                    prefix: options.prefix.clone(),
+                    message,
+                })?
+            };
+            let silent = options.read.is_none() && options.write.is_none();
+            let (read, write) = match stored {
+                Some(stored) if silent => (Some(Arc::clone(stored)), Some(Arc::clone(stored))),
+                _ => (options.read.or_else(|| options.write.clone()), options.write),
             };
             let setting = Setting {
                 id: index + 1,
                 prefix: Some(options.prefix.clone()),
-                read: options.read.or_else(|| options.write.clone()),
-                write: options.write,
+                stored: silent,
+                read,
+                write,
                 plain_http: options.plain_http,
                 trust,
             };
@@ -124,8 +160,9 @@ impl Settings {
             other: Setting {
                 id: 0,
                 prefix: None,
-                read: None,
-                write: None,
+                stored: true,
+                read: stored.cloned(),
+                write: stored.cloned(),
                 plain_http: false,
                 trust: Trust::default(),
             },
@@ -151,14 +188,14 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{Credentials, Secret};
+    use crate::registry::{Anonymous, Credentials, Secret};
 
     fn prefix(text: &str) -> PrefixOptions {
         PrefixOptions::new(text.parse().unwrap())
     }
 
     fn settings(prefixes: Vec<PrefixOptions>) -> Result<Settings, OptionsError> {
-        Settings::new(prefixes, &mut HttpClient::new(ClientOptions::default()))
+        Settings::new(prefixes, None, &mut HttpClient::new(ClientOptions::default()))
     }
 
     #[test]
@@ -193,15 +230,39 @@ mod tests {
     }
 
     #[test]
+    fn stored_logins_serve_where_a_prefix_says_nothing_of_credentials() {
+        let stored: Arc<dyn CredentialSource> = Arc::new(Credentials::Token(Secret::new("t")));
+        let mut anonymous = prefix("example.com/public");
+        anonymous.read = Some(Arc::new(Anonymous));
+        let mut http = HttpClient::new(ClientOptions::default());
+        let settings = Settings::new(vec![prefix("example.com"), anonymous], Some(&stored), &mut http).unwrap();
+        let is_stored = |source: &Option<Arc<dyn CredentialSource>>| {
+            source.as_ref().is_some_and(|source| Arc::ptr_eq(source, &stored))
+        };
+        for (repository, expected) in [
+            ("example.com/a", true),
+            ("example.org/a", true),
+            ("example.com/public/a", false),
+        ] {
+            let setting = settings.of(&repository.parse().unwrap());
+            assert_eq!(is_stored(&setting.read), expected, "{repository}");
+            assert_eq!(is_stored(&setting.write), expected, "{repository}");
+        }
+    }
+
+    #[test]
     fn a_prefix_configured_twice_and_an_unreadable_ca_are_refused() {
         let error = settings(vec![prefix("example.com/a"), prefix("Example.com:443/a")])
             .err()
             .unwrap();
         assert_eq!(error.to_string(), "`example.com/a` is configured twice");
         let mut broken = prefix("example.com");
-        broken.ca = Some(b"no certificate".to_vec());
+        broken.certificates.authorities = Some("/nonexistent/ca.pem".into());
         let error = settings(vec![broken]).err().unwrap();
         assert!(error.to_string().contains("`example.com`"), "{error}");
-        assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");
+        assert!(
+            error.to_string().contains("/nonexistent/ca.pem cannot be read"),
+            "{error}"
+        );
     }
 }

@@ -1,4 +1,5 @@
 use std::future::pending;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,9 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 
 use super::*;
-use crate::http::Home;
 use crate::http::options::{Concurrency, RetryPolicy, Timeouts};
 use crate::http::test_server::{TestServer, answer, raw_server, tls_server};
+use crate::http::{CertificateFiles, ClientCertificate, Home};
 
 /// A client that fails fast where a test makes it wait for ever.
 fn client() -> HttpClient {
@@ -32,6 +33,22 @@ fn home(url: &str) -> Home {
         url: Url::parse(url).unwrap(),
         trust: Trust::default(),
     }
+}
+
+/// Trust in the authorities of a file in `testdata/tls`.
+fn authorities(file: &str) -> TrustOptions {
+    let certificates = CertificateFiles {
+        authorities: Some(tls(file)),
+        client: None,
+    };
+    TrustOptions {
+        certificates,
+        ..TrustOptions::default()
+    }
+}
+
+fn tls(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "testdata/tls", file].iter().collect()
 }
 
 async fn send(client: &HttpClient, method: Method, url: &str, limit: usize) -> Result<Reply, HttpError> {
@@ -262,13 +279,69 @@ async fn a_certificate_authority_of_ones_own_counts_where_it_is_configured() {
     assert_eq!(error.kind, HttpErrorKind::Unreachable);
     assert!(error.message.contains("configure the registry's CA"), "{error}");
 
-    let trust = client
-        .add_trust(include_bytes!("../../../testdata/tls/ca.pem"))
-        .unwrap();
+    let trust = client.add_trust(authorities("ca.pem")).unwrap();
     let home = Home { trust, ..home(&url) };
     let request = Request::new(Method::GET, home.url.clone(), &home);
     let answer = client.open(&request, &mut Retries::none()).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+/// The digest of a certificate in a PEM file of `testdata/tls`.
+fn fingerprint(file: &str) -> String {
+    let block = pem::parse(std::fs::read(tls(file)).unwrap()).unwrap();
+    crate::model::Digest::of(block.contents()).to_string()
+}
+
+#[tokio::test]
+async fn a_clients_certificate_is_shown_at_home_and_to_no_other_and_rotated() {
+    let address = tls_server().await;
+    let url = format!("https://localhost:{}/", address.port());
+    let folder = tempfile::TempDir::new().unwrap();
+    let install = |name: &str| {
+        for end in ["pem", "key"] {
+            std::fs::copy(
+                tls(&format!("client-{name}.{end}")),
+                folder.path().join(format!("client.{end}")),
+            )
+            .unwrap();
+        }
+    };
+    install("first");
+    let mut client = client();
+    let mut trusted = authorities("ca.pem");
+    trusted.certificates.client = Some(ClientCertificate {
+        certificate: folder.path().join("client.pem"),
+        key: folder.path().join("client.key"),
+    });
+    let trust = client.add_trust(trusted).unwrap();
+    let client = &client;
+    let ask = async |from: &str| {
+        let home = Home { trust, ..home(from) };
+        let request = Request::new(Method::GET, home.url.clone(), &home);
+        let reply = client.fetch(&request, 1024, &mut Retries::none()).await.unwrap();
+        String::from_utf8(reply.bytes.to_vec()).unwrap()
+    };
+    assert_eq!(ask(&url).await, fingerprint("client-first.pem"));
+    let target = url.clone();
+    let elsewhere = TestServer::start(move |_| {
+        let target = target.clone();
+        async move { answer(307, &[("location", &target)], "") }
+    })
+    .await;
+    assert_eq!(ask(&elsewhere.url("/")).await, "none");
+    install("second");
+    assert_eq!(ask(&url).await, fingerprint("client-first.pem"));
+    let later = async || {
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        tokio::time::resume();
+    };
+    later().await;
+    assert_eq!(ask(&url).await, fingerprint("client-second.pem"));
+    // In the middle of a rotation the certificate and the key do not belong together.
+    std::fs::copy(tls("client-first.pem"), folder.path().join("client.pem")).unwrap();
+    later().await;
+    assert_eq!(ask(&url).await, fingerprint("client-second.pem"));
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ impl Authenticator {
     }
 
     /// What to show after a 401 to `used`; `None` where there is nothing else to show. After one challenge has been
-    /// answered already (`again`), only another scheme is: a new token would be refused like the one just fetched.
+    /// answered already (`again`), only another scheme is, or a token for more than before: the same would be refused
+    /// like the one just fetched.
     pub(in crate::registry) async fn answer_challenge(
         &self,
         http: &HttpClient,
@@ -81,30 +82,33 @@ impl Authenticator {
     ) -> Result<Option<Authorization>, RegistryError> {
         let offered = challenges(headers);
         if matches!(used.by, By::Fixed) {
-            return Ok(None);
+            return Self::another(access, used).await;
         }
         if let Some(bearer) = Bearer::offered(access, &offered)? {
-            if again {
-                return Ok(None);
-            }
             let bearer = Arc::new(bearer);
             let mut extra = access.scopes.clone();
             extra.absorb(&bearer.scopes);
-            match &used.by {
+            let is_new = match &used.by {
                 By::Fetched { slot, generation } => slot.discard(Some(*generation), &extra).await,
                 _ => self.slot(access).discard(None, &extra).await,
+            };
+            if again && !is_new {
+                return Ok(None);
             }
             self.remember(access, Scheme::Bearer(Arc::clone(&bearer)));
             return self.token(http, access, &bearer).await.map(Some);
         }
         let credentials = access.credentials().await?;
         let basic = offered.iter().any(|challenge| challenge.scheme == "basic");
-        if basic && matches!(credentials, Some(Credentials::Basic { .. })) {
+        if basic
+            && matches!(
+                credentials,
+                Some(Credentials::Basic { .. } | Credentials::Identity { .. })
+            )
+        {
             self.remember(access, Scheme::Basic);
             self.discard(used).await;
-            let answer = Authorization::direct(access, credentials.as_ref())?;
-            // The same password again would be refused again.
-            return Ok((answer.header != used.header).then_some(answer));
+            return Self::another(access, used).await;
         }
         // Harbor offers Basic to whoever shows a token that it does not accept, stale or too narrow.
         if !again
@@ -114,6 +118,22 @@ impl Authenticator {
             return self.token(http, access, &bearer).await.map(Some);
         }
         Ok(None)
+    }
+
+    /// Credentials other than those that were refused, if there are any by now: the same again would be refused again.
+    async fn another(access: &Access<'_>, refused: &Authorization) -> Result<Option<Authorization>, RegistryError> {
+        let credentials = access.credentials().await?;
+        let current = Authorization::direct(access, credentials.as_ref())?;
+        let is_new = |found: &Authorization| found.header.is_some() && found.header != refused.header;
+        if is_new(&current) {
+            return Ok(Some(current));
+        }
+        let Some(credentials) = credentials else {
+            return Ok(None);
+        };
+        access.refuse(&credentials).await;
+        let renewed = Authorization::direct(access, access.credentials().await?.as_ref())?;
+        Ok(is_new(&renewed).then_some(renewed))
     }
 
     /// Forgets a fetched token that the registry refused.
@@ -139,7 +159,19 @@ impl Authenticator {
                     return Authorization::direct(access, credentials.as_ref());
                 }
                 let scopes = turn.scopes(&access.scopes);
-                let fetched = bearer.fetch(http, access, &scopes, credentials.as_ref()).await;
+                let mut fetched = bearer.fetch(http, access, &scopes, credentials.as_ref()).await;
+                if let (Err(error), Some(shown)) = (&fetched, &credentials)
+                    && error.kind == ErrorKind::Denied
+                {
+                    access.refuse(shown).await;
+                    let renewed = access.credentials().await?;
+                    if matches!(renewed, Some(Credentials::Token(_))) {
+                        return Authorization::direct(access, renewed.as_ref());
+                    }
+                    if renewed.is_some() && renewed != credentials {
+                        fetched = bearer.fetch(http, access, &scopes, renewed.as_ref()).await;
+                    }
+                }
                 // The realm may have moved: the next request asks the registry again.
                 if let Err(error) = &fetched
                     && matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Malformed)
@@ -149,6 +181,7 @@ impl Authenticator {
                 turn.finish(fetched)?
             }
         };
+        access.note_stranger(token.anonymous);
         Ok(Authorization {
             header: Some(token.header),
             by: By::Fetched {
@@ -162,6 +195,7 @@ impl Authenticator {
         self.tokens.slot(TokenKey {
             origin: access.home.url.origin(),
             setting: access.setting.id,
+            place: access.place().clone(),
             mode: access.mode,
             scopes: access.scopes.clone(),
         })

@@ -84,7 +84,7 @@ impl Authorization {
         Ok(Self {
             header: Some(header),
             by: match credentials {
-                Credentials::Basic { .. } => By::Basic,
+                Credentials::Basic { .. } | Credentials::Identity { .. } => By::Basic,
                 Credentials::Token(_) => By::Fixed,
             },
         })

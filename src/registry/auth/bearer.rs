@@ -1,18 +1,18 @@
 //! Token servers.
 
 use reqwest::Method;
-use reqwest::header::DATE;
-use tokio::time::Instant;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderValue};
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::authorization::Authorization;
 use super::challenge::Challenge;
 use super::scope::Scopes;
 use super::token::Token;
-use crate::http::{HttpClient, Request, Retries, http_date};
+use crate::http::{HttpClient, Reply, Request, Retries, http_date};
 use crate::registry::access::Access;
 use crate::registry::classify;
-use crate::registry::credentials::Credentials;
+use crate::registry::credentials::{Credentials, Secret};
 use crate::registry::{ErrorKind, RegistryError};
 
 /// A registry's offer to take tokens, and the server that issues them.
@@ -53,31 +53,27 @@ impl Bearer {
         scopes: &Scopes,
         credentials: Option<&Credentials>,
     ) -> Result<Token, RegistryError> {
-        let mut url = self.realm.clone();
-        {
-            let mut query = url.query_pairs_mut();
-            if let Some(service) = &self.service {
-                query.append_pair("service", service);
-            }
-            for scope in scopes.values() {
-                query.append_pair("scope", &scope);
-            }
-        }
-        if url.query() == Some("") {
-            url.set_query(None);
-        }
-        let mut request = Request::new(Method::GET, url, &access.home);
-        request.authorization = Authorization::direct(access, credentials)?.header;
-        request.follow = false;
         let sent = Instant::now();
-        let mut retries = Retries::new(&http.options().retries);
-        let reply = http.fetch(&request, access.limits.answer, &mut retries).await?;
+        let reply = match credentials {
+            Some(Credentials::Identity { token, .. }) => {
+                let reply = self.exchange(http, access, scopes, token).await?;
+                // Not all token servers know OAuth2; those that do not take the token for a password.
+                if matches!(reply.status.as_u16(), 404 | 405) {
+                    self.ask(http, access, scopes, credentials).await?
+                } else {
+                    reply
+                }
+            }
+            _ => self.ask(http, access, scopes, credentials).await?,
+        };
         let refused = |kind: ErrorKind, message: String| classify::error(&reply, kind, message);
         match reply.status.as_u16() {
             200 => {
                 let date = reply.header(DATE).and_then(http_date);
-                Token::parse(&reply.bytes, date, sent)
-                    .map_err(|message| refused(ErrorKind::Malformed, message.to_owned()))
+                let mut token = Token::parse(&reply.bytes, date, sent)
+                    .map_err(|message| refused(ErrorKind::Malformed, message.to_owned()))?;
+                token.anonymous = credentials.is_none();
+                Ok(token)
             }
             // 400 is how some token servers refuse a scope.
             400 | 401 | 403 if access.has_credentials() => Err(refused(
@@ -101,6 +97,83 @@ impl Bearer {
                 code: None,
                 ..classify::failure(&reply)
             }),
+        }
+    }
+}
+
+impl Bearer {
+    /// By GET, which every token server knows.
+    async fn ask(
+        &self,
+        http: &HttpClient,
+        access: &Access<'_>,
+        scopes: &Scopes,
+        credentials: Option<&Credentials>,
+    ) -> Result<Reply, RegistryError> {
+        let mut url = self.realm.clone();
+        {
+            let mut query = url.query_pairs_mut();
+            if let Some(service) = &self.service {
+                query.append_pair("service", service);
+            }
+            for scope in scopes.values() {
+                query.append_pair("scope", &scope);
+            }
+        }
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        let mut request = Request::new(Method::GET, url, &access.home);
+        request.authorization = Authorization::direct(access, credentials)?.header;
+        request.follow = false;
+        let mut retries = Retries::new(&http.options().retries);
+        Ok(http.fetch(&request, access.limits.answer, &mut retries).await?)
+    }
+
+    fn form(&self, scopes: &Scopes, token: &Secret) -> String {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "refresh_token");
+        if let Some(service) = &self.service {
+            form.append_pair("service", service);
+        }
+        form.append_pair("client_id", "landfall");
+        let scopes: Vec<String> = scopes.values().collect();
+        if !scopes.is_empty() {
+            form.append_pair("scope", &scopes.join(" "));
+        }
+        form.append_pair("refresh_token", token.expose());
+        form.finish()
+    }
+
+    /// By POST, with a refresh token (distribution's OAuth2 specification, "Getting a token"). A new refresh token in
+    /// the answer is not used: the one that is configured stays valid, and whoever rotates it does so at its source.
+    async fn exchange(
+        &self,
+        http: &HttpClient,
+        access: &Access<'_>,
+        scopes: &Scopes,
+        token: &Secret,
+    ) -> Result<Reply, RegistryError> {
+        let mut request = Request::new(Method::POST, self.realm.clone(), &access.home);
+        request.headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        request.body = self.form(scopes, token).into();
+        // A token is no write: its answer is due as soon as that of a question, and a second request does no harm.
+        let options = http.options();
+        let mut retries = Retries::new(&options.retries);
+        loop {
+            let mut once = Retries::none();
+            let reply = http.fetch(&request, access.limits.answer, &mut once);
+            match timeout(options.timeouts.head, reply).await {
+                Ok(Err(error)) if error.is_transient() && retries.again().await => {}
+                Ok(Ok(reply)) if matches!(reply.status.as_u16(), 502..=504) && retries.again().await => {}
+                Ok(reply) => return Ok(reply?),
+                Err(_) => {
+                    return Err(access.error(ErrorKind::TimedOut, "the token server did not answer in time"));
+                }
+            }
         }
     }
 }
@@ -138,7 +211,7 @@ mod tests {
     fn a_realm_must_be_as_safe_as_its_registry() {
         let mut plain = PrefixOptions::new("plain.example.com".parse().unwrap());
         plain.plain_http = true;
-        let settings = Settings::new(vec![plain], &mut HttpClient::new(ClientOptions::default())).unwrap();
+        let settings = Settings::new(vec![plain], None, &mut HttpClient::new(ClientOptions::default())).unwrap();
         let limits = Limits::default();
         let accepted = |repository: &str, text: &str| {
             let repository: Repository = repository.parse().unwrap();

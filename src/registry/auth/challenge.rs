@@ -31,6 +31,13 @@ pub(in crate::registry) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
         .collect()
 }
 
+/// Whether the token that was shown is too narrow (RFC 6750, section 3.1).
+pub(in crate::registry) fn is_too_narrow(headers: &HeaderMap) -> bool {
+    challenges(headers)
+        .iter()
+        .any(|challenge| challenge.scheme == "bearer" && challenge.parameter("error") == Some("insufficient_scope"))
+}
+
 struct Reader<'a> {
     rest: &'a str,
 }

@@ -75,7 +75,7 @@ impl Scopes {
     }
 
     /// The values of the `scope` parameters.
-    pub(super) fn values(&self) -> impl Iterator<Item = String> {
+    pub(in crate::registry) fn values(&self) -> impl Iterator<Item = String> {
         self.0
             .iter()
             .map(|(resource, actions)| format!("{resource}:{}", Vec::from_iter(actions.iter().cloned()).join(",")))

@@ -13,6 +13,7 @@ use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::scope::Scopes;
+use crate::model::Prefix;
 use crate::registry::RegistryError;
 use crate::registry::access::Mode;
 use crate::registry::credentials::{Secret, sensitive};
@@ -30,6 +31,8 @@ const CAPACITY: usize = 4096;
 pub(in crate::registry) struct Token {
     pub(super) header: HeaderValue,
     refresh_at: Instant,
+    /// Given to a stranger.
+    pub(super) anonymous: bool,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +71,7 @@ impl Token {
         Ok(Self {
             header,
             refresh_at: sent + life.saturating_sub(margin).saturating_sub(age),
+            anonymous: false,
         })
     }
 }
@@ -84,6 +88,8 @@ pub(super) struct TokenKey {
     pub(super) origin: url::Origin,
     /// The prefix whose credentials it was got with.
     pub(super) setting: usize,
+    /// What they were asked for: some sources tell one repository from another.
+    pub(super) place: Prefix,
     pub(super) mode: Mode,
     pub(super) scopes: Scopes,
 }
@@ -148,12 +154,15 @@ impl Slot {
     }
 
     /// Forgets the token of this generation; a newer one stays, unless `extra` names actions that it was not asked for.
-    pub(super) async fn discard(&self, generation: Option<u64>, extra: &Scopes) {
+    /// Says whether the next token will be another than this one was.
+    pub(super) async fn discard(&self, generation: Option<u64>, extra: &Scopes) -> bool {
         let mut state = self.state.lock().await;
         let widened = state.extra.merge(extra);
+        let same = generation == Some(state.generation) && state.token.is_some();
         if widened || generation == Some(state.generation) {
             state.token = None;
         }
+        widened || !same
     }
 }
 
@@ -209,6 +218,7 @@ mod tests {
         TokenKey {
             origin: url::Url::parse("https://example.com").unwrap().origin(),
             setting: 0,
+            place: format!("example.com/{name}").parse().unwrap(),
             mode: Mode::Read,
             scopes: Scopes::pull(&name.parse().unwrap()),
         }
