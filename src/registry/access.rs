@@ -8,7 +8,7 @@ use super::auth::Scopes;
 use super::credentials::{CredentialSource, Credentials};
 use super::error::{ErrorKind, RegistryError};
 use super::options::Setting;
-use crate::http::Home;
+use crate::http::{Home, Line};
 use crate::model::{Limits, Prefix, Registry, Repository, RepositoryPath};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -92,6 +92,14 @@ impl<'a> Access<'a> {
         }
         url.set_query(query);
         url
+    }
+
+    /// Who waits together where requests have to wait.
+    pub(super) fn line(&self) -> Line {
+        match self.subject {
+            Subject::Repository(repository) => Line::of(repository),
+            Subject::Catalog(prefix) => Line::of(prefix),
+        }
     }
 
     fn source(&self) -> Option<&dyn CredentialSource> {

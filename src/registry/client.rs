@@ -28,7 +28,7 @@ impl HttpRegistries {
     /// Two settings for one prefix, or certificate authorities that cannot be read.
     pub fn new(options: RegistryOptions) -> Result<Self, OptionsError> {
         let mut http = HttpClient::new(options.client);
-        let settings = Settings::new(options.prefixes, &mut http)?;
+        let settings = Settings::new(options.prefixes, &options.budgets, &mut http)?;
         Ok(Self {
             http,
             settings,

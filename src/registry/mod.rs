@@ -29,5 +29,5 @@ pub use catalog::Catalog;
 pub use client::HttpRegistries;
 pub use credentials::{CredentialSource, Credentials, CredentialsFuture, Secret};
 pub use error::{ErrorKind, RegistryError};
-pub use options::{OptionsError, PrefixOptions, RegistryOptions};
+pub use options::{OptionsError, PrefixOptions, RegistryOptions, UploadManner};
 pub use protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry};

@@ -1,18 +1,21 @@
 //! What has to be known of registries before they are asked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::credentials::CredentialSource;
-use crate::http::{ClientOptions, HttpClient, Trust};
+use crate::http::{BudgetId, BudgetLimits, ClientOptions, HttpClient, Trust};
 use crate::model::{Limits, Prefix, Repository};
 
 /// Everything [`super::HttpRegistries`] is made of.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryOptions {
     pub prefixes: Vec<PrefixOptions>,
+    /// Budgets, by the name that prefixes give. Whatever names none has one for its host and port.
+    pub budgets: BTreeMap<String, BudgetLimits>,
     pub limits: Limits,
     pub client: ClientOptions,
 }
@@ -30,6 +33,19 @@ pub struct PrefixOptions {
     pub ca: Option<Vec<u8>>,
     /// HTTP without TLS.
     pub plain_http: bool,
+    /// The budget that this prefix shares with others that name it.
+    pub budget: Option<String>,
+    /// How blobs are sent; where none, as the registry wants it.
+    pub upload: Option<UploadManner>,
+}
+
+/// How a blob is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadManner {
+    /// In one request.
+    Monolithic,
+    /// In pieces.
+    Chunked,
 }
 
 impl PrefixOptions {
@@ -42,6 +58,8 @@ impl PrefixOptions {
             write: None,
             ca: None,
             plain_http: false,
+            budget: None,
+            upload: None,
         }
     }
 }
@@ -56,6 +74,8 @@ impl fmt::Debug for PrefixOptions {
             .field("write", &shown(&self.write))
             .field("ca", &self.ca.as_ref().map(Vec::len))
             .field("plain_http", &self.plain_http)
+            .field("budget", &self.budget)
+            .field("upload", &self.upload)
             .finish()
     }
 }
@@ -67,6 +87,8 @@ pub enum OptionsError {
     Duplicate(Prefix),
     #[error("the certificate authorities of `{prefix}` cannot be used: {message}")]
     CertificateAuthority { prefix: Prefix, message: String },
+    #[error("`{prefix}` names the budget `{budget}`, which is not configured")]
+    UnknownBudget { prefix: Prefix, budget: String },
 }
 
 /// The settings of one prefix, or of everything that no prefix holds.
@@ -78,6 +100,8 @@ pub(super) struct Setting {
     pub(super) write: Option<Arc<dyn CredentialSource>>,
     pub(super) plain_http: bool,
     pub(super) trust: Trust,
+    pub(super) budget: Option<BudgetId>,
+    pub(super) upload: Option<UploadManner>,
 }
 
 /// All settings, to be looked up by repository.
@@ -88,7 +112,15 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn new(mut prefixes: Vec<PrefixOptions>, http: &mut HttpClient) -> Result<Self, OptionsError> {
+    pub(super) fn new(
+        mut prefixes: Vec<PrefixOptions>,
+        budgets: &BTreeMap<String, BudgetLimits>,
+        http: &mut HttpClient,
+    ) -> Result<Self, OptionsError> {
+        let budgets: BTreeMap<&String, BudgetId> = budgets
+            .iter()
+            .map(|(name, limits)| (name, http.add_budget(limits)))
+            .collect();
         prefixes.sort_by(|a, b| {
             b.prefix
                 .depth()
@@ -109,6 +141,13 @@ impl Settings {
                         message,
                     })?,
             };
+            let budget = match &options.budget {
+                None => None,
+                Some(name) => Some(*budgets.get(name).ok_or_else(|| OptionsError::UnknownBudget {
+                    prefix: options.prefix.clone(),
+                    budget: name.clone(),
+                })?),
+            };
             let setting = Setting {
                 id: index + 1,
                 prefix: Some(options.prefix.clone()),
@@ -116,6 +155,8 @@ impl Settings {
                 write: options.write,
                 plain_http: options.plain_http,
                 trust,
+                budget,
+                upload: options.upload,
             };
             settings.push((options.prefix, setting));
         }
@@ -128,6 +169,8 @@ impl Settings {
                 write: None,
                 plain_http: false,
                 trust: Trust::default(),
+                budget: None,
+                upload: None,
             },
         })
     }
@@ -158,7 +201,7 @@ mod tests {
     }
 
     fn settings(prefixes: Vec<PrefixOptions>) -> Result<Settings, OptionsError> {
-        Settings::new(prefixes, &mut HttpClient::new(ClientOptions::default()))
+        Settings::new(prefixes, &BTreeMap::new(), &mut HttpClient::new(ClientOptions::default()))
     }
 
     #[test]

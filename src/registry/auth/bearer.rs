@@ -9,7 +9,7 @@ use super::authorization::Authorization;
 use super::challenge::Challenge;
 use super::scope::Scopes;
 use super::token::Token;
-use crate::http::{HttpClient, Request, Retries, http_date};
+use crate::http::{HttpClient, Lane, Request, Retries, http_date};
 use crate::registry::access::Access;
 use crate::registry::classify;
 use crate::registry::credentials::Credentials;
@@ -67,6 +67,9 @@ impl Bearer {
             url.set_query(None);
         }
         let mut request = Request::new(Method::GET, url, &access.home);
+        request.lane = Lane::Token;
+        request.line = access.line();
+        request.budget = access.setting.budget;
         request.authorization = Authorization::direct(access, credentials)?.header;
         request.follow = false;
         let sent = Instant::now();
@@ -138,7 +141,7 @@ mod tests {
     fn a_realm_must_be_as_safe_as_its_registry() {
         let mut plain = PrefixOptions::new("plain.example.com".parse().unwrap());
         plain.plain_http = true;
-        let settings = Settings::new(vec![plain], &mut HttpClient::new(ClientOptions::default())).unwrap();
+        let settings = Settings::new(vec![plain], &std::collections::BTreeMap::new(), &mut HttpClient::new(ClientOptions::default())).unwrap();
         let limits = Limits::default();
         let accepted = |repository: &str, text: &str| {
             let repository: Repository = repository.parse().unwrap();
