@@ -6,12 +6,13 @@ use bytes::Bytes;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
 use super::{ExitCode, WithExitCode as _};
-use crate::config::{Config, Credential, Login, Refusal, RegistrySettings, SecretSource};
-use crate::http::{ClientOptions, Concurrency, Timeouts};
+use crate::config::{BudgetSettings, Config, Credential, Login, Refusal, RegistrySettings, SecretSource, Upload};
+use crate::http::{BudgetLimits, ClientOptions, Concurrency, Timeouts};
 use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
     PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Secret,
+    UploadManner,
 };
 use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
 
@@ -48,8 +49,13 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
         },
         ..defaults
     };
+    let budgets = config.budgets.iter().map(|(name, settings)| {
+        let limits = budget_limits(settings, client.concurrency.requests);
+        (name.clone(), limits)
+    });
     let registries = HttpRegistries::new(RegistryOptions {
         prefixes,
+        budgets: budgets.collect(),
         limits: config.limits,
         client,
     })
@@ -58,6 +64,14 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
         registries: Arc::new(registries),
         config: Arc::clone(config),
     })
+}
+
+fn budget_limits(settings: &BudgetSettings, concurrency: usize) -> BudgetLimits {
+    BudgetLimits {
+        requests_per_second: settings.requests_per_second,
+        in_flight: settings.concurrency.unwrap_or(concurrency),
+        separate: settings.separate,
+    }
 }
 
 fn prefix_options(settings: &RegistrySettings, config: &Arc<Config>) -> Result<PrefixOptions, Report> {
@@ -88,6 +102,11 @@ fn prefix_options(settings: &RegistrySettings, config: &Arc<Config>) -> Result<P
         write: source(&settings.write, "writing to"),
         ca,
         plain_http: settings.plain_http,
+        budget: settings.budget.clone(),
+        upload: settings.upload.map(|upload| match upload {
+            Upload::Monolithic => UploadManner::Monolithic,
+            Upload::Chunked => UploadManner::Chunked,
+        }),
         ..PrefixOptions::new(settings.prefix.clone())
     })
 }

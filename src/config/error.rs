@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::nearest;
+use crate::model::{Prefix, nearest};
 
 /// None of these ever holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -28,6 +28,13 @@ pub enum ConfigError {
         purpose: String,
         variable: String,
         reason: &'static str,
+    },
+    #[error("{}: `{prefix}` names the budget `{budget}`, which does not exist: {help}", file.display())]
+    UnknownBudget {
+        file: PathBuf,
+        prefix: Prefix,
+        budget: String,
+        help: String,
     },
     #[error(
         "{}: {reason}; mend it, or give the registry an entry under [registries] in config.toml",
@@ -137,7 +144,6 @@ mod tests {
     fn what_later_versions_will_know_is_not_silently_accepted() {
         for text in [
             "[serve]\nlisten = \"[::]:80\"",
-            "[budgets.a]\n",
             "[notify]\n",
             "[sweep]\n",
         ] {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Credential;
-use super::file::RegistryKeys;
+use super::file::{RegistryKeys, Upload};
 use crate::model::{Prefix, Registry, Repository};
 
 /// What holds for the repositories below a prefix. Each setting is taken from the longest prefix that makes it, so
@@ -19,6 +19,9 @@ pub struct RegistrySettings {
     /// Certificate authorities in PEM form that count beside the system's.
     pub ca: Option<PathBuf>,
     pub plain_http: bool,
+    /// The name of the budget that it shares with others.
+    pub budget: Option<String>,
+    pub upload: Option<Upload>,
 }
 
 /// All settings, each whole: whoever has the longest prefix of a repository needs no other. Docker's logins serve
@@ -62,6 +65,12 @@ pub(super) fn resolve(
             plain_http: own
                 .and_then(|own| own.plain_http)
                 .unwrap_or_else(|| parent.is_some_and(|parent| parent.plain_http)),
+            budget: own
+                .and_then(|own| own.budget.clone())
+                .or_else(|| parent.and_then(|parent| parent.budget.clone())),
+            upload: own
+                .and_then(|own| own.upload)
+                .or_else(|| parent.and_then(|parent| parent.upload)),
         });
     }
     resolved
@@ -85,6 +94,8 @@ pub(super) fn without_tls(settings: &mut Vec<RegistrySettings>, registry: &Regis
             write: None,
             ca: None,
             plain_http: true,
+            budget: None,
+            upload: None,
         };
         // Shorter prefixes come first.
         settings.insert(0, whole);

@@ -73,6 +73,14 @@ impl<'a> Access<'a> {
         self
     }
 
+    /// Also for deleting, which token servers count apart.
+    pub(super) fn and_delete(mut self) -> Self {
+        if let Subject::Repository(repository) = self.subject {
+            self.scopes = self.scopes.and_delete(&repository.path);
+        }
+        self
+    }
+
     /// Without a scope: for the registry's `/v2/` itself.
     pub(super) fn without_scopes(mut self) -> Self {
         self.scopes = Scopes::default();
