@@ -46,13 +46,7 @@ impl Digest {
     /// The 64 hexadecimal digits without the algorithm.
     #[must_use]
     pub fn hex(&self) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(64);
-        for byte in self.0 {
-            text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-            text.push(char::from(DIGITS[usize::from(byte & 15)]));
-        }
-        text
+        faster_hex::hex_string(&self.0)
     }
 
     /// The first twelve hexadecimal digits, for tables.
@@ -86,17 +80,13 @@ impl FromStr for Digest {
 
 /// The bytes of 64 lower-case hexadecimal digits.
 fn decode(hex: &[u8]) -> Option<[u8; 32]> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
     let hex: &[u8; 64] = hex.try_into().ok()?;
     let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-    }
-    Some(bytes)
+    faster_hex::hex_decode(hex, &mut bytes).ok()?;
+    // Upper case is decoded too, and never encoded.
+    let mut canonical = [0; 64];
+    faster_hex::hex_encode(&bytes, &mut canonical).ok()?;
+    (canonical == *hex).then_some(bytes)
 }
 
 impl fmt::Display for Digest {

@@ -14,6 +14,7 @@ mod prefix;
 mod report;
 mod repository;
 mod roots;
+mod segments;
 mod suggestion;
 mod tag;
 
@@ -34,5 +35,6 @@ pub use prefix::Prefix;
 pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
 pub use repository::{PathError, Registry, Repository, RepositoryPath};
 pub use roots::Roots;
+pub use segments::is_within;
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::is_within;
 use super::repository::{
     PathError, Registry, Repository, RepositoryPath, check_segments, docker_hub_path, split_host, text_value,
 };
@@ -46,25 +47,18 @@ impl Prefix {
 
     #[must_use]
     pub fn contains(&self, repository: &Repository) -> bool {
-        self.registry == repository.registry && self.holds_path(repository.path.as_str())
+        self.registry == repository.registry && is_within(repository.path.as_str(), &self.path)
     }
 
     /// Whether every repository below `other` is below `self`.
     #[must_use]
     pub fn contains_prefix(&self, other: &Prefix) -> bool {
-        self.registry == other.registry && self.holds_path(&other.path)
+        self.registry == other.registry && is_within(&other.path, &self.path)
     }
 
     #[must_use]
     pub fn overlaps(&self, other: &Prefix) -> bool {
         self.contains_prefix(other) || other.contains_prefix(self)
-    }
-
-    fn holds_path(&self, path: &str) -> bool {
-        self.path.is_empty()
-            || path
-                .strip_prefix(&*self.path)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The repository at `path` below this prefix.

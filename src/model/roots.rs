@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::RepoPath;
+use super::{RepoPath, is_within};
 
 /// What is read of a commit: `landfall.toml`, `keys/`, `trust/`, `promotions/`, and the folders that its landfall.toml
 /// names besides.
@@ -23,8 +23,8 @@ impl Roots {
     #[must_use]
     pub fn reads(&self, path: &RepoPath) -> bool {
         path.as_str() == Self::FILE
-            || Self::FOLDERS.iter().any(|folder| is_within(path, folder))
-            || self.0.iter().any(|folder| is_within(path, folder.as_str()))
+            || Self::FOLDERS.iter().any(|folder| is_within(path.as_str(), folder))
+            || self.0.iter().any(|folder| is_within(path.as_str(), folder.as_str()))
     }
 }
 
@@ -32,12 +32,6 @@ impl FromIterator<RepoPath> for Roots {
     fn from_iter<I: IntoIterator<Item = RepoPath>>(folders: I) -> Self {
         Self(folders.into_iter().collect())
     }
-}
-
-fn is_within(path: &RepoPath, folder: &str) -> bool {
-    path.as_str()
-        .strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]

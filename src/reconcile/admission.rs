@@ -135,8 +135,11 @@ impl<W: World, S: Source> Reconciler<W, S> {
         )?)
     }
 
-    /// Claims that stand already, so that admitting them took no write, are remembered all the same.
-    pub(super) fn remember_admissions(&mut self, now: Timestamp) -> Result<(), ReconcileError> {
+    /// Claims that stand already, so that admitting them took no write: state is to know of them all the same.
+    pub(super) fn unrecorded_admissions(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(UnitId, Arc<Admission>)>, ReconcileError> {
         let mut recorded = Vec::new();
         let mut new = Vec::new();
         for unit in self.graph.wanted() {
@@ -149,11 +152,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         }
         recorded.extend(self.admit(&new, now)?);
-        for (unit, admission) in recorded {
-            self.recollection
-                .admit(&self.graph, unit, &admission, &mut self.memory)?;
-        }
-        Ok(())
+        Ok(recorded)
     }
 }
 

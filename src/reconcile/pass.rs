@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::recollection::Recollection;
 use super::reconciler::Reconciler;
+use super::state::{Batch, StateError};
 use super::watch::Watch;
 use crate::execute::{self, Clock, Outcome, StepOutcome, Stop, World};
 use crate::facts::{Ask, Bounds, Class, Evidence, Question};
@@ -141,19 +143,21 @@ impl<W: World, S: Source> Reconciler<W, S> {
             .await;
         *budget = budget.saturating_sub(observed.requests);
         let answers = observed.answers.len();
-        for Answered {
-            ask,
-            depth,
-            endpoint,
-            answer,
-        } in observed.answers
-        {
-            if let Ask::Endpoint(target) = ask {
-                self.recollection
-                    .heard(&self.graph, target, endpoint, &answer, now, &mut self.memory)?;
+        self.recollection.state().write(|batch| {
+            for Answered {
+                ask,
+                depth,
+                endpoint,
+                answer,
+            } in observed.answers
+            {
+                if let Ask::Endpoint(target) = ask {
+                    Recollection::heard(batch, &self.graph, target, endpoint, &answer, now, &mut self.memory)?;
+                }
+                self.facts.record(&self.graph, ask, depth, endpoint, answer, now);
             }
-            self.facts.record(&self.graph, ask, depth, endpoint, answer, now);
-        }
+            Ok(())
+        })?;
         Ok(Looked {
             answers,
             requests: observed.requests,
@@ -173,12 +177,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
             // Recorded before the first write of the claim, if it came to one.
             if admitted.is_new && self.recollection.is_admitted(&self.graph, *unit)? {
                 self.recollection
-                    .admit(&self.graph, *unit, &admitted.admission, &mut self.memory)?;
+                    .admitted(&self.graph, *unit, &admitted.admission, &mut self.memory);
             }
         }
-        for outcome in &outcomes {
-            self.learn(&steps[outcome.step], outcome, now)?;
-        }
+        self.recollection.state().write(|batch| {
+            for outcome in &outcomes {
+                self.learn(batch, &steps[outcome.step], outcome, now)?;
+            }
+            Ok(())
+        })?;
         Ok(outcomes
             .into_iter()
             .map(|outcome| (steps[outcome.step].clone(), outcome))
@@ -186,14 +193,20 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// An outcome updates the facts. What failed, or may have happened, is not tried again in this pass.
-    fn learn(&mut self, step: &Step, outcome: &StepOutcome, now: Timestamp) -> Result<(), super::ReconcileError> {
+    fn learn(
+        &mut self,
+        batch: &Batch<'_>,
+        step: &Step,
+        outcome: &StepOutcome,
+        now: Timestamp,
+    ) -> Result<(), StateError> {
         let NodeId { unit, slot } = step.node;
         let endpoint = outcome.endpoint;
         match &outcome.outcome {
             Outcome::Done { attached } => {
                 self.succeed(step, unit, endpoint, *attached, now);
                 self.recollection
-                    .succeeded(&self.graph, step, endpoint, now, &mut self.memory)?;
+                    .succeeded(batch, &self.graph, step, endpoint, now, &mut self.memory)?;
             }
             Outcome::Skipped | Outcome::Cancelled => {}
             Outcome::Stale { why: error } => {
@@ -207,8 +220,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     self.facts.doubt(&self.graph, Ask::Source(unit), endpoint);
                 }
                 self.memory.tried.insert((step.node, endpoint), Arc::clone(error));
-                self.recollection
-                    .failed(&self.graph, step.node, endpoint, error, now, &mut self.memory)?;
+                Recollection::failed(batch, &self.graph, step.node, endpoint, error, now, &mut self.memory)?;
             }
         }
         Ok(())
@@ -266,16 +278,17 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere dropped.
     pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), super::ReconcileError> {
-        for node in self.memory.journal.keys().copied().collect::<Vec<_>>() {
-            if self
-                .facts
-                .slot_at(node.unit, node.slot)
-                .contains_all(self.wanted_at(node))
-            {
-                self.recollection.drop_journal(&self.graph, node, &mut self.memory)?;
-            }
-        }
-        self.remember_admissions(now)?;
+        let standing: Vec<NodeId> = self
+            .memory
+            .journal
+            .keys()
+            .copied()
+            .filter(|node| {
+                let at = self.facts.slot_at(node.unit, node.slot);
+                at.contains_all(self.wanted_at(*node))
+            })
+            .collect();
+        let admissions = self.unrecorded_admissions(now)?;
         for blocked in &pass.last.blocked {
             // Somebody may put it back.
             if let Cause::CarriedLost { unit, .. } = blocked.cause {
@@ -284,10 +297,20 @@ impl<W: World, S: Source> Reconciler<W, S> {
         }
         let knows_all =
             pass.last.questions.is_empty() && !pass.last.blocked.iter().any(|blocked| blocked.cause.hides_facts());
-        if let Some(revision) = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted) {
-            self.recollection.set_intact(revision.commit, &mut self.memory)?;
-        }
-        Ok(())
+        let intact = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted);
+        Ok(self.recollection.state().write(|batch| {
+            for node in standing {
+                Recollection::drop_journal(batch, &self.graph, node, &mut self.memory)?;
+            }
+            for (unit, admission) in admissions {
+                self.recollection
+                    .admit(batch, &self.graph, unit, &admission, &mut self.memory)?;
+            }
+            match intact {
+                Some(revision) => Recollection::set_intact(batch, revision.commit, &mut self.memory),
+                None => Ok(()),
+            }
+        })?)
     }
 }
 

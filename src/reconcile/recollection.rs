@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::ReconcileError;
 use super::state::{
-    Adoption, Attempt as AttemptRow, ClaimKey, JournalEntry, JournalKey, NodeKey, Signed, State, StateError,
+    Adoption, Attempt as AttemptRow, Batch, ClaimKey, JournalEntry, JournalKey, NodeKey, Signed, State, StateError,
 };
 use crate::desired::{Declaration, Entry as LedgerEntry, Ledger};
 use crate::execute::ArtifactKey;
@@ -35,6 +35,11 @@ impl Recollection {
             written: state.all_written()?.into_iter().collect(),
             state,
         })
+    }
+
+    /// What the methods that change rows are given a batch of.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
     }
 
     pub fn accepted(&self, branch: &str) -> Result<Option<CommitId>, ReconcileError> {
@@ -196,42 +201,47 @@ impl Recollection {
     }
 
     /// From now on it can be relied on that what this state does not know was never made.
-    pub fn set_intact(&self, commit: CommitId, memory: &mut Memory) -> Result<(), ReconcileError> {
+    pub fn set_intact(batch: &Batch<'_>, commit: CommitId, memory: &mut Memory) -> Result<(), StateError> {
         if !memory.intact {
-            self.state.write(|batch| batch.set_intact(commit))?;
+            batch.set_intact(commit)?;
             memory.intact = true;
         }
         Ok(())
     }
 
-    pub fn is_admitted(&self, graph: &Graph, unit: UnitId) -> Result<bool, ReconcileError> {
+    pub fn is_admitted(&self, graph: &Graph, unit: UnitId) -> Result<bool, StateError> {
         Ok(self.state.admission(&claim_key(graph, unit))?.is_some())
     }
 
     pub fn admit(
         &mut self,
+        batch: &Batch<'_>,
         graph: &Graph,
         unit: UnitId,
         admission: &Arc<Admission>,
         memory: &mut Memory,
-    ) -> Result<(), ReconcileError> {
-        let key = claim_key(graph, unit);
-        self.state.write(|batch| batch.admit(&key, admission))?;
-        self.admissions.insert(key, Arc::clone(admission));
-        memory.admissions.insert(unit, Arc::clone(admission));
+    ) -> Result<(), StateError> {
+        batch.admit(&claim_key(graph, unit), admission)?;
+        self.admitted(graph, unit, admission, memory);
         Ok(())
+    }
+
+    /// An admission is in state.
+    pub fn admitted(&mut self, graph: &Graph, unit: UnitId, admission: &Arc<Admission>, memory: &mut Memory) {
+        self.admissions.insert(claim_key(graph, unit), Arc::clone(admission));
+        memory.admissions.insert(unit, Arc::clone(admission));
     }
 
     /// Keeps the account of how long an endpoint has been silent.
     pub fn heard(
-        &self,
+        batch: &Batch<'_>,
         graph: &Graph,
         target: TargetId,
         endpoint: EndpointIndex,
         answer: &Answer,
         now: Timestamp,
         memory: &mut Memory,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<(), StateError> {
         let key = (target, endpoint);
         let description = graph.target(target);
         let name = NodeKey {
@@ -240,23 +250,24 @@ impl Recollection {
         };
         if *answer == Answer::Endpoint {
             if memory.silent_since.remove(&key).is_some() {
-                self.state.write(|batch| batch.set_silent(&name, None))?;
+                batch.set_silent(&name, None)?;
             }
         } else if let Entry::Vacant(since) = memory.silent_since.entry(key) {
             since.insert(now);
-            self.state.write(|batch| batch.set_silent(&name, Some(now)))?;
+            batch.set_silent(&name, Some(now))?;
         }
         Ok(())
     }
 
     pub fn succeeded(
         &mut self,
+        batch: &Batch<'_>,
         graph: &Graph,
         step: &Step,
         endpoint: EndpointIndex,
         now: Timestamp,
         memory: &mut Memory,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<(), StateError> {
         if let Action::Tag { tag, digest, .. } = &step.action {
             let (repository, name) = graph.tag(*tag);
             self.written
@@ -268,13 +279,10 @@ impl Recollection {
             return Ok(());
         }
         let name = node_key(graph, key);
-        self.state.write(|batch| {
-            batch.record_success(&name, now)?;
-            if repaired {
-                batch.record_repair(&name, now)?;
-            }
-            Ok(())
-        })?;
+        batch.record_success(&name, now)?;
+        if repaired {
+            batch.record_repair(&name, now)?;
+        }
         let attempt = memory.attempts.entry(key).or_default();
         attempt.failures = 0;
         attempt.last_failure = None;
@@ -289,17 +297,16 @@ impl Recollection {
     }
 
     pub fn failed(
-        &self,
+        batch: &Batch<'_>,
         graph: &Graph,
         node: NodeId,
         endpoint: EndpointIndex,
         error: &Arc<str>,
         now: Timestamp,
         memory: &mut Memory,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<(), StateError> {
         let key = (node, endpoint);
-        self.state
-            .write(|batch| batch.record_failure(&node_key(graph, key), error, now))?;
+        batch.record_failure(&node_key(graph, key), error, now)?;
         let attempt = memory.attempts.entry(key).or_default();
         attempt.failures = attempt.failures.saturating_add(1);
         attempt.last_failure = Some(now);
@@ -308,14 +315,12 @@ impl Recollection {
     }
 
     /// Signed bytes that stand wherever they are wanted need not be kept; that they were made is.
-    pub fn drop_journal(&self, graph: &Graph, node: NodeId, memory: &mut Memory) -> Result<(), ReconcileError> {
+    pub fn drop_journal(batch: &Batch<'_>, graph: &Graph, node: NodeId, memory: &mut Memory) -> Result<(), StateError> {
         let Some(digest) = memory.journal.remove(&node) else {
             return Ok(());
         };
         let entry = JournalEntry { digest, artifact: None };
-        Ok(self
-            .state
-            .write(|batch| batch.journal(&journal_key(&artifact_key(graph, node))?, &entry))?)
+        batch.journal(&journal_key(&artifact_key(graph, node))?, &entry)
     }
 
     pub fn adopt(

@@ -11,7 +11,7 @@ use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
 use super::pages::Pages;
 use crate::http::Reply;
-use crate::model::{Prefix, Repository, RepositoryPath};
+use crate::model::{Prefix, Repository, RepositoryPath, is_within};
 
 /// Without a number: registries refuse one that they find too large, and give pages of their own size.
 const FIRST: &str = "_catalog";
@@ -70,16 +70,12 @@ fn below(prefix: &Prefix, names: BTreeSet<String>) -> Catalog {
                     catalog.repositories.push(repository);
                 }
             }
-            Err(_) if is_below(prefix.path(), &name) => catalog.unreadable.push(name),
+            Err(_) if is_within(&name, prefix.path()) => catalog.unreadable.push(name),
             Err(_) => {}
         }
     }
     catalog.repositories.sort_unstable();
     catalog
-}
-
-fn is_below(path: &str, name: &str) -> bool {
-    path.is_empty() || name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// `null` is how some registries write an empty list.

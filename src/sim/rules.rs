@@ -103,11 +103,12 @@ impl Rules {
                     }
                 }
                 None => {
-                    let subject = Manifest::parse(bytes, None, &crate::model::Limits::default())
-                        .ok()
-                        .and_then(|manifest| manifest.subject)
-                        .map(|subject| subject.digest);
-                    let planned = allowed.copies || subject.is_some_and(|subject| allowed.subjects.contains(&subject));
+                    let subject = || {
+                        let manifest = Manifest::parse(bytes, None, &crate::model::Limits::default()).ok()?;
+                        Some(manifest.subject?.digest)
+                    };
+                    let planned =
+                        allowed.copies || subject().is_some_and(|subject| allowed.subjects.contains(&subject));
                     if !planned {
                         wrong.push(format!("no step of the plan writes {digest}"));
                     }
@@ -146,11 +147,10 @@ fn lacking(
     needs: &Needs,
     verdicts: &Verdicts,
 ) -> Vec<&'static str> {
-    let here = Standing::read(store, repository, digest, &needs.public_reference, verdicts);
     let artifacts = Standing::read(store, &needs.artifacts_at, digest, &needs.public_reference, verdicts);
     let mut lacks = Vec::new();
     // Blobs are looked at by passes of that depth only.
-    if !here.manifests {
+    if !Standing::has_manifests(store, repository, digest) {
         lacks.push("its image");
     }
     if needs.bundle && artifacts.bundles.is_empty() {

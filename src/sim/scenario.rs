@@ -51,9 +51,10 @@ impl Scenario {
     #[must_use]
     pub fn draw(seed: Seed, store: &Store, public_key: &str) -> Self {
         let mut rng = seed.stream("scenario");
+        let size = if rng.random_bool(0.2) { Size::LARGE } else { Size::SMALL };
         let chained = rng.random_bool(0.25);
         let count = if chained { 2 } else { 1 };
-        let targets: Vec<TargetPlan> = (0..count).map(|index| draw_target(index, &mut rng)).collect();
+        let targets: Vec<TargetPlan> = (0..count).map(|index| draw_target(index, &size, &mut rng)).collect();
         for target in &targets {
             for endpoint in &target.endpoints {
                 if let Ok(prefix) = endpoint.parse::<Prefix>() {
@@ -72,10 +73,9 @@ impl Scenario {
             offered: BTreeMap::new(),
             next_tag: 0,
         };
-        let names = [1, 1, 1, 2, 2, 3].choose(&mut rng).copied().unwrap_or(1);
-        for index in 0..names {
+        for index in 0..rng.random_range(1..=size.names) {
             let name = ["api", "worker", "tools/cli"][index].to_owned();
-            let offered = (0..rng.random_range(1..=3))
+            let offered = (0..rng.random_range(1..=size.versions))
                 .map(|version| {
                     let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
                     push(&image, &name, store, &mut rng);
@@ -235,11 +235,30 @@ impl Scenario {
     }
 }
 
-fn draw_target(index: usize, rng: &mut SmallRng) -> TargetPlan {
+/// The most there is of each in a scenario.
+struct Size {
+    endpoints: usize,
+    names: usize,
+    versions: usize,
+}
+
+impl Size {
+    /// Most are small: what goes wrong with four endpoints mostly goes wrong with two, and more worlds can be played.
+    const SMALL: Self = Self {
+        endpoints: 2,
+        names: 1,
+        versions: 2,
+    };
+    const LARGE: Self = Self {
+        endpoints: 4,
+        names: 3,
+        versions: 3,
+    };
+}
+
+fn draw_target(index: usize, size: &Size, rng: &mut SmallRng) -> TargetPlan {
     let name = ["staging", "production"][index].to_owned();
-    // Mostly small: what goes wrong with four endpoints mostly goes wrong with two, and thousands of worlds are played.
-    let count = [1, 2, 2, 2, 3, 4].choose(rng).copied().unwrap_or(1);
-    let endpoints = (0..count)
+    let endpoints = (0..rng.random_range(1..=size.endpoints))
         .map(|endpoint| format!("{name}{endpoint}.test/images"))
         .collect();
     TargetPlan {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::registry::{Contents, Store};
+use super::registry::{Contents, RegistryState, Store};
 use super::verdicts::{BundleVerdict, Verdicts};
-use crate::model::{Descriptor, Digest, Limits, Manifest, ManifestKind, Repository, Tag};
+use crate::model::{Descriptor, Digest, ManifestKind, Repository, Tag};
 use crate::trust::referrer::bundle_layer;
 
 /// What a client would find of one image.
@@ -12,8 +12,6 @@ use crate::trust::referrer::bundle_layer;
 pub struct Standing {
     /// Every manifest and blob of it.
     pub image: bool,
-    /// Every manifest of it.
-    pub manifests: bool,
     /// Bundles that verify as signatures, by their manifest.
     pub bundles: BTreeSet<Digest>,
     /// Entries under `.sig` that verify.
@@ -31,27 +29,33 @@ impl Standing {
         public_reference: &Repository,
         verdicts: &Verdicts,
     ) -> Self {
-        let Some(contents) = store.contents(repository) else {
-            return Self::default();
+        let look = |contents: &Contents, registry: &RegistryState| {
+            Self::of(contents, registry, digest, public_reference, verdicts)
         };
+        store.look(repository, look).unwrap_or_default()
+    }
+
+    fn of(
+        contents: &Contents,
+        registry: &RegistryState,
+        digest: &Digest,
+        public_reference: &Repository,
+        verdicts: &Verdicts,
+    ) -> Self {
         let mut standing = Self {
-            image: is_whole(&contents, digest, true),
-            manifests: is_whole(&contents, digest, false),
+            image: is_whole(contents, digest, true),
             ..Self::default()
         };
-        for referrer in referrers(store, repository, &contents, digest) {
-            let Some(manifest) = contents
-                .manifests
-                .get(&referrer)
-                .and_then(|stored| stored.parsed.clone())
-            else {
+        for referrer in referrers(registry, contents, digest) {
+            let stored = contents.manifests.get(&referrer);
+            let Some(manifest) = stored.and_then(|stored| stored.parsed.as_deref()) else {
                 continue;
             };
-            let Some(layer) = bundle_layer(&manifest) else { continue };
-            let Some(bytes) = blob(store, repository, layer) else {
+            let Some(layer) = bundle_layer(manifest) else { continue };
+            let Some(bytes) = blob(registry, contents, layer) else {
                 continue;
             };
-            match verdicts.bundle(&layer.digest, &bytes, digest, public_reference) {
+            match verdicts.bundle(&layer.digest, bytes, digest, public_reference) {
                 BundleVerdict::Nothing => {}
                 BundleVerdict::Signature => {
                     standing.bundles.insert(referrer);
@@ -62,10 +66,10 @@ impl Standing {
             }
         }
         let signatures = contents.tags.get(&Tag::cosign(digest, "sig"));
-        if let Some(manifest) = signatures.and_then(|at| contents.manifests.get(at)?.parsed.clone()) {
+        if let Some(manifest) = signatures.and_then(|at| contents.manifests.get(at)?.parsed.as_deref()) {
             for layer in &manifest.layers {
-                let payload = blob(store, repository, layer);
-                let entry = payload.and_then(|payload| verdicts.entry(layer, payload, digest));
+                let payload = blob(registry, contents, layer);
+                let entry = payload.and_then(|payload| verdicts.entry(layer, payload.clone(), digest));
                 standing.entries.extend(entry);
             }
         }
@@ -75,27 +79,30 @@ impl Standing {
     /// Whether every manifest and blob below a digest is there.
     #[must_use]
     pub fn is_whole(store: &Store, repository: &Repository, digest: &Digest) -> bool {
-        store
-            .contents(repository)
-            .is_some_and(|contents| is_whole(&contents, digest, true))
+        let look = |contents: &Contents, _: &RegistryState| is_whole(contents, digest, true);
+        store.look(repository, look).unwrap_or_default()
+    }
+
+    /// Whether every manifest below a digest is there.
+    #[must_use]
+    pub fn has_manifests(store: &Store, repository: &Repository, digest: &Digest) -> bool {
+        let look = |contents: &Contents, _: &RegistryState| is_whole(contents, digest, false);
+        store.look(repository, look).unwrap_or_default()
     }
 }
 
-fn blob(store: &Store, repository: &Repository, layer: &Descriptor) -> Option<bytes::Bytes> {
-    store
-        .blob(repository, &layer.digest)
-        .filter(|bytes| Digest::of(bytes) == layer.digest)
+fn blob<'a>(registry: &'a RegistryState, contents: &Contents, layer: &Descriptor) -> Option<&'a bytes::Bytes> {
+    registry
+        .blob(contents, &layer.digest)
+        .filter(|blob| blob.computed == layer.digest)
+        .map(|blob| &blob.bytes)
 }
 
 fn is_whole(contents: &Contents, digest: &Digest, blobs: bool) -> bool {
     let Some(stored) = contents.manifests.get(digest) else {
         return false;
     };
-    let Some(manifest) = stored
-        .parsed
-        .as_deref()
-        .filter(|_| Digest::of(&stored.bytes) == *digest)
-    else {
+    let Some(manifest) = stored.parsed.as_deref().filter(|_| stored.computed == *digest) else {
         return false;
     };
     (!blobs || manifest.blobs().all(|blob| contents.blobs.contains(&blob.digest)))
@@ -107,9 +114,9 @@ fn is_whole(contents: &Contents, digest: &Digest, blobs: bool) -> bool {
 }
 
 /// What a client is told refers to the image: by the registry, or by the fallback index.
-fn referrers(store: &Store, repository: &Repository, contents: &Contents, digest: &Digest) -> BTreeSet<Digest> {
+fn referrers(registry: &RegistryState, contents: &Contents, digest: &Digest) -> BTreeSet<Digest> {
     let mut found = BTreeSet::new();
-    if store.behaviour(&repository.registry).referrers_api {
+    if registry.behaviour.referrers_api {
         found.extend(contents.manifests.iter().filter_map(|(referrer, stored)| {
             let subject = stored.parsed.as_ref()?.subject.as_ref()?;
             (subject.digest == *digest).then_some(*referrer)
@@ -118,12 +125,12 @@ fn referrers(store: &Store, repository: &Repository, contents: &Contents, digest
     let index = contents
         .tags
         .get(&Tag::referrers_of(digest))
-        .and_then(|at| contents.manifests.get(at))
-        .and_then(|stored| Manifest::parse(&stored.bytes, None, &Limits::default()).ok());
+        .and_then(|at| contents.manifests.get(at).filter(|stored| stored.computed == *at))
+        .and_then(|stored| stored.parsed.as_deref());
     found.extend(
         index
             .into_iter()
-            .flat_map(|index| index.manifests)
+            .flat_map(|index| &index.manifests)
             .map(|entry| entry.digest),
     );
     found

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::{Descriptor, Digest, Repository};
+use crate::trust::statement::predicate_type;
 use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, bundle};
 
 /// What a bundle is.
@@ -41,16 +42,15 @@ impl Verdicts {
     ) -> BundleVerdict {
         let mut known = self.bundles.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (*layer, *image, public_reference.clone());
-        *known.entry(place).or_insert_with(|| {
-            let keys = std::slice::from_ref(&self.key);
-            if bundle::verify_signature(bytes, keys, image).is_ok() {
-                BundleVerdict::Signature
-            } else if PromotionRecord::verify(bytes, keys, public_reference, image).is_ok() {
-                BundleVerdict::Promotion
-            } else {
-                BundleVerdict::Nothing
-            }
-        })
+        *known
+            .entry(place)
+            .or_insert_with(|| match bundle::verify(bytes, std::slice::from_ref(&self.key), image) {
+                Ok(statement) if statement.predicate_type == predicate_type::SIGNATURE => BundleVerdict::Signature,
+                Ok(statement) if PromotionRecord::from_statement(&statement, public_reference, image).is_ok() => {
+                    BundleVerdict::Promotion
+                }
+                _ => BundleVerdict::Nothing,
+            })
     }
 
     /// The entry's identity, where a layer under `.sig` is one that verifies.

@@ -29,7 +29,7 @@ pub(super) fn answer(
                 .header(CONTENT_LENGTH, size))
         }
         Method::GET => {
-            let bytes = service.blob(repository, &digest).ok_or_else(unknown)?;
+            let bytes = service.blob(repository, &digest).ok_or_else(unknown)?.bytes;
             let asked = parts.headers.get(RANGE).and_then(|range| range.to_str().ok());
             Ok(
                 match asked.map_or(Wanted::Whole, |range| Wanted::parse(range, bytes.len())) {

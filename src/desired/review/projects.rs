@@ -4,12 +4,13 @@ use crate::desired::code;
 use crate::desired::finding::{Finding, listed};
 use crate::desired::landfall_file::ProjectTable;
 use crate::desired::route::covers;
-use crate::desired::scalar::{Name, TargetPath};
+use crate::desired::scalar::Name;
 use crate::desired::shape::{List, Located};
 
 use super::remarks::Remarks;
 use super::rules::{ByName, LANDFALL, counted};
 use super::settings::{Table, values};
+use crate::model::is_within;
 
 /// `claims` counts what each project held before.
 pub(super) fn compare(
@@ -83,7 +84,7 @@ fn settings(
         "paths",
         &before.paths.value,
         &after.paths.value,
-        is_below,
+        |path, other| is_within(other.as_str(), path.as_str()),
         "the project may then write every repository there that no other project has a longer path for",
     );
     endpoints(&mut table, before, after);
@@ -109,11 +110,6 @@ fn settings(
         after.policy.as_ref(),
         "compare what the two ask of a source before it is promoted",
     );
-}
-
-fn is_below(path: &TargetPath, other: &TargetPath) -> bool {
-    let rest = other.as_str().strip_prefix(path.as_str());
-    path.as_str().is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// None are all of them.

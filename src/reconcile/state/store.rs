@@ -76,28 +76,21 @@ impl State {
                 known: SCHEMA,
             }),
             None => {
-                state.write(|batch| {
-                    META.put(batch.transaction, &schema, &expected)
-                        .map_err(|error| state_error(batch.file, "begin it", error))
-                })?;
+                state.write(|batch| batch.change(|transaction| META.put(transaction, &schema, &expected)))?;
                 Ok(state)
             }
         }
     }
 
     /// Runs `work` in one transaction. Where it ends well, all it did is on disk when this returns; otherwise none of
-    /// it ever happened.
+    /// it ever happened. Work that changes nothing costs nothing.
     ///
     /// # Errors
     /// Those of `work`, and what the disk says.
     pub fn write<T>(&self, work: impl FnOnce(&Batch<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
-        let failed = |error: redb::Error| state_error(&self.file, "write", RowError::Storage(error));
-        let transaction = self.database.begin_write().map_err(|error| failed(error.into()))?;
-        let result = work(&Batch {
-            transaction: &transaction,
-            file: &self.file,
-        })?;
-        transaction.commit().map_err(|error| failed(error.into()))?;
+        let batch = Batch::new(&self.database, &self.file);
+        let result = work(&batch)?;
+        batch.commit()?;
         Ok(result)
     }
 
@@ -439,11 +432,8 @@ mod tests {
     fn a_state_of_another_version_is_left_alone() {
         let disk = Disk::new();
         let state = State::open_on(&disk).unwrap();
-        let newer = state.write(|batch| {
-            META.put(batch.transaction, &SCHEMA_KEY.to_owned(), &"2".to_owned())
-                .map_err(|error| state_error(batch.file, "write", error))
-        });
-        newer.unwrap();
+        let newer = |transaction: &_| META.put(transaction, &SCHEMA_KEY.to_owned(), &"2".to_owned());
+        state.write(|batch| batch.change(newer)).unwrap();
         drop(state);
         let error = State::open_on(&disk).map(drop).unwrap_err();
         assert!(matches!(error, StateError::Schema { known: 1, .. }), "{error}");

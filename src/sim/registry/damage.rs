@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
-use super::store::State;
+use super::store::{State, StoredBlob};
 use super::{Store, WriteKind, Writer};
 use crate::model::{Digest, Repository, Tag};
 
@@ -52,6 +52,7 @@ impl Store {
                 .and_then(|held| held.manifests.get_mut(digest));
             manifest.is_some_and(|manifest| {
                 manifest.bytes = corrupted(&manifest.bytes);
+                manifest.computed = Digest::of(&manifest.bytes);
                 true
             })
         })
@@ -61,8 +62,8 @@ impl Store {
     pub fn corrupt_blob(&self, repository: &Repository, digest: &Digest) -> bool {
         self.damage(repository, WriteKind::Corrupt(*digest), |state| {
             let pooled = state.registry(&repository.registry).pool.get_mut(digest);
-            pooled.is_some_and(|bytes| {
-                *bytes = corrupted(bytes);
+            pooled.is_some_and(|blob| {
+                *blob = StoredBlob::new(corrupted(&blob.bytes));
                 true
             })
         })

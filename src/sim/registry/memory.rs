@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use super::call::{Call, Place};
 use super::damage::corrupted;
 use super::faults::Listed;
+use super::store::StoredBlob;
 use super::{Failure, Fault, FaultPlan, Faults, Operation, Refusal, Service, Store, WriteKind};
 use crate::model::{Descriptor, Digest, Limits, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag};
 use crate::registry::{
@@ -18,7 +19,7 @@ use crate::registry::{
 use crate::sim::Seed;
 
 /// How many bytes of a blob come at once: small, so that small blobs come in several pieces too.
-const CHUNK: usize = 512;
+const CHUNK: usize = 1024;
 
 /// Every registry of a store, as landfall's client would show it. Clones share everything.
 #[derive(Debug, Clone)]
@@ -136,11 +137,14 @@ impl MemoryRegistries {
             );
             return Err(call.error(ErrorKind::TooLarge, Some(200), message));
         }
-        let bytes = match fault {
-            Some(Fault::WrongBytes) => corrupted(&manifest.bytes),
-            _ => manifest.bytes,
+        let (bytes, computed) = match fault {
+            Some(Fault::WrongBytes) => {
+                let bytes = corrupted(&manifest.bytes);
+                let computed = Digest::of(&bytes);
+                (bytes, computed)
+            }
+            _ => (manifest.bytes, manifest.computed),
         };
-        let computed = Digest::of(&bytes);
         if computed != digest {
             return Err(call.mismatch(&digest, &computed));
         }
@@ -265,16 +269,14 @@ impl registry::Registry for MemoryRegistries {
     async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
         let call = Call::to("GET", Operation::ReadBlob, repository, Place::Blob(&blob.digest));
         let fault = self.arrive(&call).await?;
-        let answer = self.service.blob(repository, &blob.digest).map(|bytes| {
-            let bytes = if fault == Some(Fault::WrongBytes) {
-                corrupted(&bytes)
-            } else {
-                bytes
+        let answer = self.service.blob(repository, &blob.digest).map(|stored| {
+            let StoredBlob { bytes, computed } = match fault {
+                Some(Fault::WrongBytes) => StoredBlob::new(corrupted(&stored.bytes)),
+                _ => stored,
             };
             let end = if fault == Some(Fault::BreaksOff) {
                 Some(call.failed(Failure::Interrupted))
             } else {
-                let computed = Digest::of(&bytes);
                 let sound = computed == blob.digest && bytes.len() as u64 == blob.size;
                 (!sound).then(|| call.mismatch(&blob.digest, &computed))
             };

@@ -21,4 +21,5 @@ pub use memory::{Latency, MemoryRegistries};
 pub use refusal::{Refusal, RefusalCode};
 pub use second_writer::{SecondWriter, adds_foreign_referrers, adds_foreign_signatures, moves_tags};
 pub use service::{Accepted, Head, Service};
-pub use store::{Contents, Store, StoredManifest};
+pub(super) use store::RegistryState;
+pub use store::{Contents, Store, StoredBlob, StoredManifest};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::store::State;
+use super::store::{State, StoredBlob};
 use super::{Behaviour, Operation, Refusal, RefusalCode, Store, StoredManifest, UnknownRepository, WriteKind, Writer};
 use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag};
 use crate::registry::ManifestAt;
@@ -98,7 +98,7 @@ impl Service {
             );
             return Err(Refusal::new(RefusalCode::ManifestInvalid, message).with_status(413));
         }
-        let mut manifest = StoredManifest::new(media_type, bytes);
+        let mut manifest = state.manifest(digest, media_type, bytes);
         let Some(parsed) = manifest.parsed.clone() else {
             return Err(Refusal::new(
                 RefusalCode::ManifestInvalid,
@@ -164,25 +164,25 @@ impl Service {
     #[must_use]
     pub fn head_blob(&self, repository: &Repository, digest: &Digest) -> Option<usize> {
         self.count(&repository.registry, Operation::HeadBlob);
-        self.store.blob(repository, digest).map(|bytes| bytes.len())
+        self.store.stored_blob(repository, digest).map(|blob| blob.bytes.len())
     }
 
     #[must_use]
-    pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<Bytes> {
+    pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<StoredBlob> {
         self.count(&repository.registry, Operation::ReadBlob);
-        self.store.blob(repository, digest)
+        self.store.stored_blob(repository, digest)
     }
 
     /// # Errors
     /// `DIGEST_INVALID`.
     pub fn put_blob(&self, repository: &Repository, digest: &Digest, bytes: Bytes) -> Result<(), Refusal> {
         self.count(&repository.registry, Operation::WriteBlob);
-        let computed = Digest::of(&bytes);
-        if computed != *digest {
-            return Err(digest_differs(digest, &computed));
+        let blob = StoredBlob::new(bytes);
+        if blob.computed != *digest {
+            return Err(digest_differs(digest, &blob.computed));
         }
         let mut state = self.store.lock();
-        let changed = state.link_blob(repository, *digest, bytes);
+        let changed = state.link_blob(repository, *digest, blob);
         state.record(Writer::Client, repository, WriteKind::Blob(*digest), changed);
         Ok(())
     }
@@ -196,10 +196,10 @@ impl Service {
             return false;
         }
         let source = Repository::new(repository.registry.clone(), from.clone());
-        let Some(bytes) = state.blob(&source, digest) else {
+        let Some(blob) = state.blob(&source, digest).cloned() else {
             return false;
         };
-        let changed = state.link_blob(repository, *digest, bytes);
+        let changed = state.link_blob(repository, *digest, blob);
         let kind = WriteKind::Mount {
             digest: *digest,
             from: from.clone(),

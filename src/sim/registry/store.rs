@@ -21,6 +21,8 @@ pub struct StoredManifest {
     pub media_type: String,
     /// Those that the digest names, unless damage was done.
     pub bytes: Bytes,
+    /// What the bytes hash to.
+    pub computed: Digest,
     /// What it says, where it can be read.
     pub parsed: Option<Arc<Manifest>>,
 }
@@ -40,14 +42,25 @@ pub(super) struct State {
     pub registries: BTreeMap<Registry, RegistryState>,
     pub writes: Vec<Write>,
     pub requests: Requests,
+    /// By digest and media type: the same few manifests go to every registry.
+    read: HashMap<(Digest, String), Option<Arc<Manifest>>>,
     clock: u64,
 }
 
 #[derive(Default)]
-pub(super) struct RegistryState {
+pub(in crate::sim) struct RegistryState {
     pub behaviour: Behaviour,
     pub repositories: BTreeMap<RepositoryPath, Contents>,
-    pub pool: HashMap<Digest, Bytes>,
+    pub pool: HashMap<Digest, StoredBlob>,
+}
+
+/// A blob as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredBlob {
+    /// Those that the digest names, unless damage was done.
+    pub bytes: Bytes,
+    /// What the bytes hash to.
+    pub computed: Digest,
 }
 
 impl Store {
@@ -73,9 +86,9 @@ impl Store {
 
     /// Puts these bytes there as they are, whatever they are.
     pub fn add_manifest(&self, repository: &Repository, media_type: &str, bytes: Bytes) -> Digest {
-        let manifest = StoredManifest::new(media_type, bytes);
-        let digest = Digest::of(&manifest.bytes);
+        let digest = Digest::of(&bytes);
         let mut state = self.lock();
+        let manifest = state.manifest(digest, media_type, bytes);
         let changed = state.contents(repository).manifests.insert(digest, manifest).is_none();
         state.record(
             Writer::Outside,
@@ -87,9 +100,10 @@ impl Store {
     }
 
     pub fn add_blob(&self, repository: &Repository, bytes: Bytes) -> Digest {
-        let digest = Digest::of(&bytes);
+        let blob = StoredBlob::new(bytes);
+        let digest = blob.computed;
         let mut state = self.lock();
-        let changed = state.link_blob(repository, digest, bytes);
+        let changed = state.link_blob(repository, digest, blob);
         state.record(Writer::Outside, repository, WriteKind::Blob(digest), changed);
         digest
     }
@@ -105,7 +119,19 @@ impl Store {
     /// A copy of a repository; `None` where the registry does not hold it.
     #[must_use]
     pub fn contents(&self, repository: &Repository) -> Option<Contents> {
-        self.lock().find(repository).cloned()
+        self.look(repository, |held, _| held.clone())
+    }
+
+    /// Looks at a repository and at the blobs of its registry; `None` where the registry does not hold it. The store
+    /// must not be asked for anything else meanwhile.
+    pub(in crate::sim) fn look<T>(
+        &self,
+        repository: &Repository,
+        see: impl FnOnce(&Contents, &RegistryState) -> T,
+    ) -> Option<T> {
+        let state = self.lock();
+        let registry = state.registries.get(&repository.registry)?;
+        Some(see(registry.repositories.get(&repository.path)?, registry))
     }
 
     #[must_use]
@@ -140,7 +166,11 @@ impl Store {
     /// The bytes of a blob that can be read in this repository.
     #[must_use]
     pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<Bytes> {
-        self.lock().blob(repository, digest)
+        Some(self.stored_blob(repository, digest)?.bytes)
+    }
+
+    pub(super) fn stored_blob(&self, repository: &Repository, digest: &Digest) -> Option<StoredBlob> {
+        self.lock().blob(repository, digest).cloned()
     }
 
     /// Everything written so far, in order.
@@ -197,22 +227,21 @@ impl std::fmt::Debug for Store {
     }
 }
 
-impl StoredManifest {
-    pub(super) fn new(media_type: &str, bytes: Bytes) -> Self {
-        // A registry takes what landfall would refuse: its own limits decide, not ours.
-        let limits = Limits {
-            manifest: usize::MAX,
-            descriptors: usize::MAX,
-            ..Limits::default()
-        };
-        let parsed = Manifest::parse(&bytes, Some(media_type), &limits).ok().map(Arc::new);
-        Self {
-            media_type: media_type.to_owned(),
-            bytes,
-            parsed,
-        }
+impl StoredBlob {
+    pub fn new(bytes: Bytes) -> Self {
+        let computed = Digest::of(&bytes);
+        Self { bytes, computed }
     }
+}
 
+impl RegistryState {
+    /// A blob as far as it can be read in a repository of this registry.
+    pub fn blob(&self, held: &Contents, digest: &Digest) -> Option<&StoredBlob> {
+        self.pool.get(digest).filter(|_| held.blobs.contains(digest))
+    }
+}
+
+impl StoredManifest {
     /// The digest of the manifest it refers to.
     #[must_use]
     pub fn subject(&self) -> Option<Digest> {
@@ -259,26 +288,42 @@ impl State {
             .get_mut(&repository.path)
     }
 
-    pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<Bytes> {
+    /// A manifest to keep. `digest` is that of the bytes.
+    pub fn manifest(&mut self, digest: Digest, media_type: &str, bytes: Bytes) -> StoredManifest {
+        let read = self.read.entry((digest, media_type.to_owned())).or_insert_with(|| {
+            // A registry takes what landfall would refuse: its own limits decide, not ours.
+            let limits = Limits {
+                manifest: usize::MAX,
+                descriptors: usize::MAX,
+                ..Limits::default()
+            };
+            Manifest::parse(&bytes, Some(media_type), &limits).ok().map(Arc::new)
+        });
+        StoredManifest {
+            media_type: media_type.to_owned(),
+            parsed: read.clone(),
+            bytes,
+            computed: digest,
+        }
+    }
+
+    pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<&StoredBlob> {
         let registry = self.registries.get(&repository.registry)?;
-        let held = registry.repositories.get(&repository.path)?;
-        held.blobs
-            .contains(digest)
-            .then(|| registry.pool.get(digest).cloned())
-            .flatten()
+        registry.blob(registry.repositories.get(&repository.path)?, digest)
     }
 
     /// Whether that changed anything. Sound bytes replace damaged ones.
-    pub fn link_blob(&mut self, repository: &Repository, digest: Digest, bytes: Bytes) -> bool {
+    pub fn link_blob(&mut self, repository: &Repository, digest: Digest, blob: StoredBlob) -> bool {
         let registry = self.registry(&repository.registry);
-        let pooled = registry.pool.insert(digest, bytes.clone());
+        let computed = blob.computed;
+        let pooled = registry.pool.insert(digest, blob);
         let linked = registry
             .repositories
             .entry(repository.path.clone())
             .or_default()
             .blobs
             .insert(digest);
-        linked || pooled.is_none_or(|before| before != bytes)
+        linked || pooled.is_none_or(|before| before.computed != computed)
     }
 
     /// Takes a blob from a repository, and from the pool where no other repository holds it.
