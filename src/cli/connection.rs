@@ -11,8 +11,7 @@ use crate::http::{BudgetLimits, ClientOptions, Concurrency, Timeouts};
 use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, CredentialSource, Credentials, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount,
-    PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Secret,
-    UploadManner,
+    PrefixOptions, Pushed, Referrers, Registry, RegistryError, RegistryOptions, Removal, Secret, UploadManner,
 };
 use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
 
@@ -267,5 +266,15 @@ impl Registry for AllowedRegistries {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         self.allowed(repository, "GET")?;
         self.registries.referrers(repository, subject).await
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.allowed(repository, "DELETE")?;
+        self.registries.delete_manifest(repository, digest).await
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        self.allowed(repository, "DELETE")?;
+        self.registries.delete_tag(repository, tag).await
     }
 }

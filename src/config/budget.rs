@@ -40,7 +40,9 @@ pub(super) fn resolve(
     let settings = budgets.iter().map(|(name, keys)| {
         let settings = BudgetSettings {
             requests_per_second: keys.requests_per_second.map(|rate| rate.0),
-            concurrency: keys.concurrency.map(|count| usize::try_from(count.0).unwrap_or(usize::MAX)),
+            concurrency: keys
+                .concurrency
+                .map(|count| usize::try_from(count.0).unwrap_or(usize::MAX)),
             separate: keys.separate.unwrap_or(false),
         };
         (name.clone(), settings)

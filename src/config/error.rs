@@ -142,11 +142,7 @@ mod tests {
 
     #[test]
     fn what_later_versions_will_know_is_not_silently_accepted() {
-        for text in [
-            "[serve]\nlisten = \"[::]:80\"",
-            "[notify]\n",
-            "[sweep]\n",
-        ] {
+        for text in ["[serve]\nlisten = \"[::]:80\"", "[notify]\n", "[sweep]\n"] {
             assert!(mistake(text).message.starts_with("unknown key"), "{text}");
         }
     }

@@ -34,12 +34,7 @@ impl HttpClient {
     /// Sends `content`, which must be `length` bytes, as the body of `request`. It is sent once and never repeated.
     /// There is no time limit for the whole: bytes must keep moving, and the answer must come after the last. Whoever
     /// calls this has a place to upload from ([`Self::reserve`]).
-    pub async fn upload<S, E>(
-        &self,
-        request: &Request<'_>,
-        length: u64,
-        content: S,
-    ) -> Result<Answer, UploadError<E>>
+    pub async fn upload<S, E>(&self, request: &Request<'_>, length: u64, content: S) -> Result<Answer, UploadError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
         E: Send + 'static,

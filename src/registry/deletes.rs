@@ -101,11 +101,27 @@ mod tests {
             ("forbidden", Err(ErrorKind::Denied), Err(ErrorKind::Denied)),
         ] {
             let repository = format!("{}/team/{name}", server.address).parse().unwrap();
-            assert_eq!(outcome(registries.delete_manifest(&repository, &digest).await), by_digest, "{name}");
-            assert_eq!(outcome(registries.delete_tag(&repository, &tag).await), by_tag, "{name}");
+            assert_eq!(
+                outcome(registries.delete_manifest(&repository, &digest).await),
+                by_digest,
+                "{name}"
+            );
+            assert_eq!(
+                outcome(registries.delete_tag(&repository, &tag).await),
+                by_tag,
+                "{name}"
+            );
         }
-        let deletes: Vec<String> = server.lines().into_iter().filter(|line| line.starts_with("DELETE")).collect();
+        let deletes: Vec<String> = server
+            .lines()
+            .into_iter()
+            .filter(|line| line.starts_with("DELETE"))
+            .collect();
         let digests = deletes.iter().filter(|line| line.contains("sha256:")).count();
-        assert_eq!(digests * 2, deletes.len(), "a tag is never removed by deleting its digest: {deletes:?}");
+        assert_eq!(
+            digests * 2,
+            deletes.len(),
+            "a tag is never removed by deleting its digest: {deletes:?}"
+        );
     }
 }

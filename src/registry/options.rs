@@ -201,7 +201,11 @@ mod tests {
     }
 
     fn settings(prefixes: Vec<PrefixOptions>) -> Result<Settings, OptionsError> {
-        Settings::new(prefixes, &BTreeMap::new(), &mut HttpClient::new(ClientOptions::default()))
+        Settings::new(
+            prefixes,
+            &BTreeMap::new(),
+            &mut HttpClient::new(ClientOptions::default()),
+        )
     }
 
     #[test]

@@ -36,7 +36,12 @@ struct Resumed {
 
 /// The bytes of an answer that serves `blob` from its beginning; where they break off, the rest is asked for by range
 /// (RFC 9110, section 14). What comes out is one run of bytes, to be held against the digest as such.
-pub(super) fn resumed(registries: &HttpRegistries, repository: &Repository, blob: &Descriptor, answer: Answer) -> BlobStream {
+pub(super) fn resumed(
+    registries: &HttpRegistries,
+    repository: &Repository,
+    blob: &Descriptor,
+    answer: Answer,
+) -> BlobStream {
     let state = Resumed {
         registries: registries.clone(),
         repository: repository.clone(),
@@ -98,7 +103,7 @@ impl Resumed {
         }
     }
 
-    async fn open_again(&self) -> Result<BoxStream<'static, Result<Bytes, RegistryError>>, RegistryError> {
+    async fn open_again(&mut self) -> Result<BoxStream<'static, Result<Bytes, RegistryError>>, RegistryError> {
         let access = self.registries.access(&self.repository, Mode::Read)?;
         let url = access.url(&format!("blobs/{}", self.blob.digest));
         let mut ask = Ask::new(Method::GET, &access, url).download();

@@ -94,7 +94,9 @@ impl<'a> Transmission<'a> {
             return Err(error(
                 reply,
                 ErrorKind::Unsupported,
-                format!("the registry wants chunks of {smallest} bytes at least; landfall sends {LARGEST_CHUNK} at most"),
+                format!(
+                    "the registry wants chunks of {smallest} bytes at least; landfall sends {LARGEST_CHUNK} at most"
+                ),
             ));
         }
         self.smallest = smallest.max(1);
@@ -359,3 +361,6 @@ fn trouble(reply: &Reply) -> Trouble {
         _ => Trouble::Failed(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,9 @@ pub(super) fn location(reply: &Reply, access: &Access<'_>) -> Result<Url, Regist
 /// alike it is `0-0` (OCI distribution specification, "Pushing a blob in chunks").
 pub(super) fn received(reply: &Reply) -> Option<u64> {
     let text = reply.header(RANGE)?;
-    let text = text.strip_prefix("bytes").map_or(text, |rest| rest.trim_start_matches(['=', ' ']));
+    let text = text
+        .strip_prefix("bytes")
+        .map_or(text, |rest| rest.trim_start_matches(['=', ' ']));
     let (first, last) = text.split_once('-')?;
     let last: u64 = last.trim().parse().ok()?;
     match (first.trim(), last) {

@@ -32,10 +32,7 @@ impl HttpRegistries {
         let access = self.access(repository, Mode::Write)?;
         let setting = access.setting;
         // Only then the session and the token: both may grow old while others upload.
-        let _place = self
-            .http
-            .reserve(&access.home, setting.budget, access.line())
-            .await?;
+        let _place = self.http.reserve(&access.home, setting.budget, access.line()).await?;
         let chunked = match setting.upload {
             Some(manner) => manner == UploadManner::Chunked,
             None => self.chunking.is_wanted(&repository.registry, blob.size),

@@ -163,7 +163,9 @@ impl<W> Gate<W> {
                 look.again = Some(look.again.map_or(ready, |again: Moment| again.min(ready)));
             }
             let Some(index) = next else { return look };
-            let Some(waiter) = self.waiting[index].pop() else { return look };
+            let Some(waiter) = self.waiting[index].pop() else {
+                return look;
+            };
             if gone(&waiter) {
                 continue;
             }

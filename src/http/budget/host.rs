@@ -178,7 +178,11 @@ impl Place {
         let gone = {
             let mut state = budget.lock();
             let now = budget.now();
-            let jitter = if verdict == Verdict::Served { 0.0 } else { rand::random() };
+            let jitter = if verdict == Verdict::Served {
+                0.0
+            } else {
+                rand::random()
+            };
             state
                 .gate
                 .answered((self.lane, self.sent_at), now, verdict, quota, jitter);

@@ -7,10 +7,12 @@ mod pace;
 mod queue;
 mod quota;
 mod sample;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use gate::{Lane, Line};
 pub use host::Place;
 pub(super) use host::Refused;
-pub use named::{BudgetId, BudgetLimits};
 pub(super) use named::Budgets;
+pub use named::{BudgetId, BudgetLimits};

@@ -36,7 +36,11 @@ pub(super) fn quota(headers: &HeaderMap, now: Timestamp) -> Option<Quota> {
         let remaining = number(&joined(remaining));
         let reset = number(&joined(reset));
         if let (Some(remaining), Some(reset)) = (remaining, reset) {
-            let reset = if reset >= EPOCH { until(reset, headers, now) } else { Duration::from_secs(reset) };
+            let reset = if reset >= EPOCH {
+                until(reset, headers, now)
+            } else {
+                Duration::from_secs(reset)
+            };
             found.push(Quota { remaining, reset });
         }
     }
@@ -105,13 +109,26 @@ mod tests {
     #[test]
     fn every_form_in_use_is_understood() {
         assert_eq!(read(&[("ratelimit", r#""default";r=50;t=30"#)]), Some((50, 30)));
-        assert_eq!(read(&[("ratelimit", r#""burst";r=5;t=1, "day";r=4;t=3600"#)]), Some((4, 3600)));
-        assert_eq!(read(&[("ratelimit", "limit=100, remaining=50, reset=5")]), Some((50, 5)));
         assert_eq!(
-            read(&[("ratelimit-limit", "100, 100;w=60"), ("ratelimit-remaining", "7;w=60"), ("ratelimit-reset", "9")]),
+            read(&[("ratelimit", r#""burst";r=5;t=1, "day";r=4;t=3600"#)]),
+            Some((4, 3600))
+        );
+        assert_eq!(
+            read(&[("ratelimit", "limit=100, remaining=50, reset=5")]),
+            Some((50, 5))
+        );
+        assert_eq!(
+            read(&[
+                ("ratelimit-limit", "100, 100;w=60"),
+                ("ratelimit-remaining", "7;w=60"),
+                ("ratelimit-reset", "9")
+            ]),
             Some((7, 9))
         );
-        assert_eq!(read(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "17")]), Some((0, 17)));
+        assert_eq!(
+            read(&[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "17")]),
+            Some((0, 17))
+        );
         let github = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1767225660")];
         assert_eq!(read(&github), Some((0, 60)));
         let with_date = [github[0], github[1], ("date", "Thu, 01 Jan 2026 00:00:50 GMT")];

@@ -95,7 +95,11 @@ impl Window {
             Verdict::Refused(_) if sent_at >= self.reacted => {
                 self.reacted = now;
                 self.refused = true;
-                let needed = if rate.is_finite() { 1.5 * rate * self.latency } else { 0.0 };
+                let needed = if rate.is_finite() {
+                    1.5 * rate * self.latency
+                } else {
+                    0.0
+                };
                 self.size = (self.size * CUT).max(needed.min(self.size)).max(1.0);
             }
             Verdict::Refused(_) => {}

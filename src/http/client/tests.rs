@@ -286,7 +286,8 @@ async fn an_answer_holds_its_place_until_it_is_read() {
     let home = home(&server.url("/"));
     let request = Request::new(Method::GET, home.url.clone(), &home);
     let first = client.open(&request, &mut Retries::none()).await.unwrap();
-    let second = client.open(&request, &mut Retries::none());
+    let mut retries = Retries::none();
+    let second = client.open(&request, &mut retries);
     tokio::pin!(second);
     assert!(futures_util::poll!(&mut second).is_pending());
     first.read(10).await.unwrap();

@@ -141,7 +141,12 @@ mod tests {
     fn a_realm_must_be_as_safe_as_its_registry() {
         let mut plain = PrefixOptions::new("plain.example.com".parse().unwrap());
         plain.plain_http = true;
-        let settings = Settings::new(vec![plain], &std::collections::BTreeMap::new(), &mut HttpClient::new(ClientOptions::default())).unwrap();
+        let settings = Settings::new(
+            vec![plain],
+            &std::collections::BTreeMap::new(),
+            &mut HttpClient::new(ClientOptions::default()),
+        )
+        .unwrap();
         let limits = Limits::default();
         let accepted = |repository: &str, text: &str| {
             let repository: Repository = repository.parse().unwrap();

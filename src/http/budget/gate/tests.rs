@@ -68,7 +68,15 @@ fn tokens_go_before_those_that_wait_for_them_and_lanes_take_turns() {
     }
     lanes.iter().for_each(|lane| gate.leave(*lane));
     let order: Vec<u64> = admitted(&mut gate, at(2)).iter().map(|(lane, _)| *lane).collect();
-    assert_eq!(order, [Lane::Token as u64, Lane::Read as u64, Lane::Write as u64, Lane::Download as u64]);
+    assert_eq!(
+        order,
+        [
+            Lane::Token as u64,
+            Lane::Read as u64,
+            Lane::Write as u64,
+            Lane::Download as u64
+        ]
+    );
 }
 
 #[test]
@@ -92,7 +100,13 @@ fn a_retry_after_stops_everything_and_is_too_long_to_wait_for_some() {
 fn reads_and_writes_that_are_counted_apart_stop_apart() {
     let mut gate = gate(BudgetLimits { separate: true, ..OPEN });
     assert!(gate.enter(at(0), Lane::Write));
-    answer(&mut gate, Lane::Write, at(0), Verdict::Refused(Some(Duration::from_secs(9))), None);
+    answer(
+        &mut gate,
+        Lane::Write,
+        at(0),
+        Verdict::Refused(Some(Duration::from_secs(9))),
+        None,
+    );
     assert!(!gate.enter(at(10), Lane::Part));
     assert!(gate.enter(at(10), Lane::Read));
 }
@@ -100,7 +114,12 @@ fn reads_and_writes_that_are_counted_apart_stop_apart() {
 #[test]
 fn a_quota_that_is_used_up_is_waited_for_and_one_about_to_be_whole_is_not() {
     let mut gate = gate(OPEN);
-    let quota = |remaining, seconds| Some(Quota { remaining, reset: Duration::from_secs(seconds) });
+    let quota = |remaining, seconds| {
+        Some(Quota {
+            remaining,
+            reset: Duration::from_secs(seconds),
+        })
+    };
     assert!(gate.enter(at(0), Lane::Read) && gate.enter(at(0), Lane::Read));
     // One of the three is under way already.
     answer(&mut gate, Lane::Read, at(0), Verdict::Served, quota(3, 10));

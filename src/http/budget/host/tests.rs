@@ -9,7 +9,11 @@ fn budget(requests_per_second: Option<f64>) -> Arc<HostBudget> {
         in_flight: 4,
         separate: false,
     };
-    Arc::new(HostBudget::new(&limits, Concurrency::default(), Duration::from_secs(60)))
+    Arc::new(HostBudget::new(
+        &limits,
+        Concurrency::default(),
+        Duration::from_secs(60),
+    ))
 }
 
 async fn acquire(budget: &Arc<HostBudget>, line: u64) -> Result<Place, Refused> {
@@ -26,11 +30,19 @@ async fn a_rate_is_kept_however_many_wait() {
     let started = Instant::now();
     join_all((0..101).map(|line| {
         let budget = &budget;
-        async move { acquire(budget, line).await.unwrap().answered(StatusCode::OK, &HeaderMap::new()) }
+        async move {
+            acquire(budget, line)
+                .await
+                .unwrap()
+                .answered(StatusCode::OK, &HeaderMap::new())
+        }
     }))
     .await;
     let took = started.elapsed();
-    assert!(took >= Duration::from_millis(9_900) && took < Duration::from_millis(10_200), "{took:?}");
+    assert!(
+        took >= Duration::from_millis(9_900) && took < Duration::from_millis(10_200),
+        "{took:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +55,10 @@ async fn a_refusal_holds_up_all_for_as_long_as_it_says() {
     drop(first);
     drop(acquire(&budget, 2).await.unwrap());
     let waited = started.elapsed();
-    assert!(waited >= Duration::from_secs(7) && waited < Duration::from_secs(8), "{waited:?}");
+    assert!(
+        waited >= Duration::from_secs(7) && waited < Duration::from_secs(8),
+        "{waited:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
