@@ -20,7 +20,7 @@ pub(super) struct Rewindable {
 struct Shared {
     content: BlobStream,
     size: u64,
-    /// How much is kept at least, as far as there is that much.
+    /// How much of what was given is kept at least.
     keep: u64,
     kept: VecDeque<Bytes>,
     /// Where the kept pieces begin and end.
@@ -132,7 +132,7 @@ impl Shared {
         self.kept.push_back(piece);
         while let Some(first) = self.kept.front() {
             let after = self.start + first.len() as u64;
-            if after > self.position || self.end - after < self.keep {
+            if after > self.position || self.position - after < self.keep {
                 break;
             }
             self.start = after;

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn a_window_grows_to_its_most_while_answers_stay_quick() {
         let mut window = Window::new(200);
-        assert_eq!(rounds(&mut window, 20, QUICK, |_| QUICK), 200);
+        assert_eq!(rounds(&mut window, 30, QUICK, |_| QUICK), 200);
         assert_eq!(rounds(&mut Window::fixed(8), 20, QUICK, |_| QUICK), 8);
         assert_eq!(Window::new(4).size, 4.0);
     }

@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 use super::*;
 use crate::http::Home;
 use crate::http::options::{Concurrency, RetryPolicy, Timeouts};
-use crate::http::test_server::{TestServer, answer, raw_server, tls_server};
+use crate::http::test_server::{TestServer, alpn_server, answer, raw_server, tls_server};
 
 /// A client that fails fast where a test makes it wait for ever.
 fn client() -> HttpClient {
@@ -132,10 +132,10 @@ async fn writes_are_neither_redirected_nor_repeated() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_twice_unless_the_server_names_a_time() {
+async fn reads_are_repeated_twice_unless_the_server_names_a_time_that_is_far() {
     let server = TestServer::start(|request| async move {
         match request.path.as_str() {
-            "/later" => answer(503, &[("retry-after", "60")], ""),
+            "/later" => answer(503, &[("retry-after", "61")], ""),
             _ => answer(502, &[], ""),
         }
     })
@@ -270,6 +270,21 @@ async fn a_certificate_authority_of_ones_own_counts_where_it_is_configured() {
     let request = Request::new(Method::GET, home.url.clone(), &home);
     let answer = client.open(&request, &mut Retries::none()).await.unwrap();
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_offered() {
+    let (address, spoken) = alpn_server().await;
+    let mut client = client();
+    let trust = client
+        .add_trust(include_bytes!("../../../testdata/tls/ca.pem"))
+        .unwrap();
+    let url = format!("https://localhost:{}/", address.port());
+    let home = Home { trust, ..home(&url) };
+    let request = Request::new(Method::GET, home.url.clone(), &home);
+    // The server hangs up once it knows.
+    assert!(client.open(&request, &mut Retries::none()).await.is_err());
+    assert_eq!(spoken.await.unwrap().as_deref(), Some(&b"h2"[..]));
 }
 
 #[tokio::test]

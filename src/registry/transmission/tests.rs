@@ -374,6 +374,7 @@ async fn an_ending_may_be_slow_and_not_endless() {
         let mut options = options(&server);
         options.client.timeouts.head = Duration::from_millis(100);
         options.client.timeouts.commit = commit;
+        options.client.timeouts.idle = commit;
         options.client.retries = RetryPolicy {
             attempts: 0,
             ..options.client.retries
