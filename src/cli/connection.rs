@@ -6,13 +6,13 @@ use bytes::Bytes;
 use miette::{IntoDiagnostic as _, Report};
 
 use super::{ExitCode, WithExitCode as _};
-use crate::config::{Config, Credential, Refusal, RegistrySettings, SecretSource};
+use crate::config::{BudgetSettings, Config, Credential, Refusal, RegistrySettings, SecretSource, Upload};
 use crate::credentials::Sources;
-use crate::http::{CertificateFiles, ClientCertificate, ClientOptions, Concurrency, Timeouts};
+use crate::http::{BudgetLimits, CertificateFiles, ClientCertificate, ClientOptions, Concurrency, Timeouts};
 use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, PrefixOptions, Pushed,
-    Referrers, Registry, RegistryError, RegistryOptions,
+    Referrers, Registry, RegistryError, RegistryOptions, Removal, UploadManner,
 };
 use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
 
@@ -50,9 +50,14 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
         .iter()
         .map(|settings| prefix_options(settings, &sources))
         .collect();
+    let budgets = config.budgets.iter().map(|(name, settings)| {
+        let limits = budget_limits(settings, client.concurrency.requests);
+        (name.clone(), limits)
+    });
     let registries = HttpRegistries::new(RegistryOptions {
         prefixes,
         stored: Some(sources.stored()),
+        budgets: budgets.collect(),
         limits: config.limits,
         client,
     })
@@ -62,6 +67,14 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
         registries: Arc::new(registries),
         config: Arc::clone(config),
     })
+}
+
+fn budget_limits(settings: &BudgetSettings, concurrency: usize) -> BudgetLimits {
+    BudgetLimits {
+        requests_per_second: settings.requests_per_second,
+        in_flight: settings.concurrency.unwrap_or(concurrency),
+        separate: settings.separate,
+    }
 }
 
 fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptions {
@@ -82,6 +95,11 @@ fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptio
         },
         private_hosts: settings.private_hosts.clone(),
         plain_http: settings.plain_http,
+        budget: settings.budget.clone(),
+        upload: settings.upload.map(|upload| match upload {
+            Upload::Monolithic => UploadManner::Monolithic,
+            Upload::Chunked => UploadManner::Chunked,
+        }),
         ..PrefixOptions::new(settings.prefix.clone())
     }
 }
@@ -224,6 +242,16 @@ impl Registry for AllowedRegistries {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         self.allowed(repository, "GET")?;
         self.registries.referrers(repository, subject).await
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.allowed(repository, "DELETE")?;
+        self.registries.delete_manifest(repository, digest).await
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        self.allowed(repository, "DELETE")?;
+        self.registries.delete_tag(repository, tag).await
     }
 }
 

@@ -31,6 +31,13 @@ pub enum ConfigError {
     },
     #[error("[registries.\"{prefix}\"] in config.toml: {reason}")]
     Registry { prefix: Prefix, reason: String },
+    #[error("{}: `{prefix}` names the budget `{budget}`, which does not exist: {help}", file.display())]
+    UnknownBudget {
+        file: PathBuf,
+        prefix: Prefix,
+        budget: String,
+        help: String,
+    },
 }
 
 /// Something in a file that is not right, and where. Lines and columns count from 1, columns in characters.
@@ -132,12 +139,7 @@ mod tests {
 
     #[test]
     fn what_later_versions_will_know_is_not_silently_accepted() {
-        for text in [
-            "[serve]\nlisten = \"[::]:80\"",
-            "[budgets.a]\n",
-            "[notify]\n",
-            "[sweep]\n",
-        ] {
+        for text in ["[serve]\nlisten = \"[::]:80\"", "[notify]\n", "[sweep]\n"] {
             assert!(mistake(text).message.starts_with("unknown key"), "{text}");
         }
     }

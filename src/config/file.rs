@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::scalar::{Count, Period, Size};
+use super::scalar::{Count, Period, Rate, Size};
 use super::{Credential, SignerSettings};
 use crate::model::{CommitId, Prefix};
 
@@ -40,6 +40,10 @@ pub(super) struct File {
         "write": { "username": "writer", "password-file": "secrets/writer" }
     } }]))]
     pub registries: BTreeMap<Prefix, RegistryKeys>,
+    /// Budgets that several registries share, by name. What names none has one for its host and port. Each finds out
+    /// what it may send from what is refused, from Retry-After and from RateLimit headers; nothing need be set.
+    #[schemars(extend("examples" = [{ "europe": { "requests-per-second": 50 } }]))]
+    pub budgets: BTreeMap<String, BudgetKeys>,
     /// The private keys of the signers that landfall.toml names.
     #[schemars(with = "BTreeMap<String, SignerKeys>")]
     #[schemars(extend("examples" = [{ "release": {
@@ -119,6 +123,36 @@ pub(super) struct RegistryKeys {
     /// Whether this registry is spoken to in HTTP without TLS.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub plain_http: Option<bool>,
+    /// The name of the budget that this prefix shares with others. Where left out: one for its host and port.
+    #[schemars(extend("examples" = ["europe"]))]
+    pub budget: Option<String>,
+    /// How blobs are sent: in one request, or in chunks. Where left out: in one, unless the registry asks for chunks.
+    #[schemars(with = "Upload")]
+    #[schemars(extend("examples" = ["chunked"]))]
+    pub upload: Option<Upload>,
+}
+
+/// How blobs are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(inline)]
+pub enum Upload {
+    Monolithic,
+    Chunked,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct BudgetKeys {
+    /// Requests a second that are never exceeded.
+    #[schemars(extend("examples" = [50, 0.5]))]
+    pub requests_per_second: Option<Rate>,
+    /// Requests of each kind (tokens, reads, writes) under way at once. Where left out: as `limits.concurrency`.
+    #[schemars(extend("examples" = [8]))]
+    pub concurrency: Option<Count>,
+    /// Whether the registries count reads and writes apart: then what one is refused for does not slow the other down.
+    #[schemars(extend("default" = false, "examples" = [true]))]
+    pub separate: Option<bool>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -192,8 +226,9 @@ pub(super) struct LimitKeys {
     /// Pages of one list.
     #[schemars(extend("default" = 10_000))]
     pub pages: Option<Count>,
-    /// Requests under way at one registry at once.
-    #[schemars(extend("default" = 16, "examples" = [8]))]
+    /// The most requests of each kind (tokens, reads, writes) under way at one registry at once. Each is begun with 16 at
+    /// most, and given more while that helps.
+    #[schemars(extend("default" = 256, "examples" = [8]))]
     pub concurrency: Option<Count>,
     /// Requests that one pass may spend on looking.
     #[schemars(extend("default" = 1_000_000, "examples" = [50_000]))]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::environment::SYSTEM_CONFIG;
 use super::file::{File, LimitKeys, TimeoutKeys};
 use super::scalar::{Count, Period, Size};
-use super::{ConfigError, Environment, RegistrySettings, SignerSettings, registries};
+use super::{BudgetSettings, ConfigError, Environment, RegistrySettings, SignerSettings, budget, registries};
 use crate::model::{CommitId, Digest, Limits, Prefix, Registry, Repository};
 
 /// A configuration with every default and path resolved. It holds no secrets, only where they are.
@@ -26,6 +26,8 @@ pub struct Config {
     pub allow_reads: Option<Vec<Prefix>>,
     /// Shorter prefixes first; of several that hold a repository the longest counts, and it alone.
     pub registries: Vec<RegistrySettings>,
+    /// By name; each that a prefix names is here.
+    pub budgets: BTreeMap<String, BudgetSettings>,
     pub signers: BTreeMap<String, SignerSettings>,
     pub limits: Limits,
     pub work: Work,
@@ -57,7 +59,7 @@ pub struct Storage {
 /// How much is done at once, and how long is waited; where none, the defaults of those who do it hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
-    /// Requests under way at one registry at once.
+    /// The most requests of each kind under way at one registry at once.
     pub concurrency: Option<usize>,
     /// Requests that one pass may spend on looking.
     pub requests_per_pass: Option<usize>,
@@ -185,6 +187,7 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
         allow_writes: keys.allow_writes.clone(),
         allow_reads: keys.allow_reads.clone(),
         registries: registries::resolve(&keys.registries, folder)?,
+        budgets: budget::resolve(&keys.budgets, &keys.registries, file)?,
         signers: signers.collect(),
         limits: limits(&keys.limits),
         work: Work {

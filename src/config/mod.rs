@@ -2,6 +2,7 @@
 //! which credentials, and where it keeps its memory.
 
 mod access;
+mod budget;
 mod credential;
 mod environment;
 mod error;
@@ -17,9 +18,11 @@ mod signer;
 mod testing;
 
 pub use access::{Operation, Refusal};
+pub use budget::BudgetSettings;
 pub use credential::{Credential, HelperName, SecretSource};
 pub use environment::Environment;
 pub use error::{ConfigError, Mistake};
+pub use file::Upload;
 pub use load::{Config, GitSettings, Storage, Timeouts, Work};
 pub use platform::Platform;
 pub use registries::{ClientCertificate, RegistrySettings};

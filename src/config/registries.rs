@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use url::Host;
 
-use super::file::RegistryKeys;
+use super::file::{RegistryKeys, Upload};
 use super::{ConfigError, Credential};
 use crate::model::{Prefix, Registry, Repository};
 
@@ -24,6 +24,9 @@ pub struct RegistrySettings {
     /// Hosts to which the registry may lead although their addresses are private, as URLs write them.
     pub private_hosts: BTreeSet<String>,
     pub plain_http: bool,
+    /// The name of the budget that it shares with others.
+    pub budget: Option<String>,
+    pub upload: Option<Upload>,
 }
 
 /// What is shown to a registry that asks for a certificate, in PEM form.
@@ -103,6 +106,11 @@ fn one(
         plain_http: own
             .plain_http
             .unwrap_or_else(|| parent.is_some_and(|parent| parent.plain_http)),
+        budget: own
+            .budget
+            .clone()
+            .or_else(|| parent.and_then(|parent| parent.budget.clone())),
+        upload: own.upload.or_else(|| parent.and_then(|parent| parent.upload)),
     })
 }
 
@@ -139,6 +147,8 @@ pub(super) fn without_tls(settings: &mut Vec<RegistrySettings>, registry: &Regis
             client: None,
             private_hosts: BTreeSet::new(),
             plain_http: true,
+            budget: None,
+            upload: None,
         };
         // Shorter prefixes come first.
         settings.insert(0, whole);

@@ -248,6 +248,7 @@ pub(super) mod tests {
             retries: RetryPolicy {
                 attempts: 1,
                 pause: Duration::from_millis(1),
+                ..RetryPolicy::default()
             },
             environment_proxy: false,
             ..ClientOptions::default()

@@ -11,7 +11,7 @@ use super::budget::Place;
 use super::error::{HttpError, HttpErrorKind};
 use super::options::Timeouts;
 
-/// An answer whose body is still to come. It holds its place in the host's budget until it is read or dropped.
+/// An answer whose body is still to come. It holds its place in the budget until it is read or dropped.
 #[derive(Debug)]
 pub struct Answer {
     pub method: Method,
@@ -23,7 +23,7 @@ pub struct Answer {
     pub headers: HeaderMap,
     pub(super) response: reqwest::Response,
     pub(super) timeouts: Timeouts,
-    pub(super) _place: Place,
+    pub(super) place: Place,
 }
 
 /// An answer with its body, which is empty for HEAD.
@@ -52,6 +52,17 @@ impl Answer {
     #[must_use]
     pub fn announced_length(&self) -> Option<u64> {
         self.header(CONTENT_LENGTH)?.parse().ok()
+    }
+
+    /// Whether the server wants the request later, having done nothing. A 503 may come from behind whatever did it.
+    pub(super) fn is_refused(&self) -> bool {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                matches!(self.method, Method::GET | Method::HEAD) && self.headers.contains_key(RETRY_AFTER)
+            }
+            _ => false,
+        }
     }
 
     /// Whether a gateway says that its registry is not there just now, and names no time to come back.

@@ -8,13 +8,13 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::answer::{Answer, Reply};
-use super::budget::{Budgets, Lane, Place};
+use super::budget::{BudgetId, BudgetLimits, Budgets, Lane, Line, Place};
 use super::connector::{Connectors, Trust, TrustOptions};
 use super::error::{HttpError, HttpErrorKind, method_name};
 use super::options::ClientOptions;
 use super::redact::redacted;
 use super::redirect::{self, MAX_REDIRECTS};
-use super::request::Request;
+use super::request::{Home, Request};
 use super::retry::Retries;
 
 /// Sends requests to any host within time-outs and budgets.
@@ -28,7 +28,7 @@ impl HttpClient {
     #[must_use]
     pub fn new(options: ClientOptions) -> Self {
         Self {
-            budgets: Budgets::new(options.concurrency),
+            budgets: Budgets::new(options.concurrency, options.retries.patience),
             connectors: Connectors::new(options.clone()),
             options,
         }
@@ -47,17 +47,26 @@ impl HttpClient {
         self.connectors.add_trust(options)
     }
 
+    /// Adds a budget, for the requests that name it.
+    pub fn add_budget(&mut self, limits: &BudgetLimits) -> BudgetId {
+        self.budgets.add(limits)
+    }
+
     /// Sends a request and returns the answer, whatever its status. GET and HEAD follow redirects, and are repeated
-    /// after passing faults for as long as `retries` allow.
+    /// after passing faults; and every request after it was refused as one too many; for as long as `retries` allow.
     pub async fn open(&self, request: &Request<'_>, retries: &mut Retries) -> Result<Answer, HttpError> {
         loop {
             let result = self.follow(request).await;
-            let passing = match &result {
-                Ok(answer) => answer.is_transient(),
-                Err(error) => error.is_transient(),
+            let again = match &result {
+                Ok(answer) if answer.is_refused() => answer.place.is_worth_waiting() && retries.after_refusal(),
+                Ok(answer) => answer.is_transient() && request.is_read() && retries.again().await,
+                Err(error) => error.is_transient() && request.is_read() && retries.again().await,
             };
-            if !(passing && request.is_read() && retries.again().await) {
+            if !again {
                 return result;
+            }
+            if let Ok(answer) = result {
+                answer.discard().await;
             }
         }
     }
@@ -104,7 +113,7 @@ impl HttpClient {
 
     async fn exchange(&self, request: &Request<'_>, url: &Url, elsewhere: bool) -> Result<Answer, HttpError> {
         let client = self.connectors.client(&request.method, url, request.home).await?;
-        let place = self.budgets.acquire(url, request.lane).await;
+        let place = self.place(request, url, request.lane).await?;
         let mut message = self.message(request, url);
         if elsewhere {
             message.headers_mut().remove(AUTHORIZATION);
@@ -151,13 +160,14 @@ impl HttpClient {
         url: &Url,
         started: Instant,
         sent: Result<reqwest::Response, HttpError>,
-        place: Place,
+        mut place: Place,
     ) -> Result<Answer, HttpError> {
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let name = method_name(method);
         let shown = redacted(url);
         match sent {
             Ok(response) => {
+                place.answered(response.status(), response.headers());
                 tracing::debug!(
                     method = name,
                     url = shown,
@@ -173,7 +183,7 @@ impl HttpClient {
                     headers: response.headers().clone(),
                     response,
                     timeouts: self.options.timeouts,
-                    _place: place,
+                    place,
                 })
             }
             Err(error) => {
@@ -189,9 +199,23 @@ impl HttpClient {
         }
     }
 
-    /// Waits for a place at the host of `url`, for an [`Self::upload`].
-    pub async fn reserve(&self, url: &Url, lane: Lane) -> Place {
-        self.budgets.acquire(url, lane).await
+    /// Waits for a place to upload from, at the home of those requests.
+    ///
+    /// # Errors
+    /// Where the budget has gone meanwhile.
+    pub async fn reserve(&self, home: &Home, budget: Option<BudgetId>, line: Line) -> Result<Place, HttpError> {
+        self.budgets
+            .acquire(&home.url, budget, Lane::Upload, line)
+            .await
+            .map_err(|refused| HttpError::throttled(refused, &Method::POST, &home.url))
+    }
+
+    /// Waits until the request may be sent to `url`.
+    pub(super) async fn place(&self, request: &Request<'_>, url: &Url, lane: Lane) -> Result<Place, HttpError> {
+        self.budgets
+            .acquire(url, request.budget_at(url), lane, request.line)
+            .await
+            .map_err(|refused| HttpError::throttled(refused, &request.method, url))
     }
 }
 

@@ -1,11 +1,13 @@
 //! What can go wrong before an answer is whole.
 
 use std::error::Error as _;
+use std::time::Duration;
 
 use reqwest::Method;
 use thiserror::Error;
 use url::Url;
 
+use super::budget::Refused;
 use super::network::ForbiddenAddress;
 use super::redact::{redacted, shown};
 
@@ -17,6 +19,8 @@ pub struct HttpError {
     pub method: &'static str,
     pub url: String,
     pub message: String,
+    /// How long the other side asked to be left alone.
+    pub retry_after: Option<Duration>,
     transient: bool,
 }
 
@@ -34,6 +38,8 @@ pub enum HttpErrorKind {
     Malformed,
     /// Refused on this side: a redirect or address that landfall does not follow.
     NotAllowed,
+    /// Not sent: the other side wants to be left alone for longer than is waited.
+    Throttled,
 }
 
 impl HttpError {
@@ -43,7 +49,17 @@ impl HttpError {
             method: method_name(method),
             url: redacted(url),
             message: message.into(),
+            retry_after: None,
             transient: matches!(kind, HttpErrorKind::Unreachable | HttpErrorKind::Interrupted),
+        }
+    }
+
+    pub(super) fn throttled(refused: Refused, method: &Method, url: &Url) -> Self {
+        let seconds = refused.retry_after.as_secs();
+        let message = format!("not sent: the server asked to be left alone for {seconds} s more");
+        Self {
+            retry_after: Some(refused.retry_after),
+            ..Self::new(HttpErrorKind::Throttled, method, url, message)
         }
     }
 

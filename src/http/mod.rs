@@ -18,7 +18,7 @@ pub(crate) mod test_server;
 mod upload;
 
 pub use answer::{Answer, Reply};
-pub use budget::{Lane, Place};
+pub use budget::{BudgetId, BudgetLimits, Lane, Line, Place};
 pub use certificates::{CertificateFiles, ClientCertificate};
 pub use client::HttpClient;
 pub use connector::{Trust, TrustOptions};

@@ -52,13 +52,14 @@ impl Default for Timeouts {
     }
 }
 
-/// How much may be under way at one host (name and port) at once. The three kinds are counted apart, because whoever
-/// uploads holds a download: a common pool would deadlock once it is full of downloads that wait to upload. For the same
-/// reason nobody may hold one upload back until another has its place: where one download feeds several uploads, those
-/// that have a place must go on without those that wait.
+/// How much may be under way at one host (name and port) at once. The kinds are counted apart, because whoever uploads
+/// holds a download: a common pool would deadlock once it is full of downloads that wait to upload. For the same reason
+/// nobody may hold one upload back until another has its place: where one download feeds several uploads, those that
+/// have a place must go on without those that wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency {
-    /// Requests whose answers are read at once: tokens, manifests, lists, and the small writes.
+    /// The most requests of each kind (tokens, reads, small writes) whose answers are awaited at once. Each host is begun
+    /// with 16, and given more while that helps.
     pub requests: usize,
     /// Blobs being read.
     pub downloads: usize,
@@ -69,19 +70,25 @@ pub struct Concurrency {
 impl Default for Concurrency {
     fn default() -> Self {
         Self {
-            requests: 16,
+            requests: 256,
             downloads: 16,
             uploads: 32,
         }
     }
 }
 
-/// Repetitions of a GET or HEAD that a passing fault spoiled. Nothing else is ever repeated here.
+/// Repetitions. Of a GET or HEAD after a passing fault, or a refusal for the time being (429, or 503 with a time to come
+/// back); of other requests whose body is in memory after a 429 only, which says that nothing was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
+    /// Repetitions of one question after faults.
     pub attempts: u32,
     /// The mean pause before the first repetition; it doubles for each further one.
     pub pause: Duration,
+    /// Repetitions of one question after refusals. When they come is the budget's affair.
+    pub refusals: u32,
+    /// The longest stop of a budget that is waited for, and how long one question may be repeated after refusals.
+    pub patience: Duration,
 }
 
 impl Default for RetryPolicy {
@@ -89,6 +96,8 @@ impl Default for RetryPolicy {
         Self {
             attempts: 2,
             pause: Duration::from_millis(200),
+            refusals: 4,
+            patience: Duration::from_secs(60),
         }
     }
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
 use url::Url;
 
-use super::budget::Lane;
+use super::budget::{BudgetId, Lane, Line};
 use super::connector::Trust;
 
 /// The server on whose word a request is sent. What it names elsewhere (redirects, realms, upload sessions) is
@@ -26,7 +26,12 @@ pub struct Request<'a> {
     pub authorization: Option<HeaderValue>,
     pub body: Bytes,
     pub home: &'a Home,
+    /// By default that of the method's kind.
     pub lane: Lane,
+    /// Who it waits with, where it has to wait.
+    pub line: Line,
+    /// What it counts against at its home; at other hosts, and where there is none, the host's own budget.
+    pub budget: Option<BudgetId>,
     /// Redirects are followed for GET and HEAD only, and only if this is set.
     pub follow: bool,
 }
@@ -36,15 +41,22 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn new(method: Method, url: Url, home: &'a Home) -> Self {
         Self {
+            lane: Lane::of(&method),
+            line: Line::default(),
+            budget: None,
             method,
             url,
             headers: HeaderMap::new(),
             authorization: None,
             body: Bytes::new(),
             home,
-            lane: Lane::Request,
             follow: true,
         }
+    }
+
+    /// What it counts against at `url`, to which it may have been redirected.
+    pub(super) fn budget_at(&self, url: &Url) -> Option<BudgetId> {
+        self.budget.filter(|_| url.origin() == self.home.url.origin())
     }
 
     pub(super) fn is_read(&self) -> bool {

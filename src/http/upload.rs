@@ -11,7 +11,7 @@ use reqwest::header::CONTENT_LENGTH;
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Answer;
-use super::budget::Place;
+use super::budget::Lane;
 use super::client::HttpClient;
 use super::error::{HttpError, HttpErrorKind};
 use super::options::Timeouts;
@@ -32,14 +32,9 @@ pub enum UploadError<E> {
 
 impl HttpClient {
     /// Sends `content`, which must be `length` bytes, as the body of `request`. It is sent once and never repeated.
-    /// There is no time limit for the whole: bytes must keep moving, and the answer must come after the last.
-    pub async fn upload<S, E>(
-        &self,
-        request: &Request<'_>,
-        place: Place,
-        length: u64,
-        content: S,
-    ) -> Result<Answer, UploadError<E>>
+    /// There is no time limit for the whole: bytes must keep moving, and the answer must come after the last. Whoever
+    /// calls this has a place to upload from ([`Self::reserve`]).
+    pub async fn upload<S, E>(&self, request: &Request<'_>, length: u64, content: S) -> Result<Answer, UploadError<E>>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + Unpin + 'static,
         E: Send + 'static,
@@ -50,6 +45,7 @@ impl HttpClient {
             .client(&request.method, url, request.home)
             .await
             .map_err(UploadError::Http)?;
+        let place = self.place(request, url, Lane::Part).await.map_err(UploadError::Http)?;
         let mut message = self.message(request, url);
         message.headers_mut().insert(CONTENT_LENGTH, length.into());
         let progress = Arc::new(Mutex::new(Progress {

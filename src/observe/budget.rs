@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
 use crate::registry::{
-    BlobStream, ErrorKind, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError,
+    BlobStream, ErrorKind, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError, Removal,
 };
 
 /// The same registries, each request counted. A list of referrers counts twice, for it comes from the API and from the
@@ -112,6 +112,14 @@ impl<R: Registry> Registry for Counted<R> {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         self.count(2).referrers(repository, subject).await
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, _digest: &Digest) -> Result<Removal, RegistryError> {
+        Err(refused("DELETE", repository))
+    }
+
+    async fn delete_tag(&self, repository: &Repository, _tag: &Tag) -> Result<Removal, RegistryError> {
+        Err(refused("DELETE", repository))
     }
 }
 

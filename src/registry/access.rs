@@ -10,7 +10,7 @@ use super::auth::Scopes;
 use super::credentials::{CredentialSource, Credentials};
 use super::error::{ErrorKind, RegistryError};
 use super::options::Setting;
-use crate::http::Home;
+use crate::http::{Home, Line};
 use crate::model::{Limits, Prefix, Registry, Repository, RepositoryPath};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +83,14 @@ impl<'a> Access<'a> {
         self
     }
 
+    /// Also for deleting, which token servers count apart.
+    pub(super) fn and_delete(mut self) -> Self {
+        if let Subject::Repository(repository) = self.subject {
+            self.scopes = self.scopes.and_delete(&repository.path);
+        }
+        self
+    }
+
     /// Without a scope: for the registry's `/v2/` itself.
     pub(super) fn without_scopes(mut self) -> Self {
         self.scopes = Scopes::default();
@@ -102,6 +110,14 @@ impl<'a> Access<'a> {
         }
         url.set_query(query);
         url
+    }
+
+    /// Who waits together where requests have to wait.
+    pub(super) fn line(&self) -> Line {
+        match self.subject {
+            Subject::Repository(repository) => Line::of(repository),
+            Subject::Catalog(prefix) => Line::of(prefix),
+        }
     }
 
     fn source(&self) -> Option<&dyn CredentialSource> {

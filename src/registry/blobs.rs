@@ -1,6 +1,5 @@
 //! Blobs: whether they are there, and reading them.
 
-use futures_util::TryStreamExt as _;
 use reqwest::{Method, StatusCode};
 
 use super::access::Mode;
@@ -10,6 +9,7 @@ use super::error::{ErrorKind, RegistryError};
 use super::exchange::{Ask, Opened};
 use super::manifests::content_digest;
 use super::protocol::BlobStream;
+use super::resumed::resumed;
 use super::verified::verified;
 use crate::model::{Descriptor, Repository};
 
@@ -73,11 +73,7 @@ impl HttpRegistries {
             let message = format!("the registry serves {length} bytes where the blob has {}", blob.size);
             return Err(RegistryError { message, ..context });
         }
-        Ok(Some(verified(
-            answer.stream().map_err(RegistryError::from),
-            blob,
-            context,
-        )))
+        Ok(Some(verified(resumed(self, repository, blob, answer), blob, context)))
     }
 }
 

@@ -101,13 +101,14 @@ impl From<HttpError> for RegistryError {
                 HttpErrorKind::TooLarge => ErrorKind::TooLarge,
                 HttpErrorKind::Malformed => ErrorKind::Malformed,
                 HttpErrorKind::NotAllowed => ErrorKind::NotAllowed,
+                HttpErrorKind::Throttled => ErrorKind::Throttled,
             },
             method: error.method,
             url: error.url,
             status: None,
             code: None,
             message: error.message,
-            retry_after: None,
+            retry_after: error.retry_after,
         }
     }
 }

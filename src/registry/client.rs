@@ -1,26 +1,30 @@
 //! All registries of the world.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tracing::{Instrument as _, Span, debug_span};
 
 use super::access::{Access, Mode};
 use super::auth::Authenticator;
+use super::chunking::Chunking;
 use super::error::RegistryError;
 use super::options::{OptionsError, RegistryOptions, Settings};
-use super::protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry};
+use super::protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal};
 use super::sessions::UploadSessions;
 use crate::http::HttpClient;
 use crate::model::{Descriptor, Digest, Limits, Repository, RepositoryPath, Tag};
 
 /// Registries over HTTP, each found by the repository's own name.
+#[derive(Clone)]
 pub struct HttpRegistries {
-    pub(super) http: HttpClient,
-    pub(super) auth: Authenticator,
-    pub(super) sessions: UploadSessions,
+    pub(super) http: Arc<HttpClient>,
+    pub(super) auth: Arc<Authenticator>,
+    pub(super) sessions: Arc<UploadSessions>,
+    pub(super) chunking: Arc<Chunking>,
     pub(super) limits: Limits,
-    pub(super) settings: Settings,
+    pub(super) settings: Arc<Settings>,
 }
 
 impl HttpRegistries {
@@ -28,12 +32,13 @@ impl HttpRegistries {
     /// Two settings for one prefix, or certificates that cannot be read.
     pub fn new(options: RegistryOptions) -> Result<Self, OptionsError> {
         let mut http = HttpClient::new(options.client);
-        let settings = Settings::new(options.prefixes, options.stored.as_ref(), &mut http)?;
+        let settings = Settings::new(options.prefixes, options.stored.as_ref(), &options.budgets, &mut http)?;
         Ok(Self {
-            http,
-            settings,
-            auth: Authenticator::default(),
-            sessions: UploadSessions::default(),
+            http: Arc::new(http),
+            settings: Arc::new(settings),
+            auth: Arc::default(),
+            sessions: Arc::default(),
+            chunking: Arc::default(),
             limits: options.limits,
         })
     }
@@ -135,6 +140,18 @@ impl Registry for HttpRegistries {
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         self.list_referrers(repository, subject)
             .instrument(span("referrers", repository))
+            .await
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.remove_manifest(repository, digest)
+            .instrument(span("delete manifest", repository))
+            .await
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        self.remove_tag(repository, tag)
+            .instrument(span("delete tag", repository))
             .await
     }
 }

@@ -27,11 +27,11 @@ impl<'a> Ask<'a> {
     pub(super) fn new(method: Method, access: &'a Access<'a>, url: Url) -> Self {
         Self {
             access,
+            lane: Lane::of(&method),
             method,
             url,
             headers: HeaderMap::new(),
             body: Bytes::new(),
-            lane: Lane::Request,
             limit: access.limits.answer,
         }
     }
@@ -96,7 +96,7 @@ impl HttpRegistries {
     fn retries(&self, ask: &Ask<'_>) -> Retries {
         match ask.method {
             Method::GET | Method::HEAD => Retries::new(&self.http.options().retries),
-            _ => Retries::none(),
+            _ => Retries::of_refusals(&self.http.options().retries),
         }
     }
 
@@ -113,6 +113,8 @@ impl HttpRegistries {
                 body: ask.body.clone(),
                 home: &access.home,
                 lane: ask.lane,
+                line: access.line(),
+                budget: access.setting.budget,
                 follow: true,
             };
             let answer = self.http.open(&request, retries).await?;
@@ -164,7 +166,9 @@ impl HttpRegistries {
     /// is none as long as we have credentials that we have not shown.
     async fn introduce(&self, access: &Access<'_>) -> Result<(), RegistryError> {
         let mut retries = Retries::new(&self.http.options().retries);
-        let request = Request::new(Method::GET, access.home.url.clone(), &access.home);
+        let mut request = Request::new(Method::GET, access.home.url.clone(), &access.home);
+        request.line = access.line();
+        request.budget = access.setting.budget;
         let reply = self.http.fetch(&request, access.limits.answer, &mut retries).await?;
         if reply.status.is_server_error() || reply.status == StatusCode::TOO_MANY_REQUESTS {
             return Err(classify::failure(&reply));

@@ -1,13 +1,13 @@
 //! What has to be known of registries before they are asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::credentials::CredentialSource;
-use crate::http::{CertificateFiles, ClientOptions, HttpClient, Trust, TrustOptions};
+use crate::http::{BudgetId, BudgetLimits, CertificateFiles, ClientOptions, HttpClient, Trust, TrustOptions};
 use crate::model::{Limits, Prefix, Repository};
 
 /// Everything [`super::HttpRegistries`] is made of.
@@ -16,6 +16,8 @@ pub struct RegistryOptions {
     pub prefixes: Vec<PrefixOptions>,
     /// For reading and writing where the prefix says nothing of credentials: logins that other programs stored.
     pub stored: Option<Arc<dyn CredentialSource>>,
+    /// Budgets, by the name that prefixes give. Whatever names none has one for its host and port.
+    pub budgets: BTreeMap<String, BudgetLimits>,
     pub limits: Limits,
     pub client: ClientOptions,
 }
@@ -34,6 +36,19 @@ pub struct PrefixOptions {
     pub private_hosts: BTreeSet<String>,
     /// HTTP without TLS.
     pub plain_http: bool,
+    /// The budget that this prefix shares with others that name it.
+    pub budget: Option<String>,
+    /// How blobs are sent; where none, as the registry wants it.
+    pub upload: Option<UploadManner>,
+}
+
+/// How a blob is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadManner {
+    /// In one request.
+    Monolithic,
+    /// In pieces.
+    Chunked,
 }
 
 impl PrefixOptions {
@@ -47,6 +62,8 @@ impl PrefixOptions {
             certificates: CertificateFiles::default(),
             private_hosts: BTreeSet::new(),
             plain_http: false,
+            budget: None,
+            upload: None,
         }
     }
 }
@@ -77,6 +94,8 @@ impl fmt::Debug for PrefixOptions {
             .field("certificates", &self.certificates)
             .field("private_hosts", &self.private_hosts)
             .field("plain_http", &self.plain_http)
+            .field("budget", &self.budget)
+            .field("upload", &self.upload)
             .finish()
     }
 }
@@ -88,6 +107,8 @@ pub enum OptionsError {
     Duplicate(Prefix),
     #[error("the certificates of `{prefix}` cannot be used: {message}")]
     Certificates { prefix: Prefix, message: String },
+    #[error("`{prefix}` names the budget `{budget}`, which is not configured")]
+    UnknownBudget { prefix: Prefix, budget: String },
 }
 
 /// The settings of one prefix, or of everything that no prefix holds.
@@ -101,6 +122,8 @@ pub(super) struct Setting {
     pub(super) write: Option<Arc<dyn CredentialSource>>,
     pub(super) plain_http: bool,
     pub(super) trust: Trust,
+    pub(super) budget: Option<BudgetId>,
+    pub(super) upload: Option<UploadManner>,
 }
 
 /// All settings, to be looked up by repository.
@@ -114,8 +137,13 @@ impl Settings {
     pub(super) fn new(
         mut prefixes: Vec<PrefixOptions>,
         stored: Option<&Arc<dyn CredentialSource>>,
+        budgets: &BTreeMap<String, BudgetLimits>,
         http: &mut HttpClient,
     ) -> Result<Self, OptionsError> {
+        let budgets: BTreeMap<&String, BudgetId> = budgets
+            .iter()
+            .map(|(name, limits)| (name, http.add_budget(limits)))
+            .collect();
         prefixes.sort_by(|a, b| {
             b.prefix
                 .depth()
@@ -144,6 +172,13 @@ impl Settings {
                 Some(stored) if silent => (Some(Arc::clone(stored)), Some(Arc::clone(stored))),
                 _ => (options.read.or_else(|| options.write.clone()), options.write),
             };
+            let budget = match &options.budget {
+                None => None,
+                Some(name) => Some(*budgets.get(name).ok_or_else(|| OptionsError::UnknownBudget {
+                    prefix: options.prefix.clone(),
+                    budget: name.clone(),
+                })?),
+            };
             let setting = Setting {
                 id: index + 1,
                 prefix: Some(options.prefix.clone()),
@@ -152,6 +187,8 @@ impl Settings {
                 write,
                 plain_http: options.plain_http,
                 trust,
+                budget,
+                upload: options.upload,
             };
             settings.push((options.prefix, setting));
         }
@@ -165,6 +202,8 @@ impl Settings {
                 write: stored.cloned(),
                 plain_http: false,
                 trust: Trust::default(),
+                budget: None,
+                upload: None,
             },
         })
     }
@@ -195,7 +234,12 @@ mod tests {
     }
 
     fn settings(prefixes: Vec<PrefixOptions>) -> Result<Settings, OptionsError> {
-        Settings::new(prefixes, None, &mut HttpClient::new(ClientOptions::default()))
+        Settings::new(
+            prefixes,
+            None,
+            &BTreeMap::new(),
+            &mut HttpClient::new(ClientOptions::default()),
+        )
     }
 
     #[test]
@@ -235,7 +279,13 @@ mod tests {
         let mut anonymous = prefix("example.com/public");
         anonymous.read = Some(Arc::new(Anonymous));
         let mut http = HttpClient::new(ClientOptions::default());
-        let settings = Settings::new(vec![prefix("example.com"), anonymous], Some(&stored), &mut http).unwrap();
+        let settings = Settings::new(
+            vec![prefix("example.com"), anonymous],
+            Some(&stored),
+            &BTreeMap::new(),
+            &mut http,
+        )
+        .unwrap();
         let is_stored = |source: &Option<Arc<dyn CredentialSource>>| {
             source.as_ref().is_some_and(|source| Arc::ptr_eq(source, &stored))
         };

@@ -53,6 +53,14 @@ pub enum Mount {
     NotMounted,
 }
 
+/// What became of something that was to be deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Removed,
+    /// The registry says that it was not there.
+    Absent,
+}
+
 /// What refers to a subject: the union of the registry's referrers API and the fallback index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Referrers {
@@ -131,4 +139,20 @@ pub trait Registry: Send + Sync + 'static {
         repository: &Repository,
         subject: &Digest,
     ) -> impl Future<Output = Result<Referrers, RegistryError>> + Send;
+
+    /// Deletes a manifest, and with it every tag that stands on it. Where the registry does not delete: an error of the
+    /// kind [`super::ErrorKind::Unsupported`].
+    fn delete_manifest(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Removal, RegistryError>> + Send;
+
+    /// Deletes a tag and leaves its manifest, and that one's other tags, where they are. Where the registry does not
+    /// delete tags: an error of the kind [`super::ErrorKind::Unsupported`].
+    fn delete_tag(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+    ) -> impl Future<Output = Result<Removal, RegistryError>> + Send;
 }

@@ -20,6 +20,8 @@ pub(super) fn options(server: &TestServer) -> RegistryOptions {
             retries: RetryPolicy {
                 attempts: 2,
                 pause: Duration::from_millis(1),
+                refusals: 0,
+                ..RetryPolicy::default()
             },
             environment_proxy: false,
             ..ClientOptions::default()

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::registry::MemoryRegistries;
 use super::rules::Rules;
 use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
-use crate::registry::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError};
+use crate::registry::{
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError, Removal,
+};
 
 #[derive(Clone)]
 pub struct JudgedRegistries {
@@ -92,5 +94,13 @@ impl Registry for JudgedRegistries {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         self.inner.referrers(repository, subject).await
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.inner.delete_manifest(repository, digest).await
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        self.inner.delete_tag(repository, tag).await
     }
 }

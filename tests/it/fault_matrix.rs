@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Cells that are played at once: most of them wait most of the time.
 const AT_ONCE: usize = 8;
 
-type World = AssembledWorld<Arc<HttpRegistries>, SimulatedSigner, StateJournal, SystemClock>;
+type World = AssembledWorld<HttpRegistries, SimulatedSigner, StateJournal, SystemClock>;
 
 /// A source, a primary with tokens and the referrers API, a mirror with a password and without; a proxy before each.
 struct Stage {
@@ -178,6 +178,7 @@ impl Stage {
                 retries: RetryPolicy {
                     attempts: 2,
                     pause: Duration::from_millis(5),
+                    ..RetryPolicy::default()
                 },
                 environment_proxy: false,
                 ..ClientOptions::default()
@@ -187,7 +188,7 @@ impl Stage {
         .unwrap();
         let state = Arc::new(State::open_on(&self.disk).unwrap());
         let world = AssembledWorld {
-            registry: Arc::new(registries),
+            registry: registries,
             signers: self.signer.clone(),
             journal: StateJournal::new(Arc::clone(&state)),
             clock: SystemClock,

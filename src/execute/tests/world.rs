@@ -11,7 +11,9 @@ use tokio::sync::Notify;
 use super::memory::StateInMemory;
 use crate::execute::{Clock, World};
 use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Signer, Tag};
-use crate::registry::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError};
+use crate::registry::{
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError, Removal,
+};
 use crate::signing::{Signers, SigningError};
 use crate::sim::registry::{MemoryRegistries, Store};
 use crate::trust::PrivateKey;
@@ -126,6 +128,14 @@ impl Registry for TestRegistries {
 
     async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
         between_points!(self, self.inner.referrers(repository, subject))
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        between_points!(self, self.inner.delete_manifest(repository, digest))
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        between_points!(self, self.inner.delete_tag(repository, tag))
     }
 }
 

@@ -9,7 +9,7 @@ use reqwest::header::HeaderValue;
 
 use super::*;
 use crate::http::options::{Concurrency, RetryPolicy, Timeouts};
-use crate::http::test_server::{TestServer, answer, raw_server, tls_server};
+use crate::http::test_server::{TestServer, alpn_server, answer, raw_server, tls_server};
 use crate::http::{CertificateFiles, ClientCertificate, Home};
 
 /// A client that fails fast where a test makes it wait for ever.
@@ -22,6 +22,7 @@ fn options() -> ClientOptions {
         retries: RetryPolicy {
             attempts: 2,
             pause: Duration::from_millis(1),
+            ..RetryPolicy::default()
         },
         environment_proxy: false,
         ..ClientOptions::default()
@@ -148,10 +149,10 @@ async fn writes_are_neither_redirected_nor_repeated() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_twice_unless_the_server_names_a_time() {
+async fn reads_are_repeated_twice_unless_the_server_names_a_time_that_is_far() {
     let server = TestServer::start(|request| async move {
         match request.path.as_str() {
-            "/later" => answer(503, &[("retry-after", "60")], ""),
+            "/later" => answer(503, &[("retry-after", "61")], ""),
             _ => answer(502, &[], ""),
         }
     })
@@ -345,6 +346,19 @@ async fn a_clients_certificate_is_shown_at_home_and_to_no_other_and_rotated() {
 }
 
 #[tokio::test]
+async fn http_2_is_spoken_where_it_is_offered() {
+    let (address, spoken) = alpn_server().await;
+    let mut client = client();
+    let trust = client.add_trust(authorities("ca.pem")).unwrap();
+    let url = format!("https://localhost:{}/", address.port());
+    let home = Home { trust, ..home(&url) };
+    let request = Request::new(Method::GET, home.url.clone(), &home);
+    // The server hangs up once it knows.
+    assert!(client.open(&request, &mut Retries::none()).await.is_err());
+    assert_eq!(spoken.await.unwrap().as_deref(), Some(&b"h2"[..]));
+}
+
+#[tokio::test]
 async fn an_answer_holds_its_place_until_it_is_read() {
     let server = TestServer::start(|_| async { answer(200, &[], "x") }).await;
     let concurrency = Concurrency {
@@ -358,9 +372,10 @@ async fn an_answer_holds_its_place_until_it_is_read() {
     let home = home(&server.url("/"));
     let request = Request::new(Method::GET, home.url.clone(), &home);
     let first = client.open(&request, &mut Retries::none()).await.unwrap();
-    let second = client.reserve(&home.url, Lane::Request);
+    let mut retries = Retries::none();
+    let second = client.open(&request, &mut retries);
     tokio::pin!(second);
     assert!(futures_util::poll!(&mut second).is_pending());
     first.read(10).await.unwrap();
-    second.await;
+    second.await.unwrap();
 }

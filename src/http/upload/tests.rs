@@ -7,7 +7,7 @@ use url::Url;
 
 use super::*;
 use crate::http::test_server::{TestServer, answer, raw_server};
-use crate::http::{ClientOptions, Home, Lane, Trust};
+use crate::http::{ClientOptions, Home, Trust};
 
 type Pieces = Vec<Result<Bytes, &'static str>>;
 
@@ -34,8 +34,7 @@ where
         trust: Trust::default(),
     };
     let request = Request::new(Method::PUT, home.url.clone(), &home);
-    let place = client.reserve(&home.url, Lane::Upload).await;
-    let answer = client.upload(&request, place, length, content).await?;
+    let answer = client.upload(&request, length, content).await?;
     Ok(answer.status)
 }
 

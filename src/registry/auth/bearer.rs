@@ -9,7 +9,7 @@ use super::authorization::Authorization;
 use super::challenge::Challenge;
 use super::scope::Scopes;
 use super::token::Token;
-use crate::http::{HttpClient, Reply, Request, Retries, http_date};
+use crate::http::{HttpClient, Lane, Reply, Request, Retries, http_date};
 use crate::registry::access::Access;
 use crate::registry::classify;
 use crate::registry::credentials::{Credentials, Secret};
@@ -123,7 +123,7 @@ impl Bearer {
         if url.query() == Some("") {
             url.set_query(None);
         }
-        let mut request = Request::new(Method::GET, url, &access.home);
+        let mut request = token_request(Method::GET, url, access);
         request.authorization = Authorization::direct(access, credentials)?.header;
         request.follow = false;
         let mut retries = Retries::new(&http.options().retries);
@@ -154,7 +154,7 @@ impl Bearer {
         scopes: &Scopes,
         token: &Secret,
     ) -> Result<Reply, RegistryError> {
-        let mut request = Request::new(Method::POST, self.realm.clone(), &access.home);
+        let mut request = token_request(Method::POST, self.realm.clone(), access);
         request.headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/x-www-form-urlencoded"),
@@ -175,6 +175,16 @@ impl Bearer {
                 }
             }
         }
+    }
+}
+
+/// Tokens count against the registry's budget.
+fn token_request<'a>(method: Method, url: Url, access: &'a Access<'_>) -> Request<'a> {
+    Request {
+        lane: Lane::Token,
+        line: access.line(),
+        budget: access.setting.budget,
+        ..Request::new(method, url, &access.home)
     }
 }
 
@@ -211,7 +221,13 @@ mod tests {
     fn a_realm_must_be_as_safe_as_its_registry() {
         let mut plain = PrefixOptions::new("plain.example.com".parse().unwrap());
         plain.plain_http = true;
-        let settings = Settings::new(vec![plain], None, &mut HttpClient::new(ClientOptions::default())).unwrap();
+        let settings = Settings::new(
+            vec![plain],
+            None,
+            &std::collections::BTreeMap::new(),
+            &mut HttpClient::new(ClientOptions::default()),
+        )
+        .unwrap();
         let limits = Limits::default();
         let accepted = |repository: &str, text: &str| {
             let repository: Repository = repository.parse().unwrap();

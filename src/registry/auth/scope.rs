@@ -29,6 +29,10 @@ impl Scopes {
         self.and(path, &["pull"])
     }
 
+    pub(in crate::registry) fn and_delete(self, path: &RepositoryPath) -> Self {
+        self.and(path, &["delete"])
+    }
+
     fn and(mut self, path: &RepositoryPath, actions: &[&str]) -> Self {
         let entry = self.0.entry(format!("repository:{}", path.as_str())).or_default();
         entry.extend(actions.iter().map(|&action| action.to_owned()));

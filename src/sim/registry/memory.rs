@@ -14,7 +14,7 @@ use super::store::StoredBlob;
 use super::{Failure, Fault, FaultPlan, Faults, Operation, Refusal, Service, Store, WriteKind};
 use crate::model::{Descriptor, Digest, Limits, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag};
 use crate::registry::{
-    self, BlobStream, ErrorKind, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, RegistryError,
+    self, BlobStream, ErrorKind, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, RegistryError, Removal,
 };
 use crate::sim::Seed;
 
@@ -115,6 +115,25 @@ impl MemoryRegistries {
 
     async fn travel(&self, call: &Call<'_>) {
         pause(&self.faults, self.latency.at(&call.repository.registry).request).await;
+    }
+
+    async fn delete(&self, repository: &Repository, at: ManifestAt<'_>) -> Result<Removal, RegistryError> {
+        let call = Call::to("DELETE", Operation::DeleteManifest, repository, Place::Manifest(at));
+        let fault = self.arrive(&call).await?;
+        let removal = if fault == Some(Fault::LosesWrite) {
+            let kind = match at {
+                ManifestAt::Digest(digest) => WriteKind::DeleteManifest(*digest),
+                ManifestAt::Tag(tag) => WriteKind::DeleteTag(tag.clone()),
+            };
+            self.service.lose(repository, call.operation, kind);
+            Removal::Removed
+        } else {
+            match call.found(self.service.delete_manifest(repository, at))? {
+                Some(()) => Removal::Removed,
+                None => Removal::Absent,
+            }
+        };
+        self.depart(&call, fault, removal).await
     }
 
     fn checked(
@@ -399,6 +418,14 @@ impl registry::Registry for MemoryRegistries {
             fallback,
             from_api,
         })
+    }
+
+    async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.delete(repository, ManifestAt::Digest(digest)).await
+    }
+
+    async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
+        self.delete(repository, ManifestAt::Tag(tag)).await
     }
 }
 
