@@ -124,7 +124,11 @@ fn one_line(text: &str) -> String {
 }
 
 fn is_silence(error: &RegistryError) -> bool {
-    matches!(error.kind, ErrorKind::Unreachable | ErrorKind::TimedOut)
+    // What is throttled has waited for long already.
+    matches!(
+        error.kind,
+        ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled
+    )
 }
 
 #[cfg(test)]

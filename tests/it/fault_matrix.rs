@@ -26,7 +26,7 @@ use crate::simulation::KEY;
 const PATHS: [&str; 2] = ["team", "near"];
 const TAG: &str = "v1";
 /// A pass that takes longer is taken for one that does not end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Cells that are played at once: most of them wait most of the time.
 const AT_ONCE: usize = 8;
 
@@ -178,7 +178,8 @@ impl Stage {
                 retries: RetryPolicy {
                     attempts: 2,
                     pause: Duration::from_millis(5),
-                    ..RetryPolicy::default()
+                    refusals: 2,
+                    patience: Duration::from_secs(3),
                 },
                 environment_proxy: false,
                 ..ClientOptions::default()

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 
+use super::kinds::Kinds;
 use super::named::BudgetLimits;
 use super::pace::{Pace, Verdict};
 use super::queue::FairQueue;
@@ -74,6 +75,7 @@ const ROUNDING: Duration = Duration::from_millis(500);
 pub(super) struct Gate<W> {
     /// One for everything, or one for reads and one for writes.
     paces: Vec<Pace>,
+    kinds: Kinds,
     windows: [Window; LANES.len()],
     waiting: [FairQueue<W>; LANES.len()],
     /// The lane that was served last; the others come first.
@@ -98,6 +100,7 @@ impl<W> Gate<W> {
         let paces = if limits.separate { 2 } else { 1 };
         Self {
             paces: (0..paces).map(|_| Pace::new(ceiling)).collect(),
+            kinds: Kinds::default(),
             windows: LANES.map(|lane| match lane {
                 Lane::Token | Lane::Read | Lane::Write => Window::new(limits.in_flight),
                 Lane::Download => Window::fixed(streams.downloads),
@@ -115,7 +118,7 @@ impl<W> Gate<W> {
     pub(super) fn enter(&mut self, now: Moment, lane: Lane) -> bool {
         let index = lane as usize;
         let free = self.waiting[index].is_empty() && self.windows[index].has_room();
-        let goes = free && (lane == Lane::Upload || self.pace(lane).next() <= now);
+        let goes = free && self.ready(lane) <= now;
         if goes {
             self.send(now, lane);
         }
@@ -130,7 +133,10 @@ impl<W> Gate<W> {
     pub(super) fn stopped_for(&self, now: Moment, lane: Lane) -> Duration {
         match lane {
             Lane::Upload => Duration::ZERO,
-            _ => self.pace(lane).stopped_until().saturating_sub(now),
+            _ => {
+                let until = self.pace(lane).stopped_until().max(self.kinds.opens(lane));
+                until.saturating_sub(now)
+            }
         }
     }
 
@@ -152,10 +158,7 @@ impl<W> Gate<W> {
                 if self.waiting[index].is_empty() || !self.windows[index].has_room() {
                     continue;
                 }
-                let ready = match LANES[index] {
-                    Lane::Upload => now,
-                    lane => self.pace(lane).next(),
-                };
+                let ready = self.ready(LANES[index]);
                 if ready <= now {
                     next = Some(index);
                     break;
@@ -198,7 +201,13 @@ impl<W> Gate<W> {
     ) {
         self.unanswered = self.unanswered.saturating_sub(1);
         let index = self.pace_of(lane);
+        let shared = self.paces.len() == 1;
         let pace = &mut self.paces[index];
+        let verdict = if shared {
+            self.kinds.heard(lane, now, verdict, pace)
+        } else {
+            verdict
+        };
         pace.answered(sent_at, now, verdict, jitter);
         let rate = pace.rate();
         if matches!(lane, Lane::Token | Lane::Read | Lane::Write) {
@@ -246,6 +255,15 @@ impl<W> Gate<W> {
             Some((_, until)) if until <= now => self.left = None,
             Some((0, until)) => self.paces[index].stop(now, until),
             _ => {}
+        }
+    }
+
+    /// When something of this lane may go, where its window has room.
+    fn ready(&self, lane: Lane) -> Moment {
+        match lane {
+            // A place to send from; its requests are paced one by one.
+            Lane::Upload => Moment::ZERO,
+            _ => self.pace(lane).next().max(self.kinds.opens(lane)),
         }
     }
 

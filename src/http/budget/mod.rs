@@ -2,6 +2,7 @@
 
 mod gate;
 mod host;
+mod kinds;
 mod named;
 mod pace;
 mod queue;

@@ -60,8 +60,9 @@ const ROUND_TIME: Duration = Duration::from_secs(1);
 const FULL: f64 = 0.8;
 /// The least that one refusal leaves of a rate.
 const DEEPEST_CUT: f64 = 0.4;
-/// Requests a second.
-const LOWEST: f64 = 0.05;
+/// Requests a second. A registry that refuses one kind of request and serves the others must not bring these to a halt;
+/// what is allowed less often than this is refused now and then, and waits for as long as the refusal says.
+const LOWEST: f64 = 1.0;
 /// As much time may be made up for after a timer that came late.
 const SLACK: Duration = Duration::from_millis(5);
 /// The mean first pause after a refusal that names no time is half of this; it doubles while nothing is served.
@@ -70,7 +71,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(8);
 /// After refusals in a row, the shortest time before a second request follows the first.
 const LOOK_AHEAD: Duration = Duration::from_millis(20);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pace {
     /// Requests a second that were configured as the most.
     ceiling: f64,
@@ -123,7 +124,7 @@ impl Growth {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Round {
     start: Moment,
     sent: f64,

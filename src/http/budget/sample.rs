@@ -11,7 +11,7 @@ const LENGTH: Duration = Duration::from_secs(10);
 const ENOUGH: f64 = 16.0;
 
 /// What was served of the requests sent since a moment.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
     start: Moment,
     pub(super) served: f64,
@@ -79,7 +79,7 @@ impl Sample {
 }
 
 /// The most that was served within a second lately.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Peak {
     start: Moment,
     before: f64,

@@ -227,3 +227,28 @@ proptest! {
         prop_assert!(!gate.is_awaited());
     }
 }
+
+#[test]
+fn writes_that_are_refused_while_reads_are_served_slow_down_no_reads() {
+    let mut gate = gate(OPEN);
+    let mut now = at(1_000);
+    for _ in 0..6 {
+        assert!(gate.enter(now, Lane::Read));
+        answer(&mut gate, Lane::Read, now, Verdict::Served, None);
+        now = now.max(gate.ready(Lane::Write));
+        assert!(gate.enter(now, Lane::Write));
+        answer(&mut gate, Lane::Write, now, Verdict::Refused(None), None);
+        now = now.max(gate.ready(Lane::Read)) + at(1);
+    }
+    assert!(gate.stopped_for(now, Lane::Write) >= at(1_000));
+    for _ in 0..100 {
+        assert!(gate.enter(now, Lane::Read));
+        answer(&mut gate, Lane::Read, now, Verdict::Served, None);
+        now += at(1);
+    }
+    // Once they are served again, all is as before.
+    now = now.max(gate.ready(Lane::Write));
+    assert!(gate.enter(now, Lane::Write));
+    answer(&mut gate, Lane::Write, now, Verdict::Served, None);
+    assert!(gate.enter(now, Lane::Write));
+}
