@@ -8,9 +8,9 @@ use miette::Report;
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, ExitCode, ExplainCommand, FmtCommand,
-    GraphCommand, ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand, SchemaCommand,
-    SnapshotCommand, Terminal, ValidateCommand,
+    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
+    ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand,
+    SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -132,6 +132,7 @@ pub enum Command {
     Run(RunCommand),
     Accept(AcceptCommand),
     Adopt(AdoptCommand),
+    Doctor(DoctorCommand),
     Snapshot(SnapshotCommand),
     Import(ImportCommand),
     Demo(DemoCommand),
@@ -157,6 +158,7 @@ impl Command {
             Self::Run(command) => command.run(common),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
+            Self::Doctor(command) => command.run(common, terminal, &mut output),
             Self::Snapshot(command) => command.run(common, &mut output),
             Self::Import(command) => command.run(common, &mut output),
             Self::Demo(command) => command.run(common, terminal, &mut output),

@@ -9,7 +9,7 @@ use super::{ExitCode, WithExitCode as _};
 use crate::config::{BudgetSettings, Config, Credential, Refusal, RegistrySettings, SecretSource, Upload};
 use crate::credentials::Sources;
 use crate::http::{BudgetLimits, CertificateFiles, ClientCertificate, ClientOptions, Concurrency, Timeouts};
-use crate::model::{Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
+use crate::model::{Capability, Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, PrefixOptions, Pushed,
     Referrers, Registry, RegistryError, RegistryOptions, Removal, UploadManner,
@@ -95,6 +95,7 @@ fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptio
         },
         private_hosts: settings.private_hosts.clone(),
         plain_http: settings.plain_http,
+        referrers_api: settings.capabilities.get(&Capability::Referrers) != Some(&false),
         budget: settings.budget.clone(),
         upload: settings.upload.map(|upload| match upload {
             Upload::Monolithic => UploadManner::Monolithic,
@@ -141,10 +142,61 @@ impl AllowedRegistries {
     /// # Errors
     /// As [`HttpRegistries::catalog`]; and where `allow-reads` does not cover the prefix.
     pub async fn catalog(&self, prefix: &Prefix) -> Result<Catalog, RegistryError> {
+        let registries = self.for_listing(prefix)?;
+        let settings = self.config.registry_below(prefix);
+        if settings.is_some_and(|settings| settings.capabilities.get(&Capability::Catalog) == Some(&false)) {
+            return Err(declared_unable(Capability::Catalog, "GET", prefix));
+        }
+        registries.catalog(prefix).await
+    }
+
+    /// The registry itself, for reading this repository.
+    ///
+    /// # Errors
+    /// Where `allow-reads` does not cover it.
+    pub fn for_reading(&self, repository: &Repository) -> Result<&HttpRegistries, RegistryError> {
+        self.allowed(repository, "GET")?;
+        Ok(&self.registries)
+    }
+
+    /// The registry itself, for writing to this repository.
+    ///
+    /// # Errors
+    /// Where `allow-writes` does not cover it.
+    pub fn for_writing(&self, repository: &Repository) -> Result<&HttpRegistries, RegistryError> {
+        self.allowed(repository, "PUT")?;
+        Ok(&self.registries)
+    }
+
+    /// The registry itself, for reading which repositories stand below a prefix.
+    ///
+    /// # Errors
+    /// Where neither `allow-reads` nor `allow-writes` meets it.
+    pub fn for_listing(&self, prefix: &Prefix) -> Result<&HttpRegistries, RegistryError> {
         self.config
             .may_list(prefix)
             .map_err(|refusal| not_allowed(&refusal, "GET", prefix))?;
-        self.registries.catalog(prefix).await
+        Ok(&self.registries)
+    }
+
+    /// Whether the configuration says that the registry cannot do this.
+    fn is_declared_unable(&self, repository: &Repository, capability: Capability) -> bool {
+        self.config
+            .registry(repository)
+            .is_some_and(|settings| settings.capabilities.get(&capability) == Some(&false))
+    }
+
+    /// Refuses what the configuration says that the registry cannot do.
+    fn declared_able(
+        &self,
+        repository: &Repository,
+        capability: Capability,
+        method: &'static str,
+    ) -> Result<(), RegistryError> {
+        if self.is_declared_unable(repository, capability) {
+            return Err(declared_unable(capability, method, repository));
+        }
+        Ok(())
     }
 
     fn allowed(&self, repository: &Repository, method: &'static str) -> Result<(), RegistryError> {
@@ -153,6 +205,18 @@ impl AllowedRegistries {
             _ => self.config.may_write(repository),
         };
         decision.map_err(|refusal| not_allowed(&refusal, method, repository))
+    }
+}
+
+fn declared_unable(capability: Capability, method: &'static str, place: &impl ToString) -> RegistryError {
+    RegistryError {
+        kind: ErrorKind::Unsupported,
+        method,
+        url: place.to_string(),
+        status: None,
+        code: None,
+        message: format!("not asked: the configuration declares `{capability} = false`"),
+        retry_after: None,
     }
 }
 
@@ -231,6 +295,9 @@ impl Registry for AllowedRegistries {
     ) -> Result<Mount, RegistryError> {
         self.allowed(repository, "POST")?;
         self.allowed(&Repository::new(repository.registry.clone(), from.clone()), "GET")?;
+        if self.is_declared_unable(repository, Capability::Mount) {
+            return Ok(Mount::NotMounted);
+        }
         self.registries.mount_blob(repository, from, blob).await
     }
 
@@ -246,11 +313,13 @@ impl Registry for AllowedRegistries {
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
         self.allowed(repository, "DELETE")?;
+        self.declared_able(repository, Capability::ManifestDeletion, "DELETE")?;
         self.registries.delete_manifest(repository, digest).await
     }
 
     async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
         self.allowed(repository, "DELETE")?;
+        self.declared_able(repository, Capability::TagDeletion, "DELETE")?;
         self.registries.delete_tag(repository, tag).await
     }
 }

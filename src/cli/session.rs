@@ -20,7 +20,7 @@ use crate::signing::KeyFileSigners;
 use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
 
 /// What the cache may hold: about 500,000 verdicts.
-const CACHE_BYTES: u64 = 256 << 20;
+pub const CACHE_BYTES: u64 = 256 << 20;
 
 /// The world outside.
 pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;

@@ -62,6 +62,17 @@ impl Config {
         Err(self.refusal(Operation::Write, repository, &self.allow_writes))
     }
 
+    /// Whether everything below a prefix may be written to, as a command needs that makes repositories of its own there.
+    ///
+    /// # Errors
+    /// No prefix of `allow-writes` holds this one.
+    pub fn may_write_below(&self, prefix: &Prefix) -> Result<(), Refusal> {
+        if self.allow_writes.iter().any(|allowed| allowed.contains_prefix(prefix)) {
+            return Ok(());
+        }
+        Err(self.refusal(Operation::Write, prefix, &self.allow_writes))
+    }
+
     /// Everything may be read where `allow-reads` is left out; what may be written may be read.
     ///
     /// # Errors

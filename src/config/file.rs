@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::capabilities::CapabilityKeys;
 use super::scalar::{Count, Period, Rate, Size};
 use super::{Credential, SignerSettings};
 use crate::model::{CommitId, Prefix};
@@ -123,6 +124,9 @@ pub(super) struct RegistryKeys {
     /// Whether this registry is spoken to in HTTP without TLS.
     #[schemars(extend("default" = false, "examples" = [true]))]
     pub plain_http: Option<bool>,
+    /// What the registry can do and what not, where it is known without asking. `landfall doctor` shows what it shows.
+    #[schemars(extend("examples" = [{ "referrers": false }]))]
+    pub capabilities: CapabilityKeys,
     /// The name of the budget that this prefix shares with others. Where left out: one for its host and port.
     #[schemars(extend("examples" = ["europe"]))]
     pub budget: Option<String>,

@@ -132,6 +132,15 @@ impl Config {
         registries::find(&self.registries, repository)
     }
 
+    /// The settings of the longest prefix that holds everything below this one.
+    #[must_use]
+    pub fn registry_below(&self, prefix: &Prefix) -> Option<&RegistrySettings> {
+        self.registries
+            .iter()
+            .rev()
+            .find(|settings| settings.prefix.contains_prefix(prefix))
+    }
+
     /// Has everything at this registry be reached by HTTP without TLS, as `plain-http` for all of it would.
     pub fn without_tls(&mut self, registry: &Registry) {
         registries::without_tls(&mut self.registries, registry);

@@ -3,6 +3,7 @@
 
 mod access;
 mod budget;
+mod capabilities;
 mod credential;
 mod environment;
 mod error;

@@ -7,7 +7,7 @@ use url::Host;
 
 use super::file::{RegistryKeys, Upload};
 use super::{ConfigError, Credential};
-use crate::model::{Prefix, Registry, Repository};
+use crate::model::{Capability, Prefix, Registry, Repository};
 
 /// What holds for the repositories below a prefix. Each setting is taken from the longest prefix that makes it, so
 /// that `plain-http` for a whole registry also holds where a part of it has credentials of its own.
@@ -24,6 +24,8 @@ pub struct RegistrySettings {
     /// Hosts to which the registry may lead although their addresses are private, as URLs write them.
     pub private_hosts: BTreeSet<String>,
     pub plain_http: bool,
+    /// What it can do and what not, as far as that is declared.
+    pub capabilities: BTreeMap<Capability, bool>,
     /// The name of the budget that it shares with others.
     pub budget: Option<String>,
     pub upload: Option<Upload>,
@@ -106,6 +108,7 @@ fn one(
         plain_http: own
             .plain_http
             .unwrap_or_else(|| parent.is_some_and(|parent| parent.plain_http)),
+        capabilities: own.capabilities.over(parent.map(|parent| &parent.capabilities)),
         budget: own
             .budget
             .clone()
@@ -147,6 +150,7 @@ pub(super) fn without_tls(settings: &mut Vec<RegistrySettings>, registry: &Regis
             client: None,
             private_hosts: BTreeSet::new(),
             plain_http: true,
+            capabilities: BTreeMap::new(),
             budget: None,
             upload: None,
         };

@@ -1,6 +1,7 @@
 //! From what the configuration says of credentials to where they come from.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -62,6 +63,24 @@ impl Sources {
             self.environment.login_files(),
             Arc::clone(&self.helpers),
         ))
+    }
+
+    /// The file of the stored login that counts for `place`, and its user, where it has one.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a helper that fails.
+    pub async fn stored_login(&self, place: &Prefix) -> Result<Option<(PathBuf, Option<String>)>, String> {
+        for file in self.environment.login_files() {
+            let logins = StoredLogins::new(vec![file.clone()], Arc::clone(&self.helpers));
+            match logins.credentials(place).await? {
+                Some(Credentials::Basic { username, .. } | Credentials::Identity { username, .. }) => {
+                    return Ok(Some((file, Some(username))));
+                }
+                Some(Credentials::Token(_)) => return Ok(Some((file, None))),
+                None => {}
+            }
+        }
+        Ok(None)
     }
 }
 

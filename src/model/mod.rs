@@ -1,6 +1,7 @@
 //! Plain values that two or more modules share. Imports nothing else of the crate.
 
 mod admission;
+mod capability;
 mod commit;
 mod desired;
 mod diagnostic;
@@ -19,6 +20,7 @@ mod suggestion;
 mod tag;
 
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
+pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
 pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 pub use desired::{
     AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,

@@ -86,7 +86,7 @@ impl Cache {
         }
     }
 
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
         let database = self.usable()?;
         let read = || -> Result<Option<Vec<u8>>, redb::Error> {
             match database.begin_read()?.open_table(ENTRIES) {
@@ -101,7 +101,7 @@ impl Cache {
         })
     }
 
-    fn put(&self, key: &str, content: &[u8]) {
+    pub(super) fn put(&self, key: &str, content: &[u8]) {
         let Some(database) = self.usable() else { return };
         if size(key, content) > self.limit {
             return;

@@ -2,6 +2,7 @@
 
 mod admission;
 pub mod cache;
+pub mod capabilities;
 mod controller;
 mod convergence;
 mod database;

@@ -36,6 +36,8 @@ pub struct PrefixOptions {
     pub private_hosts: BTreeSet<String>,
     /// HTTP without TLS.
     pub plain_http: bool,
+    /// Whether the registry is asked for referrers; where not, the fallback index alone tells.
+    pub referrers_api: bool,
     /// The budget that this prefix shares with others that name it.
     pub budget: Option<String>,
     /// How blobs are sent; where none, as the registry wants it.
@@ -62,6 +64,7 @@ impl PrefixOptions {
             certificates: CertificateFiles::default(),
             private_hosts: BTreeSet::new(),
             plain_http: false,
+            referrers_api: true,
             budget: None,
             upload: None,
         }
@@ -94,6 +97,7 @@ impl fmt::Debug for PrefixOptions {
             .field("certificates", &self.certificates)
             .field("private_hosts", &self.private_hosts)
             .field("plain_http", &self.plain_http)
+            .field("referrers_api", &self.referrers_api)
             .field("budget", &self.budget)
             .field("upload", &self.upload)
             .finish()
@@ -121,6 +125,7 @@ pub(super) struct Setting {
     pub(super) read: Option<Arc<dyn CredentialSource>>,
     pub(super) write: Option<Arc<dyn CredentialSource>>,
     pub(super) plain_http: bool,
+    pub(super) referrers_api: bool,
     pub(super) trust: Trust,
     pub(super) budget: Option<BudgetId>,
     pub(super) upload: Option<UploadManner>,
@@ -186,6 +191,7 @@ impl Settings {
                 read,
                 write,
                 plain_http: options.plain_http,
+                referrers_api: options.referrers_api,
                 trust,
                 budget,
                 upload: options.upload,
@@ -201,6 +207,7 @@ impl Settings {
                 read: stored.cloned(),
                 write: stored.cloned(),
                 plain_http: false,
+                referrers_api: true,
                 trust: Trust::default(),
                 budget: None,
                 upload: None,

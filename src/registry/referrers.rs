@@ -51,6 +51,9 @@ impl HttpRegistries {
     /// The registry's own list; empty where it has no such API (OCI distribution specification, "Listing Referrers").
     async fn referrers_api(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>, RegistryError> {
         let access = self.access(repository, Mode::Read)?;
+        if !access.setting.referrers_api {
+            return Ok(Vec::new());
+        }
         let mut pages = Pages::new(
             self,
             &access,

@@ -99,3 +99,37 @@ async fn a_helper_serves_by_configuration_and_by_what_docker_stored_and_not_wher
         .collect();
     assert_eq!(shown, ["Bearer of-strangers"]);
 }
+
+#[tokio::test]
+async fn what_is_declared_impossible_is_not_asked() {
+    let server = TestServer::start(|_| async { answer(404, &[("content-type", "application/json")], "") }).await;
+    let text = format!(
+        "allow-writes = [\"{0}\"]\n[registries.\"{0}\"]\nplain-http = true\ncapabilities = \
+         {{ referrers = false, mount = false, tag-deletion = false, manifest-deletion = false, catalog = false }}",
+        server.address
+    );
+    let environment = Environment::Fixed([("HOME".to_owned(), "/nonexistent".to_owned())].into());
+    let config = Config::parse(&text, "/etc/landfall/config.toml".as_ref(), environment).unwrap();
+    let registries = registries(&Arc::new(config)).unwrap();
+    let repository: Repository = format!("{}/team/app", server.address).parse().unwrap();
+    let (digest, tag) = (Digest::of(b"x"), "v1".parse().unwrap());
+    let blob = Descriptor::of("application/octet-stream", b"x");
+    let from = "team/other".parse().unwrap();
+    assert_eq!(
+        registries.mount_blob(&repository, &from, &blob).await.unwrap(),
+        Mount::NotMounted
+    );
+    let kind = |error: RegistryError| {
+        assert!(error.message.contains("the configuration declares"), "{error}");
+        error.kind
+    };
+    let by_tag = registries.delete_tag(&repository, &tag).await.unwrap_err();
+    let by_digest = registries.delete_manifest(&repository, &digest).await.unwrap_err();
+    let prefix = Prefix::of(repository.registry.clone());
+    let listed = registries.catalog(&prefix).await.unwrap_err();
+    assert_eq!([by_tag, by_digest, listed].map(kind), [ErrorKind::Unsupported; 3]);
+    assert_eq!(server.lines(), Vec::<String>::new());
+    let referrers = registries.referrers(&repository, &digest).await.unwrap();
+    assert_eq!(referrers, Referrers::default());
+    assert_eq!(server.lines().len(), 1, "the fallback tag alone: {:?}", server.lines());
+}

@@ -22,6 +22,12 @@ pub struct Behaviour {
     pub deletes_tags_with_manifest: bool,
     /// Deletes a tag alone. Where not, DELETE by tag answers 405.
     pub deletes_tags: bool,
+    /// Deletes a manifest. Where not, DELETE answers 405.
+    pub deletes_manifests: bool,
+    /// Refuses to put another manifest under a tag that stands.
+    pub immutable_tags: bool,
+    /// Takes Docker's manifests and lists beside OCI's.
+    pub docker_manifests: bool,
     /// Refuses a manifest whose blobs or children it does not hold.
     pub validates_content: bool,
     /// Garbage collection takes untagged referrers too, though their subject is tagged.
@@ -53,6 +59,9 @@ impl Default for Behaviour {
             head_trusts_tags: false,
             deletes_tags_with_manifest: true,
             deletes_tags: true,
+            deletes_manifests: true,
+            immutable_tags: false,
+            docker_manifests: true,
             validates_content: true,
             collects_referrers: false,
             max_manifest: 4 << 20,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::store::{State, StoredBlob};
 use super::{Behaviour, Operation, Refusal, RefusalCode, Store, StoredManifest, UnknownRepository, WriteKind, Writer};
-use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag};
+use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag, media_type};
 use crate::registry::ManifestAt;
 
 /// The registries of a store, ready to be asked.
@@ -73,7 +73,7 @@ impl Service {
     /// Stores these bytes, and tags them where `at` is a tag.
     ///
     /// # Errors
-    /// `MANIFEST_INVALID`, `DIGEST_INVALID`, `MANIFEST_BLOB_UNKNOWN`.
+    /// `MANIFEST_INVALID`, `DIGEST_INVALID`, `MANIFEST_BLOB_UNKNOWN`; `DENIED` for a tag that may not be moved.
     pub fn put_manifest(
         &self,
         repository: &Repository,
@@ -107,6 +107,23 @@ impl Service {
         };
         // Clients may leave the type to the body.
         manifest.media_type.clone_from(&parsed.media_type);
+        if !behaviour.docker_manifests
+            && matches!(
+                manifest.media_type.as_str(),
+                media_type::DOCKER_MANIFEST | media_type::DOCKER_LIST
+            )
+        {
+            let message = format!("manifests of type {} are not taken here", manifest.media_type);
+            return Err(Refusal::new(RefusalCode::ManifestInvalid, message));
+        }
+        if behaviour.immutable_tags
+            && let ManifestAt::Tag(tag) = at
+            && let Some(stands) = state.find(repository).and_then(|held| held.tags.get(tag))
+            && *stands != digest
+        {
+            let message = format!("tag {tag} stands on {stands} and is immutable");
+            return Err(Refusal::new(RefusalCode::Denied, message).with_status(412));
+        }
         if behaviour.validates_content
             && let Some(missing) = missing_content(&state, repository, &parsed)
         {
@@ -134,15 +151,22 @@ impl Service {
     }
 
     /// # Errors
-    /// `MANIFEST_UNKNOWN`, or `UNSUPPORTED` where the registry deletes no tags and a tag was named.
+    /// `MANIFEST_UNKNOWN`, or `UNSUPPORTED` where the registry deletes no tags and a tag was named, or no manifests and a
+    /// digest was.
     pub fn delete_manifest(&self, repository: &Repository, at: ManifestAt<'_>) -> Result<(), Refusal> {
         self.count(&repository.registry, Operation::DeleteManifest);
         let mut state = self.store.lock();
         let (kind, deleted) = match at {
-            ManifestAt::Digest(digest) => (
-                WriteKind::DeleteManifest(*digest),
-                state.remove_manifest(repository, digest),
-            ),
+            ManifestAt::Digest(digest) => {
+                if !state.registry(&repository.registry).behaviour.deletes_manifests {
+                    let message = "manifests cannot be deleted here";
+                    return Err(Refusal::new(RefusalCode::Unsupported, message));
+                }
+                (
+                    WriteKind::DeleteManifest(*digest),
+                    state.remove_manifest(repository, digest),
+                )
+            }
             ManifestAt::Tag(tag) => {
                 if !state.registry(&repository.registry).behaviour.deletes_tags {
                     return Err(Refusal::new(RefusalCode::Unsupported, "tags cannot be deleted here"));

@@ -1,0 +1,206 @@
+//! From a prefix to everything that can be found out about it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use miette::Report;
+
+use super::examination::{Check, Examination, Outcome, TrialReport, failed};
+use super::identity::{self, Purpose};
+use super::trial::{Trial, TrialOutcome};
+use super::{reaching, reading, verdict};
+use crate::cli::connection;
+use crate::cli::{AllowedRegistries, ExitCode, WithExitCode as _};
+use crate::config::Config;
+use crate::credentials::Sources;
+use crate::execute::Stop;
+use crate::http::ClientOptions;
+use crate::model::{Capabilities, Capability, Contradiction, Knowledge, Prefix, Repository, RepositoryPath};
+use crate::reconcile::cache::Cache;
+use crate::registry::RegistryError;
+
+/// One examination.
+pub struct Examiner<'a> {
+    pub config: &'a Arc<Config>,
+    pub cache: &'a Cache,
+    pub prefix: &'a Prefix,
+    /// Names the scratch repository; without one nothing is written.
+    pub nonce: Option<&'a str>,
+    pub now: Timestamp,
+    pub stop: &'a Stop,
+}
+
+impl Examiner<'_> {
+    /// # Errors
+    /// Where `allow-writes` does not cover what was to be tried, or the configuration cannot be used.
+    pub async fn examine(&self) -> Result<Examination, Report> {
+        if self.nonce.is_some() {
+            self.config
+                .may_write_below(self.prefix)
+                .map_err(Report::msg)
+                .with_exit_code(ExitCode::AccessRefused)?;
+        }
+        let registries = connection::registries(self.config)?;
+        let place = self.place();
+        let mut examination = Examination {
+            prefix: self.prefix.clone(),
+            checks: self.before(&place).await,
+            capabilities: self.believed(&place),
+            contradictions: Vec::new(),
+            trial: None,
+            conclusions: Vec::new(),
+            interrupted: false,
+        };
+        match self.reach(&registries, &place).await {
+            Err(error) => {
+                examination.checks.push(failed("answers", &error));
+                self.describe_identity(&mut examination.checks, &place).await;
+            }
+            Ok(checks) => {
+                examination.checks.extend(checks);
+                self.describe_identity(&mut examination.checks, &place).await;
+                tokio::select! {
+                    (check, learnt) = reading::look(&registries, self.prefix, &place, &self.config.limits) => {
+                        examination.checks.push(check);
+                        self.learn(&mut examination, learnt, None);
+                    }
+                    () = self.stop.drained() => examination.interrupted = true,
+                }
+                let granted = match registries.for_reading(&place) {
+                    Ok(registry) => registry.granted(&place, false).await,
+                    Err(error) => Err(error),
+                };
+                examination.checks.extend(identity::token(granted, Purpose::Reading));
+                let mut metadata_tags_move = None;
+                if let Some(nonce) = self.nonce.filter(|_| !examination.interrupted) {
+                    metadata_tags_move = self.try_writing(&registries, nonce, &mut examination).await;
+                }
+                examination.conclusions =
+                    verdict::conclusions(self.prefix, &examination.capabilities, metadata_tags_move);
+            }
+        }
+        Ok(examination)
+    }
+
+    /// The prefix as a repository; below a whole registry one that need not exist.
+    fn place(&self) -> Repository {
+        match self.prefix.path().parse::<RepositoryPath>() {
+            Ok(path) => Repository::new(self.prefix.registry.clone(), path),
+            Err(_) => self.prefix.join(
+                &"landfall-doctor"
+                    .parse()
+                    .expect("letters and a dash are a repository's name"),
+            ),
+        }
+    }
+
+    /// What the configuration declares, and of the rest what is remembered.
+    fn believed(&self, place: &Repository) -> Capabilities {
+        let declared = self.config.registry(place).map(|settings| &settings.capabilities);
+        let remembered = self.cache.capabilities(self.prefix, self.now);
+        let minimum_chunk = remembered.minimum_chunk;
+        let known = remembered
+            .iter()
+            .map(|(capability, knowledge)| (capability, knowledge.clone()))
+            .chain(
+                declared
+                    .into_iter()
+                    .flatten()
+                    .map(|(capability, able)| (*capability, Knowledge::declared(*able))),
+            );
+        let mut believed: Capabilities = known.collect();
+        believed.minimum_chunk = minimum_chunk;
+        believed
+    }
+
+    async fn before(&self, place: &Repository) -> Vec<Check> {
+        let registry = &self.prefix.registry;
+        vec![
+            reaching::name(registry).await,
+            reaching::proxy(registry, &self.config.environment),
+            reaching::tls(self.config, place),
+        ]
+    }
+
+    async fn describe_identity(&self, checks: &mut Vec<Check>, place: &Repository) {
+        let sources = Sources::new(self.config.environment.clone(), ClientOptions::default());
+        for purpose in [Purpose::Reading, Purpose::Writing] {
+            checks.push(identity::credentials(self.config, &sources, place, purpose).await);
+        }
+    }
+
+    async fn reach(&self, registries: &AllowedRegistries, place: &Repository) -> Result<Vec<Check>, RegistryError> {
+        let greeting = registries.for_reading(place)?.greeting(place).await?;
+        if greeting.challenged {
+            let text = "/v2/ is there, and wants credentials; none are configured for reading";
+            return Ok(vec![Check::new("answers", Outcome::Note, text)]);
+        }
+        Ok(vec![
+            Check::new("answers", Outcome::Fine, "/v2/ answers as a registry does"),
+            reaching::clock(&greeting, Timestamp::now()),
+            reaching::quota(&greeting),
+        ])
+    }
+
+    /// Takes note of what was shown, here and in the cache.
+    fn learn(&self, examination: &mut Examination, learnt: Vec<(Capability, Knowledge)>, minimum_chunk: Option<u64>) {
+        self.cache.remember(self.prefix, &learnt, minimum_chunk, self.now);
+        let capabilities = &mut examination.capabilities;
+        capabilities.minimum_chunk = minimum_chunk.or(capabilities.minimum_chunk);
+        for (capability, knowledge) in learnt {
+            let contradiction: Option<Contradiction> = capabilities.learn(capability, knowledge);
+            examination.contradictions.extend(contradiction);
+        }
+    }
+
+    /// Returns whether tags like those of signatures can be moved, where others cannot.
+    async fn try_writing(
+        &self,
+        registries: &AllowedRegistries,
+        nonce: &str,
+        examination: &mut Examination,
+    ) -> Option<bool> {
+        let trial = Trial::new(registries, self.prefix, nonce);
+        tokio::select! {
+            () = trial.run() => {}
+            () = self.stop.drained() => examination.interrupted = true,
+        }
+        let scratch = trial.scratch.clone();
+        let outcome = tokio::select! {
+            outcome = trial.clean_up() => outcome,
+            // Told twice: whoever asks may look there.
+            () = self.stop.cancelled() => {
+                examination.interrupted = true;
+                examination.trial = Some(TrialReport {
+                    left: vec![(scratch.to_string(), "interrupted while cleaning up".to_owned())],
+                    scratch: scratch.to_string(),
+                    ..TrialReport::default()
+                });
+                return None;
+            }
+        };
+        let TrialOutcome {
+            learnt,
+            minimum_chunk,
+            stopped,
+            metadata_tags_move,
+            report,
+        } = outcome;
+        self.learn(examination, learnt, minimum_chunk);
+        match stopped {
+            Some(error) => examination.checks.push(failed("writes", &error)),
+            None if !examination.interrupted => {
+                let text = format!("a blob and its manifests were taken in {scratch}");
+                examination.checks.push(Check::new("writes", Outcome::Fine, text));
+            }
+            None => {}
+        }
+        let granted = match registries.for_writing(&scratch) {
+            Ok(registry) => registry.granted(&scratch, true).await,
+            Err(error) => Err(error),
+        };
+        examination.checks.extend(identity::token(granted, Purpose::Writing));
+        examination.trial = Some(report);
+        metadata_tags_move
+    }
+}
