@@ -74,7 +74,7 @@ impl Environment {
         podman.chain(docker).collect()
     }
 
-    /// The files of the Google Cloud CLI: `$CLOUDSDK_CONFIG`, else `gcloud` below [`Self::config_home`].
+    /// The files of the Google Cloud CLI: `$CLOUDSDK_CONFIG`, else `gcloud` in the folder for configuration (XDG).
     #[must_use]
     pub fn gcloud_folder(&self) -> Option<PathBuf> {
         match self.get("CLOUDSDK_CONFIG") {
