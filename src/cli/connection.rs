@@ -95,7 +95,7 @@ fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptio
         },
         private_hosts: settings.private_hosts.clone(),
         plain_http: settings.plain_http,
-        referrers_api: settings.capabilities.get(&Capability::Referrers) != Some(&false),
+        referrers_api: !settings.is_declared_unable(Capability::Referrers),
         budget: settings.budget.clone(),
         upload: settings.upload.map(|upload| match upload {
             Upload::Monolithic => UploadManner::Monolithic,
@@ -144,7 +144,7 @@ impl AllowedRegistries {
     pub async fn catalog(&self, prefix: &Prefix) -> Result<Catalog, RegistryError> {
         let registries = self.for_listing(prefix)?;
         let settings = self.config.registry_below(prefix);
-        if settings.is_some_and(|settings| settings.capabilities.get(&Capability::Catalog) == Some(&false)) {
+        if settings.is_some_and(|settings| settings.is_declared_unable(Capability::Catalog)) {
             return Err(declared_unable(Capability::Catalog, "GET", prefix));
         }
         registries.catalog(prefix).await
@@ -183,7 +183,7 @@ impl AllowedRegistries {
     fn is_declared_unable(&self, repository: &Repository, capability: Capability) -> bool {
         self.config
             .registry(repository)
-            .is_some_and(|settings| settings.capabilities.get(&capability) == Some(&false))
+            .is_some_and(|settings| settings.is_declared_unable(capability))
     }
 
     /// Refuses what the configuration says that the registry cannot do.

@@ -31,6 +31,14 @@ pub struct RegistrySettings {
     pub upload: Option<Upload>,
 }
 
+impl RegistrySettings {
+    /// Whether `capabilities` says that the registry cannot do this.
+    #[must_use]
+    pub fn is_declared_unable(&self, capability: Capability) -> bool {
+        self.capabilities.get(&capability) == Some(&false)
+    }
+}
+
 /// What is shown to a registry that asks for a certificate, in PEM form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientCertificate {

@@ -1,8 +1,6 @@
 //! Who this process is to the platform it runs on.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -13,7 +11,7 @@ use super::{aws, azure, github, google};
 use crate::config::{Environment, Platform};
 use crate::http::ClientOptions;
 use crate::model::{Prefix, Registry};
-use crate::registry::{CredentialSource, Credentials, CredentialsFuture};
+use crate::registry::{CredentialSource, Credentials, CredentialsFuture, RefusedFuture};
 
 /// A platform, and the registry where each has tokens of its own.
 type Whom = (Platform, Option<Registry>);
@@ -81,11 +79,7 @@ impl CredentialSource for AmbientSource {
         })
     }
 
-    fn refused<'a>(
-        &'a self,
-        place: &'a Prefix,
-        credentials: &'a Credentials,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn refused<'a>(&'a self, place: &'a Prefix, credentials: &'a Credentials) -> RefusedFuture<'a> {
         Box::pin(async move {
             self.ambient
                 .kept(self.platform, &place.registry)

@@ -1,8 +1,6 @@
 //! From what the configuration says of credentials to where they come from.
 
-use std::future::Future;
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use super::ambient::{Ambient, AmbientSource};
@@ -11,7 +9,9 @@ use super::stored::{StoredLogins, server};
 use crate::config::{Credential, Environment, HelperName, SecretSource};
 use crate::http::ClientOptions;
 use crate::model::Prefix;
-use crate::registry::{Anonymous, CredentialSource, Credentials, CredentialsFuture, IDENTITY_USER, Secret};
+use crate::registry::{
+    Anonymous, CredentialSource, Credentials, CredentialsFuture, IDENTITY_USER, RefusedFuture, Secret,
+};
 
 /// Makes sources that share what they keep: a helper's answer, a platform's token.
 pub struct Sources {
@@ -151,11 +151,7 @@ impl CredentialSource for HelperSource {
         })
     }
 
-    fn refused<'a>(
-        &'a self,
-        place: &'a Prefix,
-        credentials: &'a Credentials,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn refused<'a>(&'a self, place: &'a Prefix, credentials: &'a Credentials) -> RefusedFuture<'a> {
         Box::pin(self.helpers.refused(&self.helper, server(&place.registry), credentials))
     }
 }

@@ -86,6 +86,9 @@ pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Ends once a source has let go of what was refused.
+pub type RefusedFuture<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What a source has; nothing means that strangers are welcome, or nobody knows better.
 pub type CredentialsFuture<'a> = Pin<Box<dyn Future<Output = Result<Option<Credentials>, String>> + Send + 'a>>;
 
@@ -99,11 +102,7 @@ pub trait CredentialSource: Send + Sync + 'static {
     fn credentials<'a>(&'a self, place: &'a Prefix) -> CredentialsFuture<'a>;
 
     /// These credentials were refused there: they are not to be given out again if there may be others.
-    fn refused<'a>(
-        &'a self,
-        place: &'a Prefix,
-        credentials: &'a Credentials,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn refused<'a>(&'a self, place: &'a Prefix, credentials: &'a Credentials) -> RefusedFuture<'a> {
         let _ = (place, credentials);
         Box::pin(std::future::ready(()))
     }

@@ -34,7 +34,9 @@ mod verified;
 
 pub use catalog::Catalog;
 pub use client::HttpRegistries;
-pub use credentials::{Anonymous, CredentialSource, Credentials, CredentialsFuture, IDENTITY_USER, Secret};
+pub use credentials::{
+    Anonymous, CredentialSource, Credentials, CredentialsFuture, IDENTITY_USER, RefusedFuture, Secret,
+};
 pub use error::{ErrorKind, RegistryError};
 pub use options::{OptionsError, PrefixOptions, RegistryOptions, UploadManner};
 pub use probe::{Granted, Greeting};

@@ -1,14 +1,12 @@
 //! Looking a login up.
 
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::Arc;
 
 use super::file::{LoginFile, Way};
 use crate::credentials::helper::Helpers;
 use crate::model::{Prefix, Registry};
-use crate::registry::{CredentialSource, Credentials, CredentialsFuture};
+use crate::registry::{CredentialSource, Credentials, CredentialsFuture, RefusedFuture};
 
 /// Logins in files that other programs write, read anew each time: whoever logs in with Docker while landfall runs is
 /// logged in.
@@ -65,11 +63,7 @@ impl CredentialSource for StoredLogins {
         Box::pin(self.find(place))
     }
 
-    fn refused<'a>(
-        &'a self,
-        place: &'a Prefix,
-        credentials: &'a Credentials,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn refused<'a>(&'a self, place: &'a Prefix, credentials: &'a Credentials) -> RefusedFuture<'a> {
         Box::pin(async move {
             for path in &self.files {
                 for way in ways(path, place).unwrap_or_default() {

@@ -39,6 +39,14 @@ impl Lane {
             _ => Self::Write,
         }
     }
+
+    /// Whether registries that count reads and writes apart count it among the writes.
+    pub(super) fn writes(self) -> bool {
+        match self {
+            Self::Write | Self::Upload | Self::Part => true,
+            Self::Token | Self::Read | Self::Download => false,
+        }
+    }
 }
 
 const LANES: [Lane; 6] = [
@@ -272,10 +280,7 @@ impl<W> Gate<W> {
     }
 
     fn pace_of(&self, lane: Lane) -> usize {
-        match lane {
-            Lane::Write | Lane::Part | Lane::Upload => self.paces.len() - 1,
-            Lane::Token | Lane::Read | Lane::Download => 0,
-        }
+        if lane.writes() { self.paces.len() - 1 } else { 0 }
     }
 }
 

@@ -27,23 +27,16 @@ struct Kind {
     closed_until: Moment,
 }
 
-fn index(lane: Lane) -> usize {
-    match lane {
-        Lane::Token | Lane::Read | Lane::Download => 0,
-        Lane::Write | Lane::Part | Lane::Upload => 1,
-    }
-}
-
 impl Kinds {
     /// When a request of this lane may go, as far as its kind is concerned.
     pub(super) fn opens(&self, lane: Lane) -> Moment {
-        self.0[index(lane)].closed_until
+        self.0[usize::from(lane.writes())].closed_until
     }
 
     /// Takes note of an answer, and gives what the pace is to hear of it. What the pace was taught by refusals that turn
     /// out to be about the kind alone, it is made to forget.
     pub(super) fn heard(&mut self, lane: Lane, now: Moment, verdict: Verdict, pace: &mut Pace) -> Verdict {
-        let index = index(lane);
+        let index = usize::from(lane.writes());
         match verdict {
             Verdict::Served => {
                 self.0[index] = Kind {

@@ -12,7 +12,9 @@ use crate::http::Concurrency;
 use crate::http::test_server::{Received, TestServer, answer};
 use crate::model::{Prefix, Tag};
 use crate::registry::test_support::{basic, options, refusal, registries, repository, with_password};
-use crate::registry::{Anonymous, CredentialSource, Credentials, CredentialsFuture, ManifestAt, Registry as _, Secret};
+use crate::registry::{
+    Anonymous, CredentialSource, Credentials, CredentialsFuture, ManifestAt, RefusedFuture, Registry as _, Secret,
+};
 
 const MANIFEST: &str = "/v2/team/app/manifests/v1";
 
@@ -532,11 +534,7 @@ impl CredentialSource for Rotating {
         Box::pin(async { Ok(Some(self.current())) })
     }
 
-    fn refused<'a>(
-        &'a self,
-        _: &'a Prefix,
-        credentials: &'a Credentials,
-    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+    fn refused<'a>(&'a self, _: &'a Prefix, credentials: &'a Credentials) -> RefusedFuture<'a> {
         Box::pin(async move {
             if *credentials == self.current() {
                 self.refused.fetch_add(1, Ordering::SeqCst);

@@ -156,13 +156,12 @@ impl MemoryRegistries {
             );
             return Err(call.error(ErrorKind::TooLarge, Some(200), message));
         }
-        let (bytes, computed) = match fault {
-            Some(Fault::WrongBytes) => {
-                let bytes = corrupted(&manifest.bytes);
-                let computed = Digest::of(&bytes);
-                (bytes, computed)
-            }
-            _ => (manifest.bytes, manifest.computed),
+        let StoredBlob { bytes, computed } = match fault {
+            Some(Fault::WrongBytes) => StoredBlob::new(corrupted(&manifest.bytes)),
+            _ => StoredBlob {
+                bytes: manifest.bytes,
+                computed: manifest.computed,
+            },
         };
         if computed != digest {
             return Err(call.mismatch(&digest, &computed));
