@@ -7,9 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ReconcileError;
-use super::state::{
-    Adoption, Attempt as AttemptRow, Batch, ClaimKey, JournalEntry, JournalKey, NodeKey, Signed, State, StateError,
-};
+use super::state::{Adoption, Attempt as AttemptRow, Batch, ClaimKey, JournalKey, NodeKey, Signed, State, StateError};
 use crate::desired::{Declaration, Entry as LedgerEntry, Ledger};
 use crate::execute::ArtifactKey;
 use crate::facts::{Answer, Attempt, Memory};
@@ -314,13 +312,17 @@ impl Recollection {
         Ok(())
     }
 
-    /// Signed bytes that stand wherever they are wanted need not be kept; that they were made is.
-    pub fn drop_journal(batch: &Batch<'_>, graph: &Graph, node: NodeId, memory: &mut Memory) -> Result<(), StateError> {
-        let Some(digest) = memory.journal.remove(&node) else {
-            return Ok(());
-        };
-        let entry = JournalEntry { digest, artifact: None };
-        batch.journal(&journal_key(&artifact_key(graph, node))?, &entry)
+    /// Signed bytes that stand wherever they are wanted are not attached from the state any more.
+    pub fn leave_journal(
+        batch: &Batch<'_>,
+        graph: &Graph,
+        node: NodeId,
+        memory: &mut Memory,
+    ) -> Result<(), StateError> {
+        match memory.journal.remove(&node) {
+            Some(_) => batch.set_aside(&journal_key(&artifact_key(graph, node))?),
+            None => Ok(()),
+        }
     }
 
     pub fn adopt(

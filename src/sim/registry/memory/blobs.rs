@@ -11,7 +11,7 @@ use crate::model::{Descriptor, Repository, RepositoryPath};
 use crate::registry::{BlobStream, ErrorKind, Mount, RegistryError};
 use crate::sim::registry::call::{Call, Place};
 use crate::sim::registry::damage::corrupted;
-use crate::sim::registry::{Failure, Fault, Faults, Operation, StoredBlob, WriteKind};
+use crate::sim::registry::{Failure, Fault, Faults, Operation, Refusal, RefusalCode, StoredBlob, WriteKind};
 
 /// How many bytes of a blob come at once: small, so that small blobs come in several pieces too.
 const CHUNK: usize = 1024;
@@ -20,7 +20,8 @@ impl MemoryRegistries {
     pub(super) async fn head_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
         let call = Call::to("HEAD", Operation::HeadBlob, repository, Place::Blob(&blob.digest));
         let fault = self.arrive(&call).await?;
-        let found = self.service.head_blob(repository, &blob.digest).is_some();
+        let found = self.service.head_blob(repository, &blob.digest);
+        let found = call.seen(found, fault)?.is_some();
         self.depart(&call, fault, found || fault == Some(Fault::FalsePresence))
             .await
     }
@@ -32,9 +33,11 @@ impl MemoryRegistries {
     ) -> Result<Option<BlobStream>, RegistryError> {
         let call = Call::to("GET", Operation::ReadBlob, repository, Place::Blob(&blob.digest));
         let fault = self.arrive(&call).await?;
-        let answer = self.service.blob(repository, &blob.digest).map(|stored| {
+        let found = call.seen(self.service.blob(repository, &blob.digest), fault)?;
+        let answer = found.map(|stored| {
             let StoredBlob { bytes, computed } = match fault {
                 Some(Fault::WrongBytes) => StoredBlob::new(corrupted(&stored.bytes)),
+                Some(Fault::Truncated) => StoredBlob::new(stored.bytes.slice(..stored.bytes.len() / 2)),
                 _ => stored,
             };
             let end = if fault == Some(Fault::BreaksOff) {
@@ -78,6 +81,10 @@ impl MemoryRegistries {
             let message = format!("{} bytes were to be sent, {} came", blob.size, bytes.len());
             return Err(call.error(ErrorKind::Interrupted, None, message));
         }
+        if fault == Some(Fault::UploadLost) {
+            let refusal = Refusal::new(RefusalCode::BlobUploadUnknown, "this upload is not known");
+            return Err(call.refused(&refusal));
+        }
         if fault == Some(Fault::LosesWrite) {
             self.service
                 .lose(repository, call.operation, WriteKind::Blob(blob.digest));
@@ -104,7 +111,7 @@ impl MemoryRegistries {
             self.service.lose(repository, call.operation, kind);
             true
         } else {
-            self.service.mount_blob(repository, from, &blob.digest)
+            fault != Some(Fault::MountDeclined) && self.service.mount_blob(repository, from, &blob.digest)
         };
         self.depart(&call, fault, if mounted { Mount::Mounted } else { Mount::NotMounted })
             .await

@@ -1,7 +1,7 @@
 //! Lists of registries in memory.
 
 use super::MemoryRegistries;
-use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Repository, Tag};
+use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Repository, Tag, media_type};
 use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Referrers, RegistryError};
 use crate::sim::registry::call::{Call, Place};
 use crate::sim::registry::faults::Listed;
@@ -14,12 +14,10 @@ impl MemoryRegistries {
         loop {
             let fault = self.arrive(&call).await?;
             let page = self.service.tags(repository, tags.last().map(Tag::as_str), None);
-            let Some((page, more)) = call.found(page)? else {
+            let Some((page, more)) = call.seen(call.found(page)?, fault)? else {
                 return self.depart(&call, fault, None).await;
             };
-            if fault == Some(Fault::BreaksOff) {
-                return Err(call.failed(Failure::Interrupted));
-            }
+            broken(&call, fault)?;
             let page = self.depart(&call, fault, page).await?;
             tags.extend(page);
             if tags.len() > self.limits.tags {
@@ -41,11 +39,17 @@ impl MemoryRegistries {
     ) -> Result<Referrers, RegistryError> {
         let call = Call::to("GET", Operation::ListReferrers, repository, Place::Referrers(subject));
         let fault = self.arrive(&call).await?;
-        let mut descriptors = call
-            .found(self.service.referrers(repository, subject))?
-            .unwrap_or_default();
-        if fault == Some(Fault::BreaksOff) {
-            return Err(call.failed(Failure::Interrupted));
+        let listed = call.found(self.service.referrers(repository, subject))?;
+        broken(&call, fault)?;
+        let mut descriptors = match fault {
+            Some(Fault::ReferrersUnsupported) => Vec::new(),
+            _ => call.seen(listed, fault)?.unwrap_or_default(),
+        };
+        if fault == Some(Fault::WrongArtifactType) {
+            for descriptor in &mut descriptors {
+                descriptor.artifact_type = Some(media_type::OCI_EMPTY.to_owned());
+                descriptor.annotations.clear();
+            }
         }
         descriptors.retain(|found| !self.faults.is_unlisted(repository, Listed::Referrer(found.digest)));
         let mut descriptors = self.depart(&call, fault, descriptors).await?;
@@ -92,5 +96,14 @@ impl MemoryRegistries {
             return Err(malformed("what stands under the fallback tag is no index".to_owned()));
         }
         Ok(Some((fetched, index.manifests)))
+    }
+}
+
+/// A list that did not come whole is none.
+fn broken(call: &Call<'_>, fault: Option<Fault>) -> Result<(), RegistryError> {
+    match fault {
+        Some(Fault::BreaksOff) => Err(call.failed(Failure::Interrupted)),
+        Some(Fault::Truncated) => Err(call.failed(Failure::Malformed)),
+        _ => Ok(()),
     }
 }

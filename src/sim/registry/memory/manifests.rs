@@ -32,6 +32,7 @@ impl MemoryRegistries {
         let found = call
             .found(self.service.head_manifest(repository, at))?
             .map(|head| head.digest);
+        let found = call.seen(found, fault)?;
         let answer = match (fault, at, found) {
             (Some(Fault::FalsePresence), ManifestAt::Digest(wanted), None) => Some(*wanted),
             (Some(Fault::FalsePresence), ManifestAt::Tag(_), None) => Some(self.faults.stray_digest()),
@@ -72,6 +73,9 @@ impl MemoryRegistries {
                     self.faults.unlist(repository, Listed::Tag(tag), after);
                 }
             }
+            if fault == Some(Fault::WrongDigest) {
+                return Err(call.mismatch(&accepted.digest, &self.faults.stray_digest()));
+            }
             accepted.subject.is_some()
         };
         self.depart(&call, fault, Pushed { subject_acknowledged }).await
@@ -102,7 +106,7 @@ impl MemoryRegistries {
         found: Result<(Digest, StoredManifest), Refusal>,
         fault: Option<Fault>,
     ) -> Result<Option<FetchedManifest>, RegistryError> {
-        let Some((digest, manifest)) = call.found(found)? else {
+        let Some((digest, manifest)) = call.seen(call.found(found)?, fault)? else {
             return Ok(None);
         };
         if fault == Some(Fault::BreaksOff) {
@@ -118,6 +122,8 @@ impl MemoryRegistries {
         }
         let StoredBlob { bytes, computed } = match fault {
             Some(Fault::WrongBytes) => StoredBlob::new(corrupted(&manifest.bytes)),
+            Some(Fault::Truncated) => StoredBlob::new(manifest.bytes.slice(..manifest.bytes.len() / 2)),
+            Some(Fault::WrongDigest) => return Err(call.mismatch(&digest, &self.faults.stray_digest())),
             _ => StoredBlob {
                 bytes: manifest.bytes,
                 computed: manifest.computed,

@@ -77,6 +77,10 @@ impl MemoryRegistries {
                 self.service.count(&call.repository.registry, call.operation);
                 Err(call.failed(failure))
             }
+            Some(Fault::Slow(longest)) => {
+                tokio::time::sleep(self.faults.delay(longest)).await;
+                Ok(None)
+            }
             other => Ok(other),
         }
     }
