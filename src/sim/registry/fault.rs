@@ -68,7 +68,7 @@ pub enum Failure {
 
 impl Fault {
     /// What plans are drawn from.
-    pub(super) const EVERY: [Self; 30] = [
+    pub const EVERY: [Self; 30] = [
         Self::Fails(Failure::Unreachable),
         Self::Fails(Failure::TimedOut),
         Self::Fails(Failure::Interrupted),

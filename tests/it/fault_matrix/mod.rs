@@ -2,6 +2,7 @@
 //! and what is left to do is done once the fault has gone.
 
 mod client;
+mod counterparts;
 mod deletes;
 mod passes;
 mod stage;
@@ -9,6 +10,8 @@ mod stage;
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
+
+pub use stage::Stage;
 
 use crate::faults::{self, Action, Fault};
 

@@ -35,7 +35,7 @@ pub struct Stage {
     history: Arc<History>,
     signer: SimulatedSigner,
     disk: Disk,
-    image: Digest,
+    pub image: Digest,
     wrong: Arc<Mutex<Vec<String>>>,
 }
 
@@ -117,6 +117,18 @@ impl Stage {
             }
         }
         places
+    }
+
+    /// The last endpoint, which keeps no list of referrers.
+    pub fn mirror(&self) -> &FaultProxy {
+        &self.proxies[2]
+    }
+
+    /// Where the image goes there, as the registry calls it.
+    pub fn mirrored(&self) -> Repository {
+        format!("{}/images/{}/app", self.registries[2].registry(), PATHS[0])
+            .parse()
+            .unwrap()
     }
 
     /// No tag before what it needs.
