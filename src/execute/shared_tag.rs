@@ -48,6 +48,7 @@ impl<W: World> UnitTask<W> {
         let _turn = self.shared.tags.lock(place, tag).await;
         let mut writes = 0;
         let mut refused: Option<Refused> = None;
+        let mut throttled = None;
         for _ in 0..LOOKS {
             let standing = registry.manifest(place, at).await.map_err(|error| {
                 if writes == 0 {
@@ -90,6 +91,11 @@ impl<W: World> UnitTask<W> {
                 writes += 1;
                 continue;
             };
+            // Before it is sent again, somebody else may have written.
+            if error.kind == ErrorKind::Throttled {
+                throttled = Some(error);
+                continue;
+            }
             refused = match standing {
                 Some(standing) if error.kind == ErrorKind::Missing && refused.is_none() => {
                     let gone = self.gone_from(place, &merged).await?;
@@ -100,6 +106,9 @@ impl<W: World> UnitTask<W> {
             if refused.is_none() {
                 return Err(Failure::writing(&error));
             }
+        }
+        if let Some(error) = throttled.filter(|_| writes == 0) {
+            return Err(Failure::writing(&error));
         }
         Err(Failure::uncertain(format_args!(
             "{place}:{tag}: another writer kept replacing what was merged into it"

@@ -36,7 +36,7 @@ impl Registry for JudgedRegistries {
     ) -> Result<Option<FetchedManifest>, RegistryError> {
         let answer = self.inner.manifest(repository, at).await?;
         if let ManifestAt::Tag(tag) = at {
-            let found = answer.as_ref().map(|manifest| &manifest.bytes[..]);
+            let found = answer.as_ref().map(|manifest| &manifest.bytes);
             self.rules.manifest_read(repository, tag, found);
         }
         Ok(answer)

@@ -2,23 +2,24 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::registry::Store;
 use crate::model::{Digest, Repository, Tag};
 
-/// The entries last read under each shared tag.
+/// The manifests last read under each shared tag. They are parsed only where something is written there.
 #[derive(Debug, Default)]
 pub struct Merges {
-    read: HashMap<(Repository, Tag), Vec<Value>>,
+    read: HashMap<(Repository, Tag), Bytes>,
 }
 
 impl Merges {
     /// An answer came to the question what stands there.
-    pub fn read(&mut self, repository: &Repository, tag: &Tag, found: Option<&[u8]>) {
-        if is_shared(tag) {
-            let entries = found.map(entries).unwrap_or_default();
-            self.read.insert((repository.clone(), tag.clone()), entries);
+    pub fn read(&mut self, repository: &Repository, tag: &Tag, found: Option<&Bytes>) {
+        if tag.is_shared() {
+            let found = found.cloned().unwrap_or_default();
+            self.read.insert((repository.clone(), tag.clone()), found);
         }
     }
 
@@ -35,17 +36,12 @@ impl Merges {
                 .and_then(|digest| digest.parse::<Digest>().ok());
             is_index && digest.is_none_or(|digest| !store.has_manifest(repository, &digest))
         };
-        read.iter()
+        entries(read)
+            .iter()
             .filter(|entry| !written.contains(entry) && !is_gone(entry))
             .map(Value::to_string)
             .collect()
     }
-}
-
-/// Whether landfall merges into what stands there: the fallback index, `.sig` and `.att`.
-fn is_shared(tag: &Tag) -> bool {
-    let ending = tag.as_str().split_once('.').map(|(_, ending)| ending);
-    tag.is_metadata() && matches!(ending, None | Some("sig" | "att"))
 }
 
 fn entries(manifest: &[u8]) -> Vec<Value> {
@@ -80,7 +76,7 @@ mod tests {
         let lost =
             |merges: &Merges, written: &[Digest]| merges.lost(&store, &here, &tag, index(written).as_bytes()).len();
         assert_eq!(lost(&merges, &[]), 0);
-        merges.read(&here, &tag, Some(index(&[stands, gone]).as_bytes()));
+        merges.read(&here, &tag, Some(&index(&[stands, gone]).into()));
         assert_eq!(lost(&merges, &[stands, image]), 0);
         assert_eq!(lost(&merges, &[image]), 1);
         merges.read(&here, &tag, None);

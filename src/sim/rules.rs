@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use super::merges::Merges;
 use super::registry::Store;
 use super::standing::Standing;
@@ -85,7 +87,7 @@ impl Rules {
     }
 
     /// A registry has said what stands under a tag.
-    pub fn manifest_read(&self, repository: &Repository, tag: &Tag, found: Option<&[u8]>) {
+    pub fn manifest_read(&self, repository: &Repository, tag: &Tag, found: Option<&Bytes>) {
         self.book().merges.read(repository, tag, found);
     }
 

@@ -5,7 +5,7 @@
 mod adoption;
 mod attestations;
 mod cosign;
-#[expect(dead_code, reason = "only the proxy's looks are used here")]
+#[expect(dead_code, unused_imports, reason = "only the proxy's looks are used here")]
 #[path = "../faults/mod.rs"]
 mod faults;
 mod keys;

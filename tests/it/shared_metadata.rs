@@ -10,7 +10,7 @@ use landfall::sim::registry::Store;
 use serde_json::{Value, json};
 
 use crate::fault_matrix::Stage;
-use crate::faults;
+use crate::faults::{self, Fault, RetryAfter};
 
 /// The tags under which landfall merges.
 const SHARED: [fn(&Digest) -> Tag; 2] = [|image| Tag::cosign(image, "sig"), Tag::referrers_of];
@@ -146,6 +146,34 @@ async fn what_is_entered_before_the_last_look_or_over_our_write_stands_beside_ou
             let stands = play(&stage, &tag, moment).await.map(|(_, stands)| stands);
             assert_eq!(stands, Some(true), "{moment:?} {tag}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_a_busy_registry_puts_off_is_merged_anew() {
+    let client = faults::client();
+    for tag in SHARED {
+        let stage = Stage::set(client.clone()).await;
+        let (tag, place) = (tag(&stage.image), stage.mirrored());
+        let (store, here, shared) = (stage.store.clone(), place.clone(), tag.clone());
+        let entered = Arc::<Mutex<Option<Digest>>>::default();
+        let enters = Arc::clone(&entered);
+        let busy = Fault::TooManyRequests(Some(RetryAfter::Seconds(1)));
+        stage.mirror().set(busy, 1, move |seen| {
+            let is_write = seen.method == Method::PUT && seen.path.ends_with(&format!("/{shared}"));
+            let strikes = is_write && seen.path.contains(here.path.as_str());
+            if strikes {
+                let mut entered = enters.lock().unwrap_or_else(PoisonError::into_inner);
+                let base = standing(&store, &here, &shared);
+                entered.get_or_insert_with(|| enter(&store, &here, &shared, base));
+            }
+            strikes
+        });
+        let pass = stage.apply(Timeouts::default()).await.unwrap();
+        assert!(pass.is_settled(), "{:?}", pass.last.blocked);
+        stage.check_end().unwrap();
+        let entered = entered.lock().unwrap_or_else(PoisonError::into_inner).unwrap();
+        assert!(holds(&stage.store, &place, &tag, &entered), "{tag}");
     }
 }
 
