@@ -67,6 +67,17 @@ async fn whatever_fails_nothing_wrong_is_published_and_the_end_is_reached() {
     play_all(cells().step_by(5)).await;
 }
 
+/// A 404 that turns true: what was signed stands all the while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_that_is_called_missing_is_not_made_again() {
+    play_all(
+        [Action::Sign, Action::Referrers]
+            .map(|action| (Fault::NotFound, action))
+            .into_iter(),
+    )
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn every_fault_against_every_action() {
