@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -18,6 +19,9 @@ use crate::trust::{Merge, MergeError};
 const WRITES: usize = 2;
 /// Looks, those included that end in no write because somebody else wrote meanwhile.
 const LOOKS: usize = 5;
+
+/// The longest that a registry that is busy is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What shall stand under the tag.
 #[derive(Debug)]
@@ -91,8 +95,12 @@ impl<W: World> UnitTask<W> {
                 writes += 1;
                 continue;
             };
-            // Before it is sent again, somebody else may have written.
             if error.kind == ErrorKind::Throttled {
+                // The wait comes before the next look, not between it and its write: somebody else may write meanwhile.
+                match error.retry_after {
+                    Some(after) if after > PATIENCE => return Err(Failure::writing(&error)),
+                    after => tokio::time::sleep(after.unwrap_or_default()).await,
+                }
                 throttled = Some(error);
                 continue;
             }
