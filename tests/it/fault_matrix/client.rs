@@ -8,8 +8,8 @@ use landfall::http::{ClientOptions, RetryPolicy, Timeouts};
 use landfall::model::Prefix;
 use landfall::registry::{Credentials, HttpRegistries, PrefixOptions, RegistryOptions, Secret};
 
-/// What takes longer is taken for something that does not end.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// What takes longer is taken for something that does not end. Cells take seconds, on a machine at rest.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What the embedded registries want.
 pub fn embedded_credentials() -> EmbeddedCredentials {
