@@ -5,9 +5,13 @@
 mod adoption;
 mod attestations;
 mod cosign;
+#[expect(dead_code, unused_imports, reason = "only the proxy's looks are used here")]
+#[path = "../faults/mod.rs"]
+mod faults;
 mod keys;
 mod promotion;
 mod registry;
+mod shared_metadata;
 mod signatures;
 mod stage;
 mod tools;
