@@ -5,9 +5,15 @@
 mod adoption;
 mod attestations;
 mod cosign;
+mod deletes;
+mod doctor;
 mod keys;
+mod pairings;
 mod promotion;
 mod registry;
+mod servers;
 mod signatures;
+mod site;
+mod software;
 mod stage;
 mod tools;
