@@ -43,8 +43,8 @@ impl Software {
     /// What it cannot do of all that landfall asks after.
     pub const fn lacks(self) -> &'static [Capability] {
         use Capability::{
-            ChunkedUpload, ImmutableTags, ManifestDeletion, Mount, RangeDownload, Referrers, SparseIndex, Subject,
-            TagDeletion, TagDigests,
+            ImmutableTags, ManifestDeletion, Mount, RangeDownload, Referrers, SparseIndex, Subject, TagDeletion,
+            TagDigests,
         };
         match self {
             Self::DockerRegistry
@@ -61,16 +61,22 @@ impl Software {
                 TagDigests,
             ],
             Self::Distribution => &[Referrers, Subject, SparseIndex, ImmutableTags, TagDigests],
-            Self::WithReferrers => &[ImmutableTags, TagDigests],
-            Self::WithoutReferrers => &[Referrers, Subject, ImmutableTags, TagDigests],
-            Self::Ferro => &[SparseIndex, TagDeletion, ImmutableTags, Mount, TagDigests],
+            Self::WithReferrers => &[Subject, SparseIndex, ImmutableTags, Mount, TagDigests],
+            Self::WithoutReferrers => &[Referrers, Subject, SparseIndex, ImmutableTags, Mount, TagDigests],
+            Self::Ferro => &[
+                SparseIndex,
+                TagDeletion,
+                ImmutableTags,
+                Mount,
+                RangeDownload,
+                TagDigests,
+            ],
             Self::Gitea => &[
                 Referrers,
                 Subject,
                 SparseIndex,
                 ImmutableTags,
                 RangeDownload,
-                ChunkedUpload,
                 TagDigests,
             ],
         }

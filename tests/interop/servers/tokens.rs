@@ -61,8 +61,9 @@ impl TokenServer {
         Self { address, issuer, stop }
     }
 
+    /// By name: crane and cosign refuse private addresses.
     pub fn realm(&self) -> String {
-        format!("http://{}/token", self.address)
+        format!("http://localhost:{}/token", self.address.port())
     }
 
     /// A token for everything in this repository.
