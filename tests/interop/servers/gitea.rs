@@ -1,6 +1,6 @@
 //! Gitea, of whose many parts the registry is one: a database, a user, and the web server.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
@@ -52,18 +52,17 @@ pub(super) fn start(folder: &Path) -> Running {
     ]
     .concat());
 
-    // It takes over a socket as systemd's services do: as the third file, after the three that every program has.
-    let script = "exec \"$0\" web --config \"$1\" 3<&0 0</dev/null";
+    // It takes over a socket as systemd's services do, as the third file after the three that every program has, and tells
+    // its parent to stop: that is the shell, which ends it once nobody holds the shell's input any more.
+    let script = "trap '' TERM; \"$0\" web --config \"$1\" 3<&1 >\"$2\" 2>&1 </dev/null & read -r _; kill -9 $!";
     let process = Command::new("sh")
         .args(["-c", script])
-        .arg(&program)
-        .arg(&configuration)
+        .args([program, configuration, log.clone()])
         .env("LISTEN_FDS", "1")
         .env("HOME", folder)
         .current_dir(folder)
-        .stdin(Stdio::from(OwnedFd::from(listener)))
-        .stdout(File::create(&log).unwrap())
-        .stderr(File::options().append(true).open(&log).unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::from(OwnedFd::from(listener)))
         .spawn()
         .unwrap();
     // Whoever connects waits until it serves.

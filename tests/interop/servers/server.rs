@@ -110,10 +110,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Running {
+    /// A program with an open input ends with that.
     fn drop(&mut self) {
-        let _ = self.running.process.kill();
-        let _ = self.running.process.wait();
+        if self.process.stdin.take().is_none() {
+            let _ = self.process.kill();
+        }
+        let _ = self.process.wait();
     }
 }
 
