@@ -60,7 +60,10 @@ impl Registry {
             self.delete_tag(repository, &tag).await;
         }
         for digest in found {
-            self.delete_manifest(repository, &digest).await;
+            // Gitea takes a manifest away with the last of its tags.
+            if self.manifest(repository, &digest.to_string()).await.is_some() {
+                self.delete_manifest(repository, &digest).await;
+            }
         }
     }
 }

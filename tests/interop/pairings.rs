@@ -71,6 +71,8 @@ impl Cell {
         stage.apply("the repair");
         let repaired = Self::assert_promoted(&stage, "repaired").await;
         assert_eq!(repaired, promoted, "something was signed again");
+        stage.forget();
+        stage.assert_nothing_is_left_to_do("found by whoever remembers nothing");
     }
 
     /// The same stands at both endpoints, and nothing is left to do. Returns the digests of all that was signed.

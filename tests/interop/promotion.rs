@@ -52,6 +52,24 @@ async fn what_cosign_signed_in_a_registry_with_referrers_is_recognised_and_sprea
     recognise(Software::WithReferrers).await;
 }
 
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn what_cosign_signed_in_distribution_is_recognised_and_spread() {
+    recognise(Software::Distribution).await;
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn what_cosign_signed_in_ferro_oci_server_is_recognised_and_spread() {
+    recognise(Software::Ferro).await;
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn what_cosign_signed_in_gitea_is_recognised_and_spread() {
+    recognise(Software::Gitea).await;
+}
+
 async fn recognise(software: Software) {
     let stage = Stage::set(software).await;
     let primary = &stage.endpoints[0];
@@ -138,6 +156,18 @@ async fn every_damage_in_docker_registry_is_found_and_repaired() {
 #[ignore = "needs scripts/interop-tools"]
 async fn every_damage_in_a_registry_with_referrers_is_found_and_repaired() {
     repair(Software::WithReferrers).await;
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn every_damage_in_distribution_is_found_and_repaired() {
+    repair(Software::Distribution).await;
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn every_damage_in_gitea_is_found_and_repaired() {
+    repair(Software::Gitea).await;
 }
 
 async fn repair(software: Software) {

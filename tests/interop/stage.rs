@@ -18,7 +18,8 @@ use crate::signatures::OLD_FORM;
 use crate::site::Site;
 
 pub const KEY: &str = "release";
-pub const TAG: &str = "v1.0.0";
+/// With upper case, which Gitea's lists do not have.
+pub const TAG: &str = "v1.0.0-RC.1";
 pub const PUBLIC_NAME: &str = "images.example.com/team/app";
 const MIRRORS: [&str; 2] = ["asia", "europe"];
 
@@ -38,8 +39,9 @@ impl Stage {
     /// A source, a primary and two mirrors, all of one make.
     pub async fn set(software: Software) -> Self {
         let start = || Registry::start(software);
-        let endpoints = [(); 3].map(|()| Site::new(start(), "images", "team/app"));
-        Self::between(Site::new(start(), "staging", "app"), endpoints.into()).await
+        let path = |name| format!("{}/{name}", servers::USER);
+        let endpoints = [(); 3].map(|()| Site::new(start(), &path("images"), "team/app"));
+        Self::between(Site::new(start(), &path("staging"), "app"), endpoints.into()).await
     }
 
     /// Of the source's site, the image is `app`, of the others' `team/app`.
@@ -152,6 +154,13 @@ impl Stage {
     pub fn assert_nothing_is_left_to_do(&self, why: &str) {
         let output = self.landfall(&["plan", "--detailed-exitcode"]);
         assert_eq!(output.status.code(), Some(0), "{why}: {output:?}");
+    }
+
+    /// Takes its memory away: what was done, and what was seen.
+    pub fn forget(&self) {
+        for name in ["state", "cache"] {
+            std::fs::remove_dir_all(self.cosign.path(name)).unwrap();
+        }
     }
 
     /// What crane says; it must succeed.
