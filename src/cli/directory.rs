@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::desired;
-use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Roots, Tree, TreeFile};
+use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
+use crate::source::blob_id;
 
 /// Why a directory cannot be read.
 #[derive(Debug, Error)]
@@ -26,7 +27,7 @@ pub enum DirectoryError {
 }
 
 /// Reads a desired-state repository as it stands on disk, without following links. Such a tree has no commit (all
-/// zeros), and its blob ids are made from SHA-256 instead of Git's SHA-1: they tell contents apart, no more.
+/// zeros); its files have the ids that Git would give them.
 ///
 /// # Errors
 /// What cannot be read is an error, never an absence; only a missing file or directory is one.
@@ -44,7 +45,7 @@ pub fn tree_with_landfall(directory: &Path, landfall: &str) -> Result<Tree, Dire
     let mut reading = Reading::new(directory)?;
     reading
         .files
-        .insert(RepoPath::from(Roots::FILE), regular(landfall.as_bytes().to_vec()));
+        .insert(RepoPath::from(Roots::FILE), regular(landfall.as_bytes()));
     reading.tree()
 }
 
@@ -151,15 +152,16 @@ fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {
             bytes: file.metadata()?.len().max(size),
         });
     }
-    Ok(regular(bytes))
+    Ok(regular(&bytes))
 }
 
-fn regular(bytes: Vec<u8>) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(&bytes).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: bytes.into(),
+fn regular(bytes: &[u8]) -> TreeFile {
+    match blob_id(bytes) {
+        Some(blob) => TreeFile::Regular {
+            blob,
+            bytes: bytes.into(),
+        },
+        None => TreeFile::unstored(bytes),
     }
 }
 
@@ -178,6 +180,18 @@ mod tests {
         let tree = tree_from_directory(directory.path()).unwrap();
         let names: Vec<_> = tree.files.keys().map(RepoPath::as_str).collect();
         assert_eq!(names, ["landfall.toml", "promotions/a/b.toml"]);
+    }
+
+    #[test]
+    fn files_have_the_ids_that_git_gives_them() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("landfall.toml"), "hello\n").unwrap();
+        let tree = tree_from_directory(directory.path()).unwrap();
+        let TreeFile::Regular { blob, .. } = &tree.files[&RepoPath::from("landfall.toml")] else {
+            panic!("{tree:?}");
+        };
+        // `echo hello | git hash-object --stdin`
+        assert_eq!(blob.to_string(), "ce013625030ba8dba906f756967f9e9ca394464a");
     }
 
     #[test]

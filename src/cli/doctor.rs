@@ -13,12 +13,14 @@ mod trial;
 mod verdict;
 
 use std::io::Write;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report};
 use rand::Rng as _;
 
 use self::examine::Examiner;
+use super::known_registries::KnownRegistries;
 use super::reach::Reach;
 use super::session::{CACHE_BYTES, runtime, stop_on_signals};
 use super::{Common, ExitCode, Format, Terminal};
@@ -49,13 +51,15 @@ impl DoctorCommand {
     /// Something wrong in the configuration; `allow-writes` that does not cover the prefix.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let config = self.reach.configuration(common, &[&self.prefix.registry])?;
-        let cache = Cache::open(&config.storage.cache, CACHE_BYTES);
+        let known = KnownRegistries {
+            cache: Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES)),
+            config,
+        };
         let nonce = self.write.then(|| format!("{:08x}", rand::rng().random::<u32>()));
         let examination = runtime()?.block_on(async {
             let stop = stop_on_signals();
             let examiner = Examiner {
-                config: &config,
-                cache: &cache,
+                known: &known,
                 prefix: &self.prefix,
                 nonce: nonce.as_deref(),
                 now: Timestamp::now(),

@@ -18,6 +18,7 @@ mod graph;
 mod import;
 mod init;
 mod key;
+mod known_registries;
 pub mod logging;
 mod naming;
 mod plan;

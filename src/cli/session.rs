@@ -7,6 +7,7 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
 use super::connection::{self, AllowedRegistries};
 use super::diagnostics::write_diagnostics;
+use super::known_registries::KnownRegistries;
 use super::progress::Watching;
 use super::{Common, ExitCode, Terminal, WithExitCode as _};
 use crate::config::{Config, Environment};
@@ -91,6 +92,7 @@ impl Session {
             journal: StateJournal::new(Arc::clone(&state)),
             clock: SystemClock,
         };
+        let cache = Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES));
         let defaults = Settings::default();
         let settings = Settings {
             git_url: common
@@ -104,7 +106,11 @@ impl Session {
                 .work
                 .requests_per_pass
                 .map_or(defaults.requests_per_pass, |requests| requests as u64),
-            verdicts: Some(Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES))),
+            capabilities: Some(Arc::new(KnownRegistries {
+                config: Arc::clone(&config),
+                cache: Arc::clone(&cache),
+            })),
+            verdicts: Some(cache),
             ..defaults
         };
         let reconciler =

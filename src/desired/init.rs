@@ -1,6 +1,6 @@
 //! A desired-state repository to begin with.
 
-use crate::model::{BlobId, CommitId, Diagnostic, Digest, Prefix, RepoPath, Tree, TreeFile};
+use crate::model::{CommitId, Diagnostic, Prefix, RepoPath, Tree, TreeFile};
 
 use super::configuration::LANDFALL_TOML;
 use super::directive::{schema_files, with_directive};
@@ -59,22 +59,13 @@ pub fn init(options: &InitOptions) -> Result<InitFiles, Vec<Diagnostic>> {
         files: files
             .repository
             .iter()
-            .map(|(path, text)| (path.clone(), regular(text)))
+            .map(|(path, text)| (path.clone(), TreeFile::unstored(text.as_bytes())))
             .collect(),
     };
     let parsed = parse(&tree, &mut ParseCache::default())?;
     match parsed.diagnostics() {
         [] => Ok(files),
         found => Err(found.to_vec()),
-    }
-}
-
-fn regular(text: &str) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: text.as_bytes().into(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Severity, Tree, TreeFile};
+use crate::model::{CommitId, Digest, Limits, RepoPath, Severity, Tree, TreeFile};
 
 const LANDFALL: &str = r#"version = 1
 [targets.production]
@@ -29,21 +29,12 @@ fn manifest(tag: &str, content: &str) -> String {
     format!("[images.a.tags]\n\"{tag}\" = \"{}\"\n", digest(content))
 }
 
-fn regular(bytes: &[u8]) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(bytes).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: bytes.into(),
-    }
-}
-
 fn tree(number: u8, files: &[(&str, &str)]) -> Tree {
     Tree {
         commit: CommitId([number; 20]),
         files: files
             .iter()
-            .map(|(path, text)| (RepoPath::from(*path), regular(text.as_bytes())))
+            .map(|(path, text)| (RepoPath::from(*path), TreeFile::unstored(text.as_bytes())))
             .collect(),
     }
 }
@@ -277,9 +268,9 @@ fn survives(landfall: &[u8], manifest: &[u8]) -> Result<(), TestCaseError> {
     let head = Tree {
         commit: CommitId([1; 20]),
         files: [
-            ("landfall.toml".into(), regular(landfall)),
-            ("promotions/dns/a.toml".into(), regular(manifest)),
-            ("keys/release.pub".into(), regular(manifest)),
+            ("landfall.toml".into(), TreeFile::unstored(landfall)),
+            ("promotions/dns/a.toml".into(), TreeFile::unstored(manifest)),
+            ("keys/release.pub".into(), TreeFile::unstored(manifest)),
         ]
         .into(),
     };

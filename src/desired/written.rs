@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::model::{BlobId, CommitId, Diagnostic, Digest, Drift, Prefix, RepoPath, RepositoryPath, Severity, Tag};
+use crate::model::{CommitId, Diagnostic, Digest, Drift, Prefix, RepoPath, RepositoryPath, Severity, Tag};
 use crate::model::{Tree, TreeFile};
 
 use super::configuration::LANDFALL_TOML;
@@ -96,14 +96,7 @@ pub fn write(manifests: &Manifests) -> Result<Vec<(RepoPath, String)>, Vec<Diagn
 
 /// What landfall finds wrong with these files.
 fn refusals(files: &BTreeMap<RepoPath, String>) -> Vec<Diagnostic> {
-    let regular = |text: &String| {
-        let mut id = [0; 20];
-        id.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..20]);
-        TreeFile::Regular {
-            blob: BlobId(id),
-            bytes: text.as_bytes().into(),
-        }
-    };
+    let regular = |text: &String| TreeFile::unstored(text.as_bytes());
     let tree = Tree {
         commit: CommitId([0; 20]),
         files: files.iter().map(|(path, text)| (path.clone(), regular(text))).collect(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Admission, AttestationKind, Carried, Digest, Repository, SignatureForm, Tag};
+use crate::model::{Admission, AttestationKind, Capability, Carried, Digest, Repository, SignatureForm, Tag};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,8 @@ impl SourceAnswer {
 pub struct SourceImage {
     /// Where it was read.
     pub repository: Repository,
+    /// What a registry must be able to take to hold its manifests, each once.
+    pub needs: Arc<[Capability]>,
     /// What will travel with the image.
     pub carried: Arc<[Carried]>,
     /// Signatures by the target's signer that the source holds already: they travel instead of being made anew.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Values;
-use crate::model::{Admission, Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
+use crate::model::{Admission, Capabilities, Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
 
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
@@ -26,6 +26,8 @@ pub struct Memory {
     pub attempts: HashMap<(NodeId, EndpointIndex), Attempt>,
     /// What failed in this pass, and why: the next pass is the retry.
     pub tried: HashMap<(NodeId, EndpointIndex), Arc<str>>,
+    /// What the registries of endpoints can do, where something is known of it.
+    pub capabilities: HashMap<(TargetId, EndpointIndex), Capabilities>,
     /// Whether this state has been there since before any claim that it does not know was made: it can then be relied
     /// on that such a claim was never signed.
     pub intact: bool,

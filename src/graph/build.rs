@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::chain::{Chains, Cycle};
 use super::unit::{ClaimAt, Unit};
 use crate::model::{
-    Claim, Desired, Digest, EndpointIndex, NodeId, ProjectClaims, Repository, RepositoryId, RepositoryPath, Slot,
-    Source, Tag, TagId, Target, TargetId, UnitId,
+    Claim, Desired, Digest, Endpoint, EndpointIndex, NodeId, ProjectClaims, Repository, RepositoryId, RepositoryPath,
+    Slot, Source, Tag, TagId, Target, TargetId, UnitId,
 };
 
 /// What shall stand where. Numbers stay as they are from commit to commit for as long as the targets do, so that facts
@@ -223,6 +223,14 @@ impl Graph {
     #[must_use]
     pub fn target(&self, id: TargetId) -> &Arc<Target> {
         &self.targets[id.index()]
+    }
+
+    /// Every endpoint of every target.
+    pub fn endpoints(&self) -> impl Iterator<Item = (TargetId, EndpointIndex, &Endpoint)> {
+        self.targets.iter().enumerate().flat_map(|(index, target)| {
+            let all = target.all_endpoints().iter();
+            all.map(move |endpoint| (TargetId(index as u32), endpoint, target.endpoint(endpoint)))
+        })
     }
 
     #[must_use]

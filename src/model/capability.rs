@@ -6,6 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::media_type;
+
 macro_rules! capabilities {
     ($($(#[$documentation:meta])* $name:ident = $text:literal, $meaning:literal;)*) => {
         /// Something in which registries differ. The texts are the keys in `config.toml` and in JSON.
@@ -65,6 +67,20 @@ impl fmt::Display for Capability {
     }
 }
 
+impl Capability {
+    /// What a registry has to be able to take to hold a manifest of this media type.
+    #[must_use]
+    pub fn to_hold(media_type: &str) -> Option<Self> {
+        match media_type {
+            media_type::OCI_MANIFEST => Some(Self::OciImage),
+            media_type::OCI_INDEX => Some(Self::OciIndex),
+            media_type::DOCKER_MANIFEST => Some(Self::DockerImage),
+            media_type::DOCKER_LIST => Some(Self::DockerList),
+            _ => None,
+        }
+    }
+}
+
 /// Whether a registry can do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ability {
@@ -101,7 +117,7 @@ impl Ability {
 }
 
 /// How landfall knows of an ability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KnownBy {
     /// It stands in the configuration.
     Declared,
@@ -186,6 +202,11 @@ impl Capabilities {
     #[must_use]
     pub fn can(&self, capability: Capability) -> Option<bool> {
         self.of(capability)?.ability.known()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (Capability, &Knowledge)> {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Digest;
+
 /// The hexadecimal id of a Git object, 40 digits (SHA-1).
 macro_rules! object_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -112,6 +114,21 @@ pub enum TreeFile {
     TooLarge {
         bytes: u64,
     },
+}
+
+impl TreeFile {
+    /// A file that no repository holds yet. Its id is made from SHA-256 instead of Git's SHA-1: it tells contents
+    /// apart, no more.
+    #[must_use]
+    pub fn unstored(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let mut id = [0; 20];
+        id.copy_from_slice(&Digest::of(&bytes).as_bytes()[..20]);
+        Self::Regular {
+            blob: BlobId(id),
+            bytes,
+        }
+    }
 }
 
 /// The files of one commit that can matter: `landfall.toml`, `keys/`, `trust/`, `promotions/`, below the

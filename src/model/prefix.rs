@@ -72,6 +72,17 @@ impl Prefix {
         Repository::new(self.registry.clone(), path)
     }
 
+    /// Every prefix that holds this one, itself the last.
+    pub fn lineage(&self) -> impl Iterator<Item = Self> {
+        let slashes = self.path.match_indices('/').map(|(slash, _)| slash);
+        let ends = (!self.path.is_empty()).then_some(self.path.len());
+        let paths = [0].into_iter().chain(slashes).chain(ends);
+        paths.map(|end| Self {
+            registry: self.registry.clone(),
+            path: self.path[..end].into(),
+        })
+    }
+
     /// The length of the path in segments, for "the longest prefix wins".
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -115,6 +126,19 @@ text_value!(Prefix);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_descends_from_its_registry() {
+        let lineage = |text: &str| -> Vec<String> {
+            let prefix: Prefix = text.parse().unwrap();
+            prefix.lineage().map(|above| above.to_string()).collect()
+        };
+        assert_eq!(lineage("example.com"), ["example.com"]);
+        assert_eq!(
+            lineage("example.com/a/bc"),
+            ["example.com", "example.com/a", "example.com/a/bc"]
+        );
+    }
 
     #[test]
     fn prefixes_match_whole_segments_only() {

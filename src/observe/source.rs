@@ -1,5 +1,6 @@
 //! What a claim's source offers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::collection::{self, Collected, Obstacle};
@@ -8,7 +9,7 @@ use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
 use crate::facts::{Answer, Depth, Evidence, SourceAnswer, SourceImage};
-use crate::model::{Carried, Digest};
+use crate::model::{Capability, Carried, Digest};
 use crate::registry::Registry;
 use crate::transfer::TreeAnswer;
 
@@ -41,6 +42,11 @@ async fn offered<R: Registry>(
         TreeAnswer::Absent => return Ok(SourceAnswer::Absent),
         TreeAnswer::Incomplete { missing } => return Ok(SourceAnswer::Lacking(missing.into())),
     };
+    let needs: BTreeSet<Capability> = tree
+        .manifests()
+        .iter()
+        .filter_map(|found| Capability::to_hold(&found.manifest.media_type))
+        .collect();
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
     let Collected {
         mut carried,
@@ -64,6 +70,7 @@ async fn offered<R: Registry>(
     };
     let image = Arc::new(SourceImage {
         repository: place.repository.clone(),
+        needs: needs.into_iter().collect(),
         carried: carried.into_iter().collect(),
         found,
     });

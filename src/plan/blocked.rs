@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::facts::Ask;
-use crate::model::{Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
+use crate::model::{Capability, Digest, EndpointIndex, KnownBy, NodeId, TagId, TargetId, UnitId};
 
 /// One root cause, and what waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +69,13 @@ pub enum Cause {
     Silence {
         target: TargetId,
         endpoint: EndpointIndex,
+    },
+    /// The registry there is known to be unable to hold it; with [`Capability::ImmutableTags`], to refuse to move a tag.
+    Unsupported {
+        target: TargetId,
+        endpoint: EndpointIndex,
+        capability: Capability,
+        known_by: KnownBy,
     },
     /// It failed in this pass.
     Failed {

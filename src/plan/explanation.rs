@@ -1,10 +1,13 @@
 //! Why something is blocked, and what lifts it.
 
 use super::blocked::{Blocked, Cause};
-use super::record::{source_name, target_of};
+use super::phrases::{
+    endpoint_at, image, image_at, image_at_source, node_at, origin, printable, several, source, tag_at,
+};
+use super::record::target_of;
 use crate::facts::Ask;
 use crate::graph::Graph;
-use crate::model::{BlockedReport, Digest, EndpointIndex, NodeId, Source, TagId, TargetId, UnitId};
+use crate::model::{BlockedReport, Capability, Digest, EndpointIndex, KnownBy, TagId, TargetId, UnitId};
 
 /// A blocked entry in words. Each remedy names the line or the command that lifts it.
 #[must_use]
@@ -79,6 +82,12 @@ impl Explanation {
                          --sign-despite-silence`"
                     .to_owned(),
             },
+            Cause::Unsupported {
+                target,
+                endpoint,
+                capability,
+                known_by,
+            } => Self::unsupported(graph, *target, *endpoint, *capability, *known_by),
             Cause::Failed { node, endpoint, error } => Self {
                 kind: "failed",
                 cause: format!("{} failed: {}", node_at(graph, *node, *endpoint), printable(error)),
@@ -224,6 +233,39 @@ impl Explanation {
         }
     }
 
+    fn unsupported(
+        graph: &Graph,
+        target: TargetId,
+        endpoint: EndpointIndex,
+        capability: Capability,
+        known_by: KnownBy,
+    ) -> Self {
+        let prefix = &graph.target(target).endpoint(endpoint).prefix;
+        let (does, way_out) = if capability == Capability::ImmutableTags {
+            ("moves no tag that stands".to_owned(), "promote under a new tag")
+        } else {
+            let what = capability.meaning();
+            (
+                format!("takes no {what}"),
+                "promote another form of it, or leave this endpoint out",
+            )
+        };
+        let again = format!("have it tried again: `landfall doctor {prefix} --write`");
+        let (why, unless) = match known_by {
+            KnownBy::Declared => (
+                format!("config.toml declares `{capability}`"),
+                format!("correct `capabilities` under [registries.\"{prefix}\"] or a shorter prefix"),
+            ),
+            KnownBy::Remembered(at) => (format!("so it showed on {}", at.strftime("%Y-%m-%d")), again),
+            KnownBy::Probed => ("so it showed".to_owned(), again),
+        };
+        Self {
+            kind: "unsupported",
+            cause: format!("{} {does}: {why}", endpoint_at(graph, target, endpoint)),
+            remedy: format!("{way_out}; if that is not so any more, {unless}"),
+        }
+    }
+
     fn conflict(graph: &Graph, tag: TagId, endpoint: EndpointIndex, found: Digest) -> Self {
         Self {
             kind: "tag-conflict",
@@ -243,104 +285,4 @@ fn credentials(prefix: &dyn std::fmt::Display) -> String {
         "set `read` and `write` under [registries.\"{prefix}\"] in config.toml, and list \"{prefix}\" in `allow-reads` \
          and `allow-writes` where these are set"
     )
-}
-
-fn endpoint_at(graph: &Graph, target: TargetId, endpoint: EndpointIndex) -> String {
-    let target = graph.target(target);
-    let endpoint = target.endpoint(endpoint);
-    format!("{} of {} ({})", endpoint.name, target.name, endpoint.prefix)
-}
-
-fn node_at(graph: &Graph, node: NodeId, endpoint: EndpointIndex) -> String {
-    let target = graph.target(graph.target_of(node.unit));
-    format!("{} at {}", graph.node_name(node), target.endpoint(endpoint).name)
-}
-
-/// The first few digests of a list.
-fn several(digests: &[Digest]) -> String {
-    const SHOWN: usize = 3;
-    let mut parts: Vec<String> = digests.iter().take(SHOWN).map(Digest::to_string).collect();
-    if digests.len() > SHOWN {
-        parts.push(format!("{} more", digests.len() - SHOWN));
-    }
-    parts.join(", ")
-}
-
-fn image(graph: &Graph, unit: UnitId) -> String {
-    let unit = graph.unit(unit);
-    format!("{}@{}", graph.public_reference(unit.repository), unit.digest)
-}
-
-fn image_at(graph: &Graph, unit: UnitId, endpoint: EndpointIndex) -> String {
-    let unit = graph.unit(unit);
-    format!("{}@{}", graph.place(unit.repository, endpoint), unit.digest)
-}
-
-fn tag_at(graph: &Graph, tag: TagId, endpoint: EndpointIndex) -> String {
-    let (repository, tag) = graph.tag(tag);
-    format!("{}:{tag}", graph.place(repository, endpoint))
-}
-
-fn source(graph: &Graph, unit: UnitId) -> String {
-    graph
-        .unit(unit)
-        .claim()
-        .map(|claim| match &claim.source {
-            // Credentials are set by repository, so the place to name is where a chained claim reads first.
-            Source::Target { target, repository } => graph.targets()[*target]
-                .endpoint(EndpointIndex::PRIMARY)
-                .prefix
-                .join(repository)
-                .to_string(),
-            registry @ Source::Registry(_) => source_name(graph, registry),
-        })
-        .unwrap_or_default()
-}
-
-fn image_at_source(graph: &Graph, unit: UnitId) -> String {
-    let at = graph
-        .unit(unit)
-        .claim()
-        .map(|claim| source_name(graph, &claim.source))
-        .unwrap_or_default();
-    format!("{at}@{}", graph.unit(unit).digest)
-}
-
-/// Where the claim stands in Git.
-fn origin(graph: &Graph, unit: UnitId) -> String {
-    graph
-        .unit(unit)
-        .claim()
-        .map(|claim| format!("{}:{}", claim.origin.file, claim.origin.line))
-        .unwrap_or_default()
-}
-
-/// An error's text comes from a registry: what a terminal would obey is taken out of it.
-fn printable(error: &str) -> String {
-    const LONGEST: usize = 400;
-    let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut text: String = error
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() || reorders(c) { ' ' } else { c })
-        .collect();
-    if text.trim().is_empty() {
-        return "no reason was given".to_owned();
-    }
-    if error.chars().nth(LONGEST).is_some() {
-        text.push('…');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_cannot_steer_a_terminal() {
-        assert_eq!(printable("a\u{1b}[2J\r\nb\u{202e}c"), "a [2J  b c");
-        assert_eq!(printable("\n"), "no reason was given");
-        assert_eq!(printable(&"x".repeat(1_000)).chars().count(), 401);
-    }
 }

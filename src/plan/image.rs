@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::blocked::Cause;
 use super::planner::Planner;
 use super::step::{Action, Provider, Step};
+use super::support;
 use super::unit::Subject;
 use crate::facts::{Ask, SourceFact};
 use crate::model::{Carried, Digest, EndpointSet, Slot};
@@ -50,6 +51,9 @@ impl<'a> Planner<'a> {
         };
         let mut ready = present;
         for (carried, at) in copies {
+            let image = (!(at & missing).is_empty()).then(|| support::of_image(subject));
+            let needs = image.into_iter().flatten().chain(support::of_carried(&carried));
+            let at = self.able(subject.target_id, node, at, needs);
             let action = Action::Copy {
                 from: from.clone(),
                 carried,

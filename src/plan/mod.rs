@@ -6,10 +6,12 @@ mod explanation;
 pub mod file;
 mod history;
 mod image;
+mod phrases;
 mod planner;
 mod record;
 mod signatures;
 mod step;
+mod support;
 mod tags;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::blocked::Cause;
 use super::planner::Planner;
 use super::step::{Action, Content, Provider, Step};
+use super::support;
 use super::unit::Subject;
 use crate::facts::Evidence;
 use crate::graph::{Dependency, DependsAt};
@@ -40,6 +41,10 @@ impl Planner<'_> {
             return artifact;
         }
         let node = subject.node(slot);
+        let missing = self.able(subject.target_id, node, missing, support::of_artifact(slot));
+        if missing.is_empty() {
+            return artifact;
+        }
         let journal = self.memory.journal.get(&node).copied();
         let (content, from) = if let Some((digest, from)) = self.standing_artifact(subject, slot, journal) {
             (Content::Known(digest), from)

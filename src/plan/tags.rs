@@ -81,6 +81,13 @@ impl Planner<'_> {
         }
         let after = after(subject, artifacts);
         for (replaces, because, at) in groups {
+            let at = at & may_stand;
+            // Where a tag drifted, tags do move.
+            let at = if replaces.is_some() && because != Reason::Drift {
+                self.able_to_move(subject.target_id, node, at)
+            } else {
+                at
+            };
             let step = Step {
                 node,
                 action: Action::Tag {
@@ -88,7 +95,7 @@ impl Planner<'_> {
                     digest: subject.unit.digest,
                     replaces,
                 },
-                at: at & may_stand,
+                at,
                 after: after.clone(),
                 because,
             };

@@ -1,6 +1,7 @@
 //! What registries have shown that they can do, remembered for a time.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +12,27 @@ use crate::model::{Capabilities, Capability, Contradiction, Knowledge, KnownBy, 
 
 /// Registries learn with their upgrades, and are configured anew: what one showed longer ago counts no more.
 pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What is known of registries without asking them.
+pub trait KnownCapabilities: fmt::Debug + Send + Sync {
+    /// What the registry can do everywhere below `place`.
+    fn below(&self, place: &Prefix, now: Timestamp) -> Capabilities;
+}
+
+impl KnownCapabilities for Cache {
+    /// What it showed there, else what it showed at the longest prefix above.
+    fn below(&self, place: &Prefix, now: Timestamp) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        for above in place.lineage() {
+            let shown = self.capabilities(&above, now);
+            capabilities.minimum_chunk = shown.minimum_chunk.or(capabilities.minimum_chunk);
+            for (capability, knowledge) in shown.iter() {
+                capabilities.learn(capability, knowledge.clone());
+            }
+        }
+        capabilities
+    }
+}
 
 /// One row of the cache: what one prefix showed.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -132,6 +154,23 @@ mod tests {
         );
         let elsewhere = "example.com".parse().unwrap();
         assert_eq!(cache.capabilities(&elsewhere, at(60)), Capabilities::default());
+    }
+
+    #[test]
+    fn what_was_shown_above_counts_where_nothing_else_was_shown_below() {
+        let cache = Cache::in_memory(1 << 20);
+        let prefix = |text: &str| -> Prefix { text.parse().unwrap() };
+        let index = |able| [(Capability::OciIndex, Knowledge::probed(able, ""))];
+        cache.remember(&prefix("example.com"), &mounts(false), None, at(0));
+        cache.remember(&prefix("example.com"), &index(false), None, at(0));
+        cache.remember(&prefix("example.com/team"), &index(true), None, at(0));
+        let below = |text| {
+            let known = cache.below(&prefix(text), at(1));
+            (known.can(Capability::Mount), known.can(Capability::OciIndex))
+        };
+        assert_eq!(below("example.com/team/app"), (Some(false), Some(true)));
+        assert_eq!(below("example.com/teams"), (Some(false), Some(false)));
+        assert_eq!(below("other.example.com/team"), (None, None));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod revision;
 pub mod state;
 mod watch;
 
+pub use capabilities::KnownCapabilities;
 pub use controller::{Loop, Wake};
 pub use error::ReconcileError;
 pub use journal::StateJournal;

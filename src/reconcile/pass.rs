@@ -70,6 +70,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let now = self.world.clock().now();
         self.facts.begin_pass(bounds, now);
         self.memory.tried.clear();
+        self.know_registries(now);
         let mut pass = Pass {
             began: now,
             ran: Vec::new(),

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::ReconcileError;
+use super::capabilities::KnownCapabilities;
 use super::reading::RootsCache;
 use super::recollection::Recollection;
 use super::revision::Revision;
@@ -33,6 +36,8 @@ pub struct Settings {
     pub passes: usize,
     /// What earlier processes verified.
     pub verdicts: Option<Arc<dyn KeptVerdicts>>,
+    /// What registries can do, where that is declared or was shown before.
+    pub capabilities: Option<Arc<dyn KnownCapabilities>>,
 }
 
 impl Default for Settings {
@@ -46,6 +51,7 @@ impl Default for Settings {
             requests_per_pass: 1_000_000,
             passes: 16,
             verdicts: None,
+            capabilities: None,
         }
     }
 }
@@ -121,6 +127,19 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.recollection
             .declare(&self.graph, &revision.ledger, &mut self.memory);
         Ok(())
+    }
+
+    /// Takes up what is known of the endpoints' registries now.
+    pub(super) fn know_registries(&mut self, now: Timestamp) {
+        let Some(known) = &self.settings.capabilities else {
+            return;
+        };
+        self.memory.capabilities = self
+            .graph
+            .endpoints()
+            .map(|(target, endpoint, place)| ((target, endpoint), known.below(&place.prefix, now)))
+            .filter(|(_, capabilities)| !capabilities.is_empty())
+            .collect();
     }
 
     /// How a claim was admitted, where landfall remembers it.

@@ -21,6 +21,7 @@ pub use contract::{Change, CommitInfo, Entry, Relation, Source};
 pub use error::SourceError;
 pub use introduced::introduced;
 pub use location::{Location, SubPath};
+pub use object::blob_id;
 pub use replay::{Changed, Visitor};
 pub use repository::{GitRepository, Options};
 pub use watch::{WatchError, Watcher};

@@ -22,6 +22,13 @@ pub(super) fn sha1(id: &gix::oid) -> [u8; 20] {
         .expect("only SHA-1 repositories are opened, and their ids have 20 bytes")
 }
 
+/// The id that Git gives to a file's content. `None` for what was made to have the id of something else.
+#[must_use]
+pub fn blob_id(bytes: &[u8]) -> Option<BlobId> {
+    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, Kind::Blob, bytes).ok()?;
+    Some(BlobId(sha1(&id)))
+}
+
 /// What gix reports, with its causes, on one line.
 pub(super) fn reason(error: &gix::Error) -> String {
     let mut parts: Vec<String> = error.iter_errors().map(ToString::to_string).collect();

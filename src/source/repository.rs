@@ -81,6 +81,16 @@ impl GitRepository {
         self.repository.to_thread_local().common_dir().to_owned()
     }
 
+    /// Files that the next tree shares with this one are not read again: those of the tree that was read last, or of a
+    /// work tree.
+    pub fn remember(&self, tree: &Tree) {
+        let contents = tree.files.values().filter_map(|file| match file {
+            TreeFile::Regular { blob, bytes } => Some((*blob, bytes.clone())),
+            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+        });
+        *self.contents.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(contents.collect());
+    }
+
     pub(super) fn with_objects<T>(
         &self,
         work: impl FnOnce(&Objects<'_>) -> Result<T, SourceError>,
@@ -195,11 +205,7 @@ impl Source for GitRepository {
         let tree = self.with_objects(|objects| {
             tree::read(objects, &self.options.limits, &self.options.folder, roots, at, &known)
         })?;
-        let contents = tree.files.values().filter_map(|file| match file {
-            TreeFile::Regular { blob, bytes } => Some((*blob, bytes.clone())),
-            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
-        });
-        *self.contents.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(contents.collect());
+        self.remember(&tree);
         Ok(tree)
     }
 

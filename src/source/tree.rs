@@ -188,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::source::testing::History;
-    use crate::source::{Options, Source};
+    use crate::source::{Options, Source, blob_id};
 
     /// A commit whose root tree is `tree`.
     fn commit_tree(history: &History, tree: ObjectId) -> CommitId {
@@ -407,6 +407,30 @@ mod tests {
             write_tree(&history, &[("promotions", EntryKind::Tree, inner)]),
         );
         assert_eq!(history.open().tree(commit, &Roots::default()).unwrap().files.len(), 2);
+    }
+
+    #[test]
+    fn what_a_work_tree_holds_is_not_read_from_the_repository() {
+        let history = History::new();
+        let (text, other) = ("version = 1\n", "version = 2\n");
+        let head = history.commit(&[("landfall.toml", text), ("keys/a.pub", "a")]);
+        let source = history.open();
+        fs::remove_file(loose(&history, &write_blob(&history, text.as_bytes()))).unwrap();
+        let work_tree = |text: &str| Tree {
+            commit: CommitId([0; 20]),
+            files: [(
+                RepoPath::from("landfall.toml"),
+                TreeFile::Regular {
+                    blob: blob_id(text.as_bytes()).unwrap(),
+                    bytes: text.as_bytes().into(),
+                },
+            )]
+            .into(),
+        };
+        source.remember(&work_tree(other));
+        assert!(source.tree(head, &Roots::default()).is_err());
+        source.remember(&work_tree(text));
+        assert_eq!(source.tree(head, &Roots::default()).unwrap().files.len(), 2);
     }
 
     #[test]

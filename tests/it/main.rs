@@ -1,6 +1,7 @@
 //! Tests of several modules together, over loopback.
 
 mod attacks;
+mod capabilities;
 #[cfg(unix)]
 mod deploy;
 mod embedded_registry;

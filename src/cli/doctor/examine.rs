@@ -1,7 +1,5 @@
 //! From a prefix to everything that can be found out about it.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use miette::Report;
 
@@ -10,19 +8,18 @@ use super::identity::{self, Purpose};
 use super::trial::{Trial, TrialOutcome};
 use super::{reaching, reading, verdict};
 use crate::cli::connection;
+use crate::cli::known_registries::KnownRegistries;
 use crate::cli::{AllowedRegistries, ExitCode, WithExitCode as _};
-use crate::config::Config;
 use crate::credentials::Sources;
 use crate::execute::Stop;
 use crate::http::ClientOptions;
-use crate::model::{Capabilities, Capability, Contradiction, Knowledge, Prefix, Repository, RepositoryPath};
-use crate::reconcile::cache::Cache;
+use crate::model::{Capability, Contradiction, Knowledge, Prefix, Repository, RepositoryPath};
+use crate::reconcile::KnownCapabilities as _;
 use crate::registry::RegistryError;
 
 /// One examination.
 pub struct Examiner<'a> {
-    pub config: &'a Arc<Config>,
-    pub cache: &'a Cache,
+    pub known: &'a KnownRegistries,
     pub prefix: &'a Prefix,
     /// Names the scratch repository; without one nothing is written.
     pub nonce: Option<&'a str>,
@@ -35,17 +32,18 @@ impl Examiner<'_> {
     /// Where `allow-writes` does not cover what was to be tried, or the configuration cannot be used.
     pub async fn examine(&self) -> Result<Examination, Report> {
         if self.nonce.is_some() {
-            self.config
+            self.known
+                .config
                 .may_write_below(self.prefix)
                 .map_err(Report::msg)
                 .with_exit_code(ExitCode::AccessRefused)?;
         }
-        let registries = connection::registries(self.config)?;
+        let registries = connection::registries(&self.known.config)?;
         let place = self.place();
         let mut examination = Examination {
             prefix: self.prefix.clone(),
             checks: self.before(&place).await,
-            capabilities: self.believed(&place),
+            capabilities: self.known.below(self.prefix, self.now),
             contradictions: Vec::new(),
             trial: None,
             conclusions: Vec::new(),
@@ -60,7 +58,7 @@ impl Examiner<'_> {
                 examination.checks.extend(checks);
                 self.describe_identity(&mut examination.checks, &place).await;
                 tokio::select! {
-                    (check, learnt) = reading::look(&registries, self.prefix, &place, &self.config.limits) => {
+                    (check, learnt) = reading::look(&registries, self.prefix, &place, &self.known.config.limits) => {
                         examination.checks.push(check);
                         self.learn(&mut examination, learnt, None);
                     }
@@ -94,38 +92,19 @@ impl Examiner<'_> {
         }
     }
 
-    /// What the configuration declares, and of the rest what is remembered.
-    fn believed(&self, place: &Repository) -> Capabilities {
-        let declared = self.config.registry(place).map(|settings| &settings.capabilities);
-        let remembered = self.cache.capabilities(self.prefix, self.now);
-        let minimum_chunk = remembered.minimum_chunk;
-        let known = remembered
-            .iter()
-            .map(|(capability, knowledge)| (capability, knowledge.clone()))
-            .chain(
-                declared
-                    .into_iter()
-                    .flatten()
-                    .map(|(capability, able)| (*capability, Knowledge::declared(*able))),
-            );
-        let mut believed: Capabilities = known.collect();
-        believed.minimum_chunk = minimum_chunk;
-        believed
-    }
-
     async fn before(&self, place: &Repository) -> Vec<Check> {
         let registry = &self.prefix.registry;
         vec![
             reaching::name(registry).await,
-            reaching::proxy(registry, &self.config.environment),
-            reaching::tls(self.config, place),
+            reaching::proxy(registry, &self.known.config.environment),
+            reaching::tls(&self.known.config, place),
         ]
     }
 
     async fn describe_identity(&self, checks: &mut Vec<Check>, place: &Repository) {
-        let sources = Sources::new(self.config.environment.clone(), ClientOptions::default());
+        let sources = Sources::new(self.known.config.environment.clone(), ClientOptions::default());
         for purpose in [Purpose::Reading, Purpose::Writing] {
-            checks.push(identity::credentials(self.config, &sources, place, purpose).await);
+            checks.push(identity::credentials(&self.known.config, &sources, place, purpose).await);
         }
     }
 
@@ -144,7 +123,7 @@ impl Examiner<'_> {
 
     /// Takes note of what was shown, here and in the cache.
     fn learn(&self, examination: &mut Examination, learnt: Vec<(Capability, Knowledge)>, minimum_chunk: Option<u64>) {
-        self.cache.remember(self.prefix, &learnt, minimum_chunk, self.now);
+        self.known.cache.remember(self.prefix, &learnt, minimum_chunk, self.now);
         let capabilities = &mut examination.capabilities;
         capabilities.minimum_chunk = minimum_chunk.or(capabilities.minimum_chunk);
         for (capability, knowledge) in learnt {

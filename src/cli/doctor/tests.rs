@@ -9,6 +9,7 @@ use super::examination::{ConclusionKind, Examination};
 use super::examine::Examiner;
 use super::{json, text};
 use crate::cli::ExitCode;
+use crate::cli::known_registries::KnownRegistries;
 use crate::config::{Config, Environment};
 use crate::demo::registry::{Access, Credentials, EmbeddedOptions, EmbeddedRegistry};
 use crate::execute::Stop;
@@ -24,7 +25,7 @@ const PASSWORD: &str = "correct horse battery staple";
 
 struct Surgery {
     registry: EmbeddedRegistry,
-    cache: Cache,
+    cache: Arc<Cache>,
     stop: Stop,
     /// Further keys of the registry.
     keys: String,
@@ -46,7 +47,7 @@ impl Surgery {
         Self {
             allow_writes: format!("\"{}/team\"", registry.registry()),
             registry,
-            cache: Cache::in_memory(1 << 20),
+            cache: Arc::new(Cache::in_memory(1 << 20)),
             stop: Stop::new(),
             keys: String::new(),
             now: Timestamp::now(),
@@ -71,12 +72,18 @@ impl Surgery {
         Arc::new(Config::parse(&text, "/etc/landfall/config.toml".as_ref(), environment).unwrap())
     }
 
+    fn known(&self) -> KnownRegistries {
+        KnownRegistries {
+            config: self.config(),
+            cache: Arc::clone(&self.cache),
+        }
+    }
+
     async fn examine(&self, write: bool) -> Result<Examination, miette::Report> {
-        let config = self.config();
+        let known = self.known();
         let prefix = self.prefix();
         let examiner = Examiner {
-            config: &config,
-            cache: &self.cache,
+            known: &known,
             prefix: &prefix,
             nonce: write.then_some(NONCE),
             now: self.now,
@@ -360,12 +367,11 @@ async fn refused_credentials_end_with_4() {
 #[tokio::test]
 async fn a_registry_that_is_not_there_ends_with_1() {
     let surgery = Surgery::new(Behaviour::default()).await;
-    let config = surgery.config();
+    let known = surgery.known();
     let prefix = surgery.prefix();
     surgery.registry.shutdown().await;
     let examiner = Examiner {
-        config: &config,
-        cache: &surgery.cache,
+        known: &known,
         prefix: &prefix,
         nonce: Some(NONCE),
         now: surgery.now,

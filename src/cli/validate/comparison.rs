@@ -77,15 +77,19 @@ fn read_trees(
     [ancestor, base]: [CommitId; 2],
     head: Head,
 ) -> miette::Result<[Tree; 3]> {
+    let head_tree = match head {
+        Head::Commit(commit) => read_tree(repository, commit).into_diagnostic()?,
+        Head::WorkTree(_) => {
+            let tree = tree_from_directory(directory).into_diagnostic()?;
+            repository.remember(&tree);
+            tree
+        }
+    };
     let base_tree = read_tree(repository, base).into_diagnostic()?;
     let ancestor_tree = if ancestor == base {
         base_tree.clone()
     } else {
         read_tree(repository, ancestor).into_diagnostic()?
-    };
-    let head_tree = match head {
-        Head::Commit(commit) => read_tree(repository, commit).into_diagnostic()?,
-        Head::WorkTree(_) => tree_from_directory(directory).into_diagnostic()?,
     };
     Ok([ancestor_tree, base_tree, head_tree])
 }

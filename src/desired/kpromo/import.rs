@@ -15,8 +15,8 @@ use crate::desired::resolve::{Accepted, Resolved, resolve};
 use crate::desired::scalar::TargetPath;
 use crate::desired::targets::PRIMARY;
 use crate::model::{
-    BlobId, Claim, CommitId, Diagnostic, Digest, EndpointSet, Origin, RepoPath, RepositoryPath, Roots, Severity,
-    Target, Tree, TreeFile,
+    Claim, CommitId, Diagnostic, Digest, EndpointSet, Origin, RepoPath, RepositoryPath, Roots, Severity, Target, Tree,
+    TreeFile,
 };
 
 use super::claims::{Contents, routes_of};
@@ -96,7 +96,7 @@ pub fn import(tree: &Tree, target: &str) -> Result<Imported, ImportError> {
         commit: CommitId([0; 20]),
         files: files
             .iter()
-            .map(|(path, bytes)| (path.clone(), regular(bytes)))
+            .map(|(path, bytes)| (path.clone(), TreeFile::unstored(Arc::clone(bytes))))
             .collect(),
     };
     let (_, again, _) = read(&made).map_err(ImportError::NotExpressible)?;
@@ -367,15 +367,6 @@ fn one_a_line(array: &mut Array) {
     }
     array.set_trailing("\n");
     array.set_trailing_comma(true);
-}
-
-fn regular(bytes: &Arc<[u8]>) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(bytes).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: Arc::clone(bytes),
-    }
 }
 
 /// Claims by target, repository and digest, without the places where they stand.

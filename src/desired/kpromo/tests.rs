@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::desired::{
     Accepted, ImportError, Ledger, ParseCache, Parsed, Resolved, code, import_kpromo, parse, resolve, roots,
 };
-use crate::model::{BlobId, CommitId, Digest, Limits, RepoPath, Severity, Tree, TreeFile};
+use crate::model::{CommitId, Digest, Limits, RepoPath, Severity, Tree, TreeFile};
 
 const LANDFALL: &str = r#"version = 1
 [kpromo]
@@ -23,15 +23,6 @@ europe = "europe.example.com/prod/images"
 
 fn digest(of: &str) -> String {
     Digest::of(of.as_bytes()).to_string()
-}
-
-fn regular(bytes: &[u8]) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(bytes).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: bytes.into(),
-    }
 }
 
 fn manifest(source: &str, destinations: &[&str]) -> String {
@@ -48,9 +39,10 @@ fn images(image: &str, tag: &str, content: &str) -> String {
 
 /// A commit with these projects: name, manifest, images.
 fn tree(number: u8, projects: &[(&str, String, String)]) -> Tree {
-    let mut files = BTreeMap::from([(RepoPath::from("landfall.toml"), regular(LANDFALL.as_bytes()))]);
+    let mut files = BTreeMap::from([(RepoPath::from("landfall.toml"), TreeFile::unstored(LANDFALL.as_bytes()))]);
     for (name, manifest, images) in projects {
-        let mut add = |path: String, text: &str| files.insert(RepoPath::from(path.as_str()), regular(text.as_bytes()));
+        let mut add =
+            |path: String, text: &str| files.insert(RepoPath::from(path.as_str()), TreeFile::unstored(text.as_bytes()));
         add(format!("manifests/{name}/promoter-manifest.yaml"), manifest);
         add(format!("images/{name}/images.yaml"), images);
     }
@@ -191,7 +183,7 @@ fn garbage_is_reported_in_bounds() {
 #[test]
 fn the_folders_of_kpromo_are_read_and_nothing_of_a_broken_landfall_toml() {
     let named = |text: &str| {
-        roots(&regular(text.as_bytes()))
+        roots(&TreeFile::unstored(text.as_bytes()))
             .named()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
@@ -341,7 +333,7 @@ proptest! {
         let texts: Vec<String> = files.iter().map(|(path, bytes)| format!("{path}:\n{}", String::from_utf8_lossy(bytes))).collect();
         let made = Tree {
             commit: CommitId([2; 20]),
-            files: files.iter().map(|(path, bytes)| (path.clone(), regular(bytes))).collect(),
+            files: files.iter().map(|(path, bytes)| (path.clone(), TreeFile::unstored(Arc::clone(bytes)))).collect(),
         };
         let again = parse(&made, &mut ParseCache::default());
         prop_assert!(again.is_ok(), "{:?}\n{}", again, texts.join("\n"));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::model::{BlobId, Digest, RepoPath, Tree, TreeFile};
+use crate::model::{RepoPath, Tree, TreeFile};
 
 use super::lines::{Hunk, LineMap, hunks};
 
@@ -48,10 +48,10 @@ pub fn merge(sides: &Sides<'_>) -> Merged {
     let paths: BTreeSet<&RepoPath> = ancestor.files.keys().chain(head.files.keys()).collect();
     for path in paths {
         let [began, stands, wanted] = [ancestor, base, head].map(|tree| tree.files.get(path));
-        if is_same(began, wanted) || is_same(stands, wanted) {
+        if began == wanted || stands == wanted {
             continue;
         }
-        if is_same(began, stands) {
+        if began == stands {
             put(&mut merged.after, path, wanted);
             continue;
         }
@@ -62,7 +62,10 @@ pub fn merge(sides: &Sides<'_>) -> Merged {
         };
         match lines {
             Some((text, lines)) => {
-                merged.after.files.insert(path.clone(), file(&text));
+                merged
+                    .after
+                    .files
+                    .insert(path.clone(), TreeFile::unstored(text.as_bytes()));
                 merged.lines.insert(path.clone(), lines);
             }
             None => {
@@ -82,30 +85,10 @@ fn put(tree: &mut Tree, path: &RepoPath, file: Option<&TreeFile>) {
     }
 }
 
-/// By content: files read from a work tree have other ids than Git's.
-fn is_same(one: Option<&TreeFile>, other: Option<&TreeFile>) -> bool {
-    match (one, other) {
-        (Some(TreeFile::Regular { blob, bytes }), Some(TreeFile::Regular { blob: id, bytes: found })) => {
-            blob == id || bytes == found
-        }
-        (one, other) => one == other,
-    }
-}
-
 fn text(file: Option<&TreeFile>) -> Option<&str> {
     match file? {
         TreeFile::Regular { bytes, .. } => std::str::from_utf8(bytes).ok(),
         TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
-    }
-}
-
-/// A file that no repository holds yet: its id is made from SHA-256 and tells contents apart, no more.
-fn file(text: &str) -> TreeFile {
-    let mut id = [0; 20];
-    id.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..20]);
-    TreeFile::Regular {
-        blob: BlobId(id),
-        bytes: text.as_bytes().into(),
     }
 }
 
@@ -187,7 +170,10 @@ mod tests {
     fn tree(files: &[(&str, &str)]) -> Tree {
         Tree {
             commit: CommitId([0; 20]),
-            files: files.iter().map(|(path, text)| ((*path).into(), file(text))).collect(),
+            files: files
+                .iter()
+                .map(|(path, text)| ((*path).into(), TreeFile::unstored(text.as_bytes())))
+                .collect(),
         }
     }
 

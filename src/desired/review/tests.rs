@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::desired::{Accepted, Ledger, ParseCache, code, parse, resolve};
-use crate::model::{BlobId, CommitId, Digest, RepoPath, Severity, Tree, TreeFile};
+use crate::model::{CommitId, Digest, RepoPath, Severity, Tree, TreeFile};
 
 const RULES: &str = r#"version = 1
 
@@ -81,14 +81,7 @@ fn base() -> Files {
 }
 
 fn tree(commit: u8, files: &Files) -> Tree {
-    let file = |text: &String| {
-        let mut id = [0; 20];
-        id.copy_from_slice(&Digest::of(text.as_bytes()).as_bytes()[..20]);
-        TreeFile::Regular {
-            blob: BlobId(id),
-            bytes: text.as_bytes().into(),
-        }
-    };
+    let file = |text: &String| TreeFile::unstored(text.as_bytes());
     Tree {
         commit: CommitId([commit; 20]),
         files: files

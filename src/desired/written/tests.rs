@@ -42,11 +42,7 @@ fn project(images: impl IntoIterator<Item = (&'static str, ImageManifest)>) -> M
 
 /// What is written, read back.
 fn claims(files: &[(RepoPath, String)]) -> Vec<Claim> {
-    let regular = |(path, text): &(RepoPath, String)| {
-        let bytes = text.as_bytes().into();
-        let blob = BlobId([0; 20]);
-        (path.clone(), TreeFile::Regular { blob, bytes })
-    };
+    let regular = |(path, text): &(RepoPath, String)| (path.clone(), TreeFile::unstored(text.as_bytes()));
     let tree = Tree {
         commit: CommitId([0; 20]),
         files: files.iter().map(regular).collect(),

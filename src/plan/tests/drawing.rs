@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use insta::assert_snapshot;
+use jiff::Timestamp;
 
 use super::truth::{Truth, World};
 use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::graph::{Graph, Notation};
-use crate::model::{CommitId, Drift, EndpointIndex, NodeId, Slot, TargetId, TargetMode, UnitId};
+use crate::model::{Capability, CommitId, Drift, EndpointIndex, KnownBy, NodeId, Slot, TargetId, TargetMode, UnitId};
 use crate::plan::draw::{Style, TableOptions, diagram, json, table};
 use crate::plan::{Blocked, Cause, Planned, explain};
 
@@ -200,6 +201,12 @@ fn causes() -> (Graph, Vec<Cause>) {
         forbidden,
         error: Arc::clone(&error),
     };
+    let unsupported = |capability, known_by| Cause::Unsupported {
+        target,
+        endpoint,
+        capability,
+        known_by,
+    };
     let causes = vec![
         Cause::Endpoint {
             target,
@@ -241,6 +248,9 @@ fn causes() -> (Graph, Vec<Cause>) {
             found: digest("foreign"),
         },
         Cause::Silence { target, endpoint },
+        unsupported(Capability::OciIndex, KnownBy::Declared),
+        unsupported(Capability::Artifact, KnownBy::Remembered(Timestamp::UNIX_EPOCH)),
+        unsupported(Capability::ImmutableTags, KnownBy::Declared),
         Cause::Failed {
             node,
             endpoint,

@@ -1,5 +1,6 @@
 //! The planner, its drawings and plan files, on worlds that answer from a seed.
 
+mod capabilities;
 mod drawing;
 mod examples;
 mod files;

@@ -11,8 +11,8 @@ use crate::facts::{
 };
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode, RepositoryId, Slot, TagId,
-    UnitId, Verdict,
+    Admission, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode, RepositoryId,
+    Slot, TagId, UnitId, Verdict,
 };
 use crate::plan::{Action, Content, Planned, Scope, plan};
 
@@ -176,6 +176,7 @@ impl Truth {
         }
         SourceAnswer::Whole(Arc::new(SourceImage {
             repository: "staging.test/somewhere".parse().unwrap(),
+            needs: [Capability::OciImage, Capability::OciIndex].into(),
             carried: carried(graph, unit),
             found: Vec::new(),
         }))
