@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use landfall::model::{CommitId, Descriptor, Digest, Limits, Manifest, Tag};
 use landfall::sim::Seed;
 use landfall::sim::images::ImageRecipe;
 use landfall::source::author::{self, Identity, Layout};
-use landfall::trust::{ReferrerArtifact, statement::predicate_type};
+use landfall::trust::{KeyPairFiles, ReferrerArtifact, key_file, statement::predicate_type};
 
 use crate::attestations::predicates;
 use crate::cosign::{Cosign, PASSWORD};
@@ -22,6 +23,10 @@ pub const KEY: &str = "release";
 pub const TAG: &str = "v1.0.0-RC.1";
 pub const PUBLIC_NAME: &str = "images.example.com/team/app";
 const MIRRORS: [&str; 2] = ["asia", "europe"];
+
+/// Made once: what protects them is slow on purpose.
+static KEYS: LazyLock<[(&str, KeyPairFiles); 2]> =
+    LazyLock::new(|| [KEY, "other"].map(|name| (name, key_file::generate(PASSWORD.as_bytes()).unwrap())));
 
 pub struct Stage {
     pub source: Site,
@@ -52,8 +57,9 @@ impl Stage {
         let (platform, sbom_digest) = (made.manifests()[0].digest, sbom.descriptor.digest);
         source.registry.push_referrer(&image, sbom).await;
         let cosign = Cosign::new();
-        cosign.generate(KEY);
-        cosign.generate("other");
+        for (name, pair) in KEYS.iter() {
+            cosign.write_pair(name, pair);
+        }
         let mut stage = Self {
             source,
             endpoints,
