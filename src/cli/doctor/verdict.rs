@@ -262,3 +262,35 @@ fn retention(prefix: &Prefix, known: &Capabilities, found: &mut Vec<Conclusion>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trial_showed_beside_abilities_is_said() {
+        let said = |showing: Showing| -> Vec<String> {
+            let prefix = "registry.example.com/images".parse().unwrap();
+            let found = conclusions(&prefix, &Capabilities::default(), showing);
+            found.into_iter().map(|conclusion| conclusion.text).collect()
+        };
+        let ignores_case = |text: &String| text.contains("differ only in case");
+        for (tags_ignore_case, expected) in [(Some(true), true), (Some(false), false), (None, false)] {
+            let texts = said(Showing {
+                tags_ignore_case,
+                ..Showing::default()
+            });
+            assert_eq!(texts.iter().any(ignores_case), expected, "{tags_ignore_case:?}");
+            assert!(texts.iter().any(|text| text.contains("was not tried")));
+        }
+        // Whoever asked for a trial is not told to ask for one.
+        let stopped = said(Showing {
+            stopped: true,
+            ..Showing::default()
+        });
+        assert!(
+            !stopped.iter().any(|text| text.contains("was not tried")),
+            "{stopped:?}"
+        );
+    }
+}
