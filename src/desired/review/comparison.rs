@@ -13,7 +13,7 @@ use crate::model::{Diagnostic, RepoPath};
 use super::changes::{self, ClaimChange};
 use super::merge::Merged;
 use super::remarks::Remarks;
-use super::{grants, rules};
+use super::{grants, kpromo_manifests, rules};
 
 /// One of the two revisions.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +54,7 @@ pub fn review(merged: &Merged, before: Option<&Side<'_>>, after: &Side<'_>, ledg
             let trees = (&merged.before, &merged.after);
             rules::compare(trees, &before.resolved.desired, ledger, &mut remarks);
         }
+        kpromo_manifests::compare(before, after, &mut remarks);
         grants::exceeded(before, after, ledger, &mut remarks);
         review.changes = changes::compare(before, after, &mut remarks);
     }

@@ -3,6 +3,7 @@
 mod changes;
 mod comparison;
 mod grants;
+mod kpromo_manifests;
 mod lines;
 mod merge;
 mod projects;

@@ -44,13 +44,13 @@ mode = "off"
 mode = "off"
 "#;
 
-type Files = BTreeMap<String, String>;
+pub(super) type Files = BTreeMap<String, String>;
 
-fn digest(of: &str) -> String {
+pub(super) fn digest(of: &str) -> String {
     Digest::of(of.as_bytes()).to_string()
 }
 
-fn key(of: &str) -> String {
+pub(super) fn key(of: &str) -> String {
     format!("-----BEGIN PUBLIC KEY-----\n{of}\n-----END PUBLIC KEY-----\n")
 }
 
@@ -92,7 +92,7 @@ fn tree(commit: u8, files: &Files) -> Tree {
 }
 
 /// What a reviewer is told about a change that began at `ancestor` and is merged into `base`.
-fn reviewed(ancestor: &Files, base: &Files, head: &Files) -> Review {
+pub(super) fn reviewed(ancestor: &Files, base: &Files, head: &Files) -> Review {
     let merged = merge(&Sides {
         ancestor: &tree(1, ancestor),
         base: &tree(2, base),
@@ -124,7 +124,7 @@ fn reviewed(ancestor: &Files, base: &Files, head: &Files) -> Review {
     )
 }
 
-fn edited(files: &Files, path: &str, from: &str, to: &str) -> Files {
+pub(super) fn edited(files: &Files, path: &str, from: &str, to: &str) -> Files {
     let mut files = files.clone();
     let text = files.get_mut(path).unwrap();
     assert!(text.contains(from), "{path} has no {from:?}");
@@ -142,7 +142,7 @@ fn rules(from: &str, to: &str) -> Review {
 }
 
 /// Code and place of each finding.
-fn found(review: &Review) -> Vec<(&'static str, String)> {
+pub(super) fn found(review: &Review) -> Vec<(&'static str, String)> {
     let place = |found: &crate::model::Diagnostic| (found.code, format!("{}:{}", found.file, found.line));
     review.diagnostics.iter().map(place).collect()
 }

@@ -53,6 +53,32 @@ async fn a_blob_is_read_from_wherever_the_registry_sends_us() {
 }
 
 #[tokio::test]
+async fn storage_that_takes_get_alone_does_not_make_a_blob_unreadable() {
+    let storage = TestServer::start(|request| async move {
+        if request.method == "HEAD" {
+            answer(403, &[("content-type", "application/xml")], "")
+        } else {
+            answer(200, &[], BYTES)
+        }
+    })
+    .await;
+    let target = storage.url("/bucket/blob?signature=x");
+    let server = TestServer::start(move |_| {
+        let target = target.clone();
+        async move { answer(307, &[("location", &target)], "") }
+    })
+    .await;
+    let registries = registries(&server);
+    assert!(registries.has_blob(&repository(&server), &blob(BYTES)).await.unwrap());
+    assert_eq!(storage.lines(), ["HEAD /bucket/blob", "GET /bucket/blob"]);
+    // The registry's own refusal is one.
+    let refusing = TestServer::start(|_| async { answer(403, &[], "") }).await;
+    let registries = self::registries(&refusing);
+    let refused = registries.has_blob(&repository(&refusing), &blob(BYTES)).await;
+    assert_eq!(refused.unwrap_err().kind, ErrorKind::Denied);
+}
+
+#[tokio::test]
 async fn other_bytes_than_the_digest_names_are_an_error() {
     let server = TestServer::start(|request| async move {
         let chunked =
