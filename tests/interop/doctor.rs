@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::cosign::Cosign;
 use crate::registry::{Registry, Software};
-use crate::servers::{self, USER};
+use crate::servers::{PASSWORD, USER};
 
 /// What the doctor says of a prefix, and its exit code.
-fn examine(registry: &Registry, more: &[&str]) -> (Value, Option<i32>) {
+fn examine(registry: &Registry, password: &str, more: &[&str]) -> (Value, Option<i32>) {
     let folder = Cosign::new();
     let prefix = format!("{}/{USER}/images", registry.address());
-    folder.write("registry.password", servers::PASSWORD);
+    folder.write("registry.password", password);
     let configuration = format!(
         "allow-writes = [\"{prefix}\"]\n\n[storage]\nstate = \"state\"\ncache = \"cache\"\n{}",
         registry.server().configuration()
@@ -58,7 +58,7 @@ async fn what_the_doctor_says_of_a_registry_is_true() {
     let mut wrong = Vec::new();
     for software in Software::ALL {
         let registry = Registry::start(software);
-        let (said, code) = examine(&registry, &["--write"]);
+        let (said, code) = examine(&registry, PASSWORD, &["--write"]);
         wrong.extend(false_answers(software, &said, false));
         if says_that_case_is_ignored(&said) != (software == Software::Gitea) {
             wrong.push(format!("{software:?} and upper case: {:#}", said["conclusions"]));
@@ -70,11 +70,29 @@ async fn what_the_doctor_says_of_a_registry_is_true() {
         }
         // Whoever only reads learns less, and nothing else.
         registry.push_image("landfall/images").await;
-        let (said, code) = examine(&registry, &[]);
+        let (said, code) = examine(&registry, PASSWORD, &[]);
         wrong.extend(false_answers(software, &said, true));
         if code != Some(0) {
             wrong.push(format!("{software:?} ends with {code:?}: {said:#}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn a_wrong_password_is_refused_access_and_not_shown() {
+    let wrong = "not the password";
+    for software in [
+        Software::DockerRegistryWithPassword,
+        Software::DockerRegistryWithTokens,
+        Software::Gitea,
+    ] {
+        let (said, code) = examine(&Registry::start(software), wrong, &["--write"]);
+        assert_eq!(code, Some(4), "{software:?}: {said:#}");
+        let answers = said["checks"].as_array().unwrap().iter();
+        let refused: Vec<_> = answers.filter(|check| check["outcome"] == "refused").collect();
+        assert_eq!(refused.len(), 1, "{software:?}: {said:#}");
+        assert!(!said.to_string().contains(wrong), "{software:?}: {said:#}");
+    }
 }
