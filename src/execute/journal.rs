@@ -15,7 +15,7 @@ pub struct ArtifactKey {
     pub slot: Slot,
 }
 
-/// Bytes that were signed: kept until they stand wherever they are wanted.
+/// Bytes that were signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", rename_all = "kebab-case")]
 pub enum SignedArtifact {
@@ -48,6 +48,7 @@ pub trait Journal: Send + Sync + 'static {
     /// Before signed bytes are attached anywhere.
     fn keep(&self, key: &ArtifactKey, digest: Digest, artifact: &SignedArtifact) -> Result<(), JournalError>;
 
+    /// The bytes last kept, also where they have long stood: what is put back must be what stood.
     fn kept(&self, key: &ArtifactKey) -> Result<Option<SignedArtifact>, JournalError>;
 
     /// Before a tag is written: from then on what it stands on is landfall's to repair.

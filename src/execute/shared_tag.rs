@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -18,6 +19,9 @@ use crate::trust::{Merge, MergeError};
 const WRITES: usize = 2;
 /// Looks, those included that end in no write because somebody else wrote meanwhile.
 const LOOKS: usize = 5;
+
+/// The longest that a registry that is busy is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What shall stand under the tag.
 #[derive(Debug)]
@@ -48,6 +52,7 @@ impl<W: World> UnitTask<W> {
         let _turn = self.shared.tags.lock(place, tag).await;
         let mut writes = 0;
         let mut refused: Option<Refused> = None;
+        let mut throttled = None;
         for _ in 0..LOOKS {
             let standing = registry.manifest(place, at).await.map_err(|error| {
                 if writes == 0 {
@@ -90,6 +95,15 @@ impl<W: World> UnitTask<W> {
                 writes += 1;
                 continue;
             };
+            if error.kind == ErrorKind::Throttled {
+                // The wait comes before the next look, not between it and its write: somebody else may write meanwhile.
+                match error.retry_after {
+                    Some(after) if after > PATIENCE => return Err(Failure::writing(&error)),
+                    after => tokio::time::sleep(after.unwrap_or_default()).await,
+                }
+                throttled = Some(error);
+                continue;
+            }
             refused = match standing {
                 Some(standing) if error.kind == ErrorKind::Missing && refused.is_none() => {
                     let gone = self.gone_from(place, &merged).await?;
@@ -100,6 +114,9 @@ impl<W: World> UnitTask<W> {
             if refused.is_none() {
                 return Err(Failure::writing(&error));
             }
+        }
+        if let Some(error) = throttled.filter(|_| writes == 0) {
+            return Err(Failure::writing(&error));
         }
         Err(Failure::uncertain(format_args!(
             "{place}:{tag}: another writer kept replacing what was merged into it"

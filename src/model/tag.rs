@@ -55,6 +55,14 @@ impl Tag {
         (64..=128).contains(&digits) && matches!(rest.as_bytes().get(digits), None | Some(b'.'))
     }
 
+    /// Whether several writers share what stands under this tag, each entry of which is its writer's own: the fallback
+    /// referrers index, cosign's `.sig` and `.att`.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        let suffix = self.0.split_once('.').map(|(_, suffix)| suffix);
+        self.is_metadata() && matches!(suffix, None | Some("sig" | "att"))
+    }
+
     /// The tag under which the fallback referrers index of `subject` stands
     /// (OCI distribution specification, "Referrers Tag Schema").
     #[must_use]
@@ -152,6 +160,8 @@ mod tests {
         ] {
             assert!(metadata.is_metadata(), "{metadata}");
         }
+        let shared = |suffix| Tag::cosign(&digest, suffix).is_shared();
+        assert!(Tag::referrers_of(&digest).is_shared() && shared("sig") && shared("att") && !shared("sbom"));
         for plain in ["sha256-abc", "v1", "sha256-", &format!("sha256-{}x", digest.hex())] {
             assert!(!plain.parse::<Tag>().unwrap().is_metadata(), "{plain}");
         }

@@ -49,8 +49,7 @@ impl Journal for StateJournal {
     }
 
     fn kept(&self, key: &ArtifactKey) -> Result<Option<SignedArtifact>, JournalError> {
-        let entry = self.0.journalled(&journal_key(key).map_err(failed)?).map_err(failed)?;
-        Ok(entry.and_then(|entry| entry.artifact))
+        self.0.signed(&journal_key(key).map_err(failed)?).map_err(failed)
     }
 
     fn will_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), JournalError> {

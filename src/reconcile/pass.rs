@@ -277,7 +277,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         }
     }
 
-    /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere dropped.
+    /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere set aside.
     pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), super::ReconcileError> {
         let standing: Vec<NodeId> = self
             .memory
@@ -301,7 +301,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let intact = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted);
         Ok(self.recollection.state().write(|batch| {
             for node in standing {
-                Recollection::drop_journal(batch, &self.graph, node, &mut self.memory)?;
+                Recollection::leave_journal(batch, &self.graph, node, &mut self.memory)?;
             }
             for (unit, admission) in admissions {
                 self.recollection

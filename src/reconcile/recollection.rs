@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::ReconcileError;
-use super::state::{Adoption, Batch, ClaimKey, JournalEntry, State, StateError};
+use super::state::{Adoption, Batch, ClaimKey, State, StateError};
 use crate::facts::Memory;
 use crate::graph::Graph;
 use crate::model::{Admission, Digest, EndpointIndex, NodeId, Repository, Tag, TagId, UnitId};
@@ -119,13 +119,17 @@ impl Recollection {
         memory.admissions.insert(unit, Arc::clone(admission));
     }
 
-    /// Signed bytes that stand wherever they are wanted need not be kept; that they were made is.
-    pub fn drop_journal(batch: &Batch<'_>, graph: &Graph, node: NodeId, memory: &mut Memory) -> Result<(), StateError> {
-        let Some(digest) = memory.journal.remove(&node) else {
-            return Ok(());
-        };
-        let entry = JournalEntry { digest, artifact: None };
-        batch.journal(&journal_key(&artifact_key(graph, node))?, &entry)
+    /// Signed bytes that stand wherever they are wanted are not attached from the state any more.
+    pub fn leave_journal(
+        batch: &Batch<'_>,
+        graph: &Graph,
+        node: NodeId,
+        memory: &mut Memory,
+    ) -> Result<(), StateError> {
+        match memory.journal.remove(&node) {
+            Some(_) => batch.set_aside(&journal_key(&artifact_key(graph, node))?),
+            None => Ok(()),
+        }
     }
 
     pub fn adopt(

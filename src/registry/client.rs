@@ -144,13 +144,13 @@ impl Registry for HttpRegistries {
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
-        self.remove_manifest(repository, digest)
+        self.remove_manifest_for_good(repository, digest)
             .instrument(span("delete manifest", repository))
             .await
     }
 
     async fn delete_tag(&self, repository: &Repository, tag: &Tag) -> Result<Removal, RegistryError> {
-        self.remove_tag(repository, tag)
+        self.remove_tag_for_good(repository, tag)
             .instrument(span("delete tag", repository))
             .await
     }

@@ -45,7 +45,7 @@ pub enum ErrorKind {
     Unsupported,
     /// The bytes served are not those the digest names, or headers contradict the body.
     DigestMismatch,
-    /// Larger than the limits allow.
+    /// An answer, or what was asked for, is larger than the limits allow.
     TooLarge,
     /// Not what the protocol prescribes.
     Malformed,
@@ -79,6 +79,7 @@ impl RegistryError {
             ErrorKind::TimedOut
                 | ErrorKind::Interrupted
                 | ErrorKind::Server
+                | ErrorKind::TooLarge
                 | ErrorKind::Malformed
                 | ErrorKind::DigestMismatch
         )
@@ -113,6 +114,7 @@ mod tests {
             ErrorKind::TimedOut,
             ErrorKind::Interrupted,
             ErrorKind::Server,
+            ErrorKind::TooLarge,
             ErrorKind::DigestMismatch,
         ] {
             assert!(uncertain(kind), "{kind:?}");

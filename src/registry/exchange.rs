@@ -21,6 +21,7 @@ pub(super) struct Ask<'a> {
     body: Bytes,
     lane: Lane,
     limit: usize,
+    once: bool,
 }
 
 impl<'a> Ask<'a> {
@@ -33,6 +34,7 @@ impl<'a> Ask<'a> {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             limit: access.limits.answer,
+            once: false,
         }
     }
 
@@ -49,6 +51,13 @@ impl<'a> Ask<'a> {
     /// The most bytes that the answer may have.
     pub(super) fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Not repeated, also where the registry refused it for the time being: by then it may be another request that is
+    /// wanted.
+    pub(super) fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 
@@ -96,6 +105,7 @@ impl HttpRegistries {
     fn retries(&self, ask: &Ask<'_>) -> Retries {
         match ask.method {
             Method::GET | Method::HEAD => Retries::new(&self.http.options().retries),
+            _ if ask.once => Retries::none(),
             _ => Retries::of_refusals(&self.http.options().retries),
         }
     }

@@ -164,9 +164,13 @@ impl HttpRegistries {
                 "the manifest's media type is none that HTTP can carry".to_owned(),
             )
         })?;
-        let ask = Ask::new(Method::PUT, &access, url.clone())
+        let mut ask = Ask::new(Method::PUT, &access, url.clone())
             .header(CONTENT_TYPE, content_type)
             .body(bytes);
+        if matches!(at, ManifestAt::Tag(tag) if tag.is_shared()) {
+            // What was merged is old by the time a registry that is busy wants to be asked again.
+            ask = ask.once();
+        }
         let reply = self.ask(&ask).await?;
         if !matches!(
             reply.status,

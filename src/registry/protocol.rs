@@ -57,7 +57,7 @@ pub enum Mount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
     Removed,
-    /// The registry says that it was not there.
+    /// It was not there.
     Absent,
 }
 
@@ -140,16 +140,17 @@ pub trait Registry: Send + Sync + 'static {
         subject: &Digest,
     ) -> impl Future<Output = Result<Referrers, RegistryError>> + Send;
 
-    /// Deletes a manifest, and with it every tag that stands on it. Where the registry does not delete: an error of the
-    /// kind [`super::ErrorKind::Unsupported`].
+    /// Deletes a manifest, and with it every tag that stands on it. What the registry calls gone, or missing, and serves
+    /// still, is an error that leaves the outcome open. Where the registry does not delete: an error of the kind
+    /// [`super::ErrorKind::Unsupported`].
     fn delete_manifest(
         &self,
         repository: &Repository,
         digest: &Digest,
     ) -> impl Future<Output = Result<Removal, RegistryError>> + Send;
 
-    /// Deletes a tag and leaves its manifest, and that one's other tags, where they are. Where the registry does not
-    /// delete tags: an error of the kind [`super::ErrorKind::Unsupported`].
+    /// Deletes a tag and leaves its manifest, and that one's other tags, where they are; likewise. Where the registry
+    /// does not delete tags: an error of the kind [`super::ErrorKind::Unsupported`].
     fn delete_tag(
         &self,
         repository: &Repository,

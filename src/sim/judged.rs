@@ -34,7 +34,12 @@ impl Registry for JudgedRegistries {
         repository: &Repository,
         at: ManifestAt<'_>,
     ) -> Result<Option<FetchedManifest>, RegistryError> {
-        self.inner.manifest(repository, at).await
+        let answer = self.inner.manifest(repository, at).await?;
+        if let ManifestAt::Tag(tag) = at {
+            let found = answer.as_ref().map(|manifest| &manifest.bytes);
+            self.rules.manifest_read(repository, tag, found);
+        }
+        Ok(answer)
     }
 
     async fn head_manifest(

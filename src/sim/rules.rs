@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
+use super::merges::Merges;
 use super::registry::Store;
 use super::standing::Standing;
 use super::verdicts::Verdicts;
@@ -37,6 +40,7 @@ struct Needs {
 struct Book {
     allowed: BTreeMap<Repository, Allowed>,
     needs: BTreeMap<(Repository, Digest), Needs>,
+    merges: Merges,
     violations: Vec<String>,
     asked: BTreeMap<String, usize>,
 }
@@ -82,6 +86,11 @@ impl Rules {
         self.book().violations.push(what);
     }
 
+    /// A registry has said what stands under a tag.
+    pub fn manifest_read(&self, repository: &Repository, tag: &Tag, found: Option<&Bytes>) {
+        self.book().merges.read(repository, tag, found);
+    }
+
     /// A manifest is about to be written.
     pub fn check_manifest(&self, store: &Store, repository: &Repository, tag: Option<&Tag>, bytes: &[u8]) {
         let digest = Digest::of(bytes);
@@ -114,6 +123,10 @@ impl Rules {
                     }
                 }
             },
+        }
+        if let Some(tag) = tag {
+            let lost = book.merges.lost(store, repository, tag, bytes);
+            wrong.extend(lost.into_iter().map(|entry| format!("{tag} loses {entry}")));
         }
         if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
             if let Some(needs) = book.needs.get(&(repository.clone(), digest)) {

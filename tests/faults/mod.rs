@@ -8,5 +8,5 @@ mod proxy;
 
 pub use action::Action;
 pub use elsewhere::Elsewhere;
-pub use fault::Fault;
+pub use fault::{Fault, RetryAfter};
 pub use proxy::{FaultProxy, client};

@@ -8,7 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, LOCATION, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -25,6 +25,7 @@ pub struct FaultProxy {
 /// A request as the proxy saw it, before it was carried out.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    pub method: Method,
     pub path: String,
     pub action: Action,
 }
@@ -126,6 +127,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return distortion::status(StatusCode::BAD_REQUEST);
     };
     let seen = Seen {
+        method: parts.method.clone(),
         path: parts.uri.path().to_owned(),
         action: Action::of(&parts, &body),
     };

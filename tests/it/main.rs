@@ -10,5 +10,6 @@ mod fault_matrix;
 mod faults;
 mod kpromo;
 mod manifests;
+mod shared_metadata;
 mod simulation;
 mod snapshot;

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use jiff::Timestamp;
 use redb::{Database, WriteTransaction};
 
-use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SILENT, WRITTEN};
+use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SIGNED, SILENT, WRITTEN};
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
 use crate::model::{Admission, CommitId, Digest, Repository, Tag};
 
@@ -90,6 +90,23 @@ impl<'a> Batch<'a> {
     /// Before signed bytes are attached anywhere.
     pub fn journal(&self, key: &JournalKey, entry: &JournalEntry) -> Result<(), StateError> {
         self.change(|transaction| JOURNAL.put(transaction, key, entry))
+    }
+
+    /// Signed bytes that stand wherever they are wanted leave the journal, not the state. A registry may say of what it
+    /// holds that it is missing, and what is put back then must be the same bytes: nothing is signed twice into one.
+    pub fn set_aside(&self, key: &JournalKey) -> Result<(), StateError> {
+        self.change(|transaction| {
+            let Some(entry) = JOURNAL.get_mut(transaction, key)? else {
+                return Ok(());
+            };
+            let Some(artifact) = entry.artifact else { return Ok(()) };
+            SIGNED.put(transaction, key, &artifact)?;
+            let entry = JournalEntry {
+                digest: entry.digest,
+                artifact: None,
+            };
+            JOURNAL.put(transaction, key, &entry)
+        })
     }
 
     pub fn record_failure(&self, node: &NodeKey, error: &str, at: Timestamp) -> Result<(), StateError> {

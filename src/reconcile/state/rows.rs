@@ -22,7 +22,7 @@ pub struct Adoption {
 pub struct JournalEntry {
     /// What it is known by at registries.
     pub digest: Digest,
-    /// Its bytes, kept until they stand wherever they are wanted.
+    /// Its bytes, until they stand wherever they are wanted: see [`super::Batch::set_aside`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<SignedArtifact>,
 }

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use super::batch::{INTACT_SINCE, LEDGER_COMMIT};
-use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SILENT, WRITTEN};
+use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SIGNED, SILENT, WRITTEN};
 use super::{Adoption, Attempt, Batch, ClaimKey, Disk, JournalEntry, JournalKey, NodeKey, StateError};
+use crate::execute::SignedArtifact;
 use crate::model::{Admission, CommitId, Digest, Repository, Tag};
 use crate::reconcile::database::{self, OpenError};
 
@@ -139,6 +140,14 @@ impl State {
 
     pub fn all_journalled(&self) -> Result<BTreeMap<JournalKey, JournalEntry>, StateError> {
         self.read(|transaction| JOURNAL.all(transaction))
+    }
+
+    /// Bytes that were signed, whether or not they stand wherever they are wanted.
+    pub fn signed(&self, key: &JournalKey) -> Result<Option<SignedArtifact>, StateError> {
+        match self.journalled(key)?.and_then(|entry| entry.artifact) {
+            Some(artifact) => Ok(Some(artifact)),
+            None => self.read(|transaction| SIGNED.get(transaction, key)),
+        }
     }
 
     pub fn attempts(&self) -> Result<BTreeMap<NodeKey, Attempt>, StateError> {
@@ -283,7 +292,11 @@ mod tests {
         assert_eq!(state.written(&repository, &tag).unwrap(), Some(Digest::of(b"ours")));
         assert_eq!(state.all_written().unwrap().len(), 1);
         assert_eq!(state.adoptions().unwrap()[&(repository.clone(), tag.clone())], adoption);
-        assert_eq!(state.journalled(&key).unwrap(), Some(entry));
+        assert_eq!(state.journalled(&key).unwrap(), Some(entry.clone()));
+        state.write(|batch| batch.set_aside(&key)).unwrap();
+        state.write(|batch| batch.set_aside(&key)).unwrap();
+        assert_eq!(state.journalled(&key).unwrap().unwrap().artifact, None);
+        assert_eq!(state.signed(&key).unwrap(), entry.artifact);
         assert_eq!(
             state.ledger().unwrap(),
             (Some(A), BTreeMap::from([((repository, tag), row)]))

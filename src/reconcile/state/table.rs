@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys::{SEPARATOR, TextKey};
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey};
+use crate::execute::SignedArtifact;
 use crate::model::{Admission, CommitId, Digest, Repository, Tag};
 
 /// A table of one kind of rows.
@@ -29,6 +30,8 @@ pub(super) const ADMISSIONS: Table<ClaimKey, Admission> = Table::new("admissions
 pub(super) const WRITTEN: Table<(Repository, Tag), Digest> = Table::new("written");
 pub(super) const ADOPTED: Table<(Repository, Tag), Adoption> = Table::new("adopted");
 pub(super) const JOURNAL: Table<JournalKey, JournalEntry> = Table::new("journal");
+/// What stands wherever it is wanted: read only where it is to be signed again.
+pub(super) const SIGNED: Table<JournalKey, SignedArtifact> = Table::new("signed");
 pub(super) const ATTEMPTS: Table<NodeKey, Attempt> = Table::new("attempts");
 /// Since when endpoints (target and name) do not answer.
 pub(super) const SILENT: Table<NodeKey, Timestamp> = Table::new("silent");

@@ -91,12 +91,20 @@ impl Bearer {
                 ErrorKind::Malformed,
                 "the token server redirects, which would lose the credentials".to_owned(),
             )),
-            // Its message may hold what it was sent.
-            _ => Err(RegistryError {
-                message: "the token server gave no token".to_owned(),
-                code: None,
-                ..classify::failure(&reply)
-            }),
+            _ => {
+                let failure = classify::failure(&reply);
+                Err(RegistryError {
+                    kind: match failure.kind {
+                        // What the token server cannot do says nothing of what the registry can.
+                        ErrorKind::Unsupported | ErrorKind::Refused | ErrorKind::Missing => ErrorKind::Malformed,
+                        kind => kind,
+                    },
+                    // Its message may hold what it was sent.
+                    message: "the token server gave no token".to_owned(),
+                    code: None,
+                    ..failure
+                })
+            }
         }
     }
 }

@@ -242,6 +242,20 @@ async fn bearer_is_chosen_where_both_are_offered() {
 }
 
 #[tokio::test]
+async fn what_a_token_server_cannot_do_says_nothing_of_the_registry() {
+    let server = TestServer::start(|request| async move {
+        if request.path == "/token" {
+            return answer(405, &[], r#"{"errors":[{"code":"UNSUPPORTED"}]}"#);
+        }
+        challenge(&request, r#"Bearer realm="{realm}""#)
+    })
+    .await;
+    let (registries, repository, tag) = (with_password(&server, "hunter2"), repository(&server), tag());
+    let error = registries.delete_tag(&repository, &tag).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Malformed, "{error}");
+}
+
+#[tokio::test]
 async fn a_configured_token_is_sent_with_every_question() {
     let server = TestServer::start(|request| async move {
         match request.header("authorization") {

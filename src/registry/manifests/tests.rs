@@ -240,6 +240,27 @@ async fn a_manifest_is_stored_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn a_shared_tag_is_not_written_again_without_another_look() {
+    let server = TestServer::start(|_| async { answer(429, &[], "") }).await;
+    let mut options = options(&server);
+    options.client.retries.refusals = 2;
+    let registries = HttpRegistries::new(options).unwrap();
+    let repository = repository(&server);
+    let image = Digest::of(b"image");
+    for (tag, times) in [(Tag::cosign(&image, "sig"), 1), (Tag::cosign(&image, "sbom"), 3)] {
+        let written = registries.put_manifest(
+            &repository,
+            ManifestAt::Tag(&tag),
+            "application/vnd.oci.image.manifest.v1+json",
+            Bytes::from_static(b"{}"),
+        );
+        assert_eq!(written.await.unwrap_err().kind, ErrorKind::Throttled);
+        let line = format!("PUT /v2/team/app/manifests/{tag}");
+        assert_eq!(server.count(&line), times, "{tag}");
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_what_their_digest_says_are_not_sent() {
     let server = TestServer::start(|_| async { answer(201, &[], "") }).await;
     let other = Digest::of(b"other");

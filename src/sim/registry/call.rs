@@ -1,6 +1,6 @@
 //! A request on its way to a registry in memory, and the errors it can bring back.
 
-use super::{Failure, Operation, Refusal, RefusalCode};
+use super::{Failure, Fault, Operation, Refusal, RefusalCode};
 use crate::model::{Digest, Repository};
 use crate::registry::{ErrorKind, ManifestAt, RegistryError};
 
@@ -74,10 +74,18 @@ impl<'a> Call<'a> {
             Failure::Denied => (ErrorKind::Denied, Some(403), "access denied"),
             Failure::Throttled(_) => (ErrorKind::Throttled, Some(429), "too many requests"),
             Failure::Server => (ErrorKind::Server, Some(503), "service unavailable"),
+            Failure::Unsupported => (ErrorKind::Unsupported, Some(405), "not supported"),
+            Failure::Malformed => (
+                ErrorKind::Malformed,
+                Some(200),
+                "the answer is none that a registry gives",
+            ),
+            Failure::TooLarge => (ErrorKind::TooLarge, Some(200), "the answer does not end"),
         };
         let code = match failure {
             Failure::Denied => Some(RefusalCode::Denied),
             Failure::Throttled(_) => Some(RefusalCode::TooManyRequests),
+            Failure::Unsupported => Some(RefusalCode::Unsupported),
             _ => None,
         };
         let retry_after = match failure {
@@ -93,10 +101,9 @@ impl<'a> Call<'a> {
     }
 
     pub fn refused(&self, refusal: &Refusal) -> RegistryError {
-        let kind = match (refusal.code, refusal.status) {
-            (RefusalCode::ManifestBlobUnknown, _) => ErrorKind::Missing,
-            (_, 413) => ErrorKind::TooLarge,
-            (RefusalCode::Unsupported, _) => ErrorKind::Unsupported,
+        let kind = match refusal.code {
+            RefusalCode::ManifestBlobUnknown => ErrorKind::Missing,
+            RefusalCode::Unsupported => ErrorKind::Unsupported,
             _ => ErrorKind::Refused,
         };
         let error = self.error(kind, Some(refusal.status), refusal.message.clone());
@@ -112,6 +119,15 @@ impl<'a> Call<'a> {
             Ok(found) => Ok(Some(found)),
             Err(refusal) if refusal.status == 404 => Ok(None),
             Err(refusal) => Err(self.refused(&refusal)),
+        }
+    }
+
+    /// What this fault makes of something found or not.
+    pub fn seen<T>(&self, found: Option<T>, fault: Option<Fault>) -> Result<Option<T>, RegistryError> {
+        match (fault, found) {
+            (Some(Fault::FalseAbsence), _) => Ok(None),
+            (Some(Fault::ForbiddenForMissing), None) => Err(self.failed(Failure::Denied)),
+            (_, found) => Ok(found),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
-use super::Operation;
+use super::{Failure, Fault, Operation};
 use crate::model::Registry;
 use crate::sim::Seed;
 
@@ -48,41 +48,6 @@ pub struct Window {
     pub until: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// An error, and nothing happened.
-    Fails(Failure),
-    /// An error, though the write took effect. For everything that does not write, the same as [`Fault::Fails`].
-    FailsAfterEffect(Failure),
-    /// HEAD finds what is not there.
-    FalsePresence,
-    /// HEAD gives another digest than the one that stands there.
-    WrongDigest,
-    /// Other bytes than those the digest names.
-    WrongBytes,
-    /// Acknowledged, and nothing was stored.
-    LosesWrite,
-    /// Tags and referrers written now show up in lists only after this long. Asked for directly, they are there.
-    ListsLate(Duration),
-    /// The connection breaks in the middle of the answer: of a blob's bytes, between two pages of a list.
-    BreaksOff,
-    /// What stands under the fallback tag is no index.
-    MalformedFallback,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    Unreachable,
-    TimedOut,
-    Interrupted,
-    /// 403.
-    Denied,
-    /// 429, with `Retry-After` or without.
-    Throttled(Option<Duration>),
-    /// 503.
-    Server,
-}
-
 impl Window {
     pub const ALWAYS: Self = Self {
         from: Duration::ZERO,
@@ -110,25 +75,6 @@ impl Operations {
             Self::Lists => operation.is_list(),
             Self::Writes => operation.is_write(),
             Self::Only(only) => only == operation,
-        }
-    }
-}
-
-impl Fault {
-    pub(super) fn concerns(self, operation: Operation) -> bool {
-        use Operation as O;
-        match self {
-            Self::Fails(_) | Self::FailsAfterEffect(_) => true,
-            Self::FalsePresence => matches!(operation, O::HeadManifest | O::HeadBlob),
-            Self::WrongDigest => operation == O::HeadManifest,
-            Self::WrongBytes => matches!(operation, O::ReadManifest | O::ReadBlob),
-            Self::LosesWrite => matches!(operation, O::WriteManifest | O::WriteBlob | O::MountBlob),
-            Self::ListsLate(_) => operation == O::WriteManifest,
-            Self::BreaksOff => matches!(
-                operation,
-                O::ReadManifest | O::ReadBlob | O::ListTags | O::ListReferrers
-            ),
-            Self::MalformedFallback => operation == O::ListReferrers,
         }
     }
 }
@@ -181,8 +127,8 @@ impl FaultPlan {
                     },
                 );
             }
-            for fault in EVERY_FAULT {
-                if rng.random_bool(0.25) {
+            for fault in Fault::EVERY {
+                if rng.random_bool(0.14) {
                     let classes = [
                         Operations::All,
                         Operations::Reads,
@@ -207,26 +153,6 @@ impl FaultPlan {
         plan
     }
 }
-
-const EVERY_FAULT: [Fault; 17] = [
-    Fault::Fails(Failure::Unreachable),
-    Fault::Fails(Failure::TimedOut),
-    Fault::Fails(Failure::Interrupted),
-    Fault::Fails(Failure::Denied),
-    Fault::Fails(Failure::Throttled(None)),
-    Fault::Fails(Failure::Throttled(Some(Duration::from_secs(1)))),
-    Fault::Fails(Failure::Server),
-    Fault::FailsAfterEffect(Failure::TimedOut),
-    Fault::FailsAfterEffect(Failure::Interrupted),
-    Fault::FailsAfterEffect(Failure::Server),
-    Fault::FalsePresence,
-    Fault::WrongDigest,
-    Fault::WrongBytes,
-    Fault::LosesWrite,
-    Fault::ListsLate(Duration::from_secs(30)),
-    Fault::BreaksOff,
-    Fault::MalformedFallback,
-];
 
 #[cfg(test)]
 mod tests {

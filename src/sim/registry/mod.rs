@@ -4,6 +4,7 @@ mod behaviour;
 mod call;
 mod damage;
 mod fallback;
+mod fault;
 mod fault_plan;
 mod faults;
 mod journal;
@@ -14,7 +15,8 @@ mod service;
 mod store;
 
 pub use behaviour::{Behaviour, UnknownRepository};
-pub use fault_plan::{Failure, Fault, FaultPlan, Operations, Rate, Window};
+pub use fault::{Failure, Fault};
+pub use fault_plan::{FaultPlan, Operations, Rate, Window};
 pub use faults::Faults;
 pub use journal::{Operation, Requests, Write, WriteKind, Writer};
 pub use memory::{Latency, MemoryRegistries};

@@ -1,7 +1,14 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+
 use super::*;
-use crate::registry::Registry as _;
+use crate::model::{Descriptor, Digest, Repository, Tag};
+use crate::registry::{BlobStream, ErrorKind, ManifestAt, Referrers, Registry as _, RegistryError};
+use crate::sim::Seed;
 use crate::sim::images::{Image, ImageRecipe};
-use crate::sim::registry::{Behaviour, Operations, Rate, Window, moves_tags};
+use crate::sim::registry::{Behaviour, Failure, Fault, FaultPlan, Operations, Rate, Store, Window, moves_tags};
 
 fn here() -> Repository {
     "one.test/app".parse().unwrap()

@@ -1,20 +1,14 @@
-//! What a registry does when asked: the OCI distribution specification over the store, without its HTTP. Requests are
-//! counted and writes are recorded as a client's, whichever transport brought them.
-
-use std::collections::BTreeMap;
+//! Manifests, by tag and by digest.
 
 use bytes::Bytes;
 
-use super::store::{State, StoredBlob};
-use super::{Behaviour, Operation, Refusal, RefusalCode, Store, StoredManifest, UnknownRepository, WriteKind, Writer};
-use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Registry, Repository, RepositoryPath, Tag, media_type};
+use super::Service;
+use super::refusals::{digest_differs, unknown_manifest, unknown_name};
+use super::registries::behaviour;
+use crate::model::{Digest, Manifest, ManifestKind, Repository, media_type};
 use crate::registry::ManifestAt;
-
-/// The registries of a store, ready to be asked.
-#[derive(Debug, Clone)]
-pub struct Service {
-    store: Store,
-}
+use crate::sim::registry::store::State;
+use crate::sim::registry::{Operation, Refusal, RefusalCode, StoredManifest, WriteKind, Writer};
 
 /// What stands at a tag or digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +27,6 @@ pub struct Accepted {
 }
 
 impl Service {
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
-    #[must_use]
-    pub fn store(&self) -> &Store {
-        &self.store
-    }
-
-    pub fn ping(&self, registry: &Registry) {
-        self.count(registry, Operation::Ping);
-    }
-
     /// # Errors
     /// `MANIFEST_UNKNOWN` or `NAME_UNKNOWN`.
     pub fn manifest(&self, repository: &Repository, at: ManifestAt<'_>) -> Result<(Digest, StoredManifest), Refusal> {
@@ -183,141 +163,6 @@ impl Service {
         state.record(Writer::Client, repository, kind, true);
         Ok(())
     }
-
-    /// The size in bytes of a blob that can be read in this repository.
-    #[must_use]
-    pub fn head_blob(&self, repository: &Repository, digest: &Digest) -> Option<usize> {
-        self.count(&repository.registry, Operation::HeadBlob);
-        self.store.stored_blob(repository, digest).map(|blob| blob.bytes.len())
-    }
-
-    #[must_use]
-    pub fn blob(&self, repository: &Repository, digest: &Digest) -> Option<StoredBlob> {
-        self.count(&repository.registry, Operation::ReadBlob);
-        self.store.stored_blob(repository, digest)
-    }
-
-    /// # Errors
-    /// `DIGEST_INVALID`.
-    pub fn put_blob(&self, repository: &Repository, digest: &Digest, bytes: Bytes) -> Result<(), Refusal> {
-        self.count(&repository.registry, Operation::WriteBlob);
-        let blob = StoredBlob::new(bytes);
-        if blob.computed != *digest {
-            return Err(digest_differs(digest, &blob.computed));
-        }
-        let mut state = self.store.lock();
-        let changed = state.link_blob(repository, *digest, blob);
-        state.record(Writer::Client, repository, WriteKind::Blob(*digest), changed);
-        Ok(())
-    }
-
-    /// False where the registry does not mount or the blob is not there: the client has to upload it.
-    #[must_use]
-    pub fn mount_blob(&self, repository: &Repository, from: &RepositoryPath, digest: &Digest) -> bool {
-        self.count(&repository.registry, Operation::MountBlob);
-        let mut state = self.store.lock();
-        if !state.registry(&repository.registry).behaviour.mounts {
-            return false;
-        }
-        let source = Repository::new(repository.registry.clone(), from.clone());
-        let Some(blob) = state.blob(&source, digest).cloned() else {
-            return false;
-        };
-        let changed = state.link_blob(repository, *digest, blob);
-        let kind = WriteKind::Mount {
-            digest: *digest,
-            from: from.clone(),
-        };
-        state.record(Writer::Client, repository, kind, changed);
-        true
-    }
-
-    /// # Errors
-    /// `BLOB_UNKNOWN`.
-    pub fn delete_blob(&self, repository: &Repository, digest: &Digest) -> Result<(), Refusal> {
-        self.count(&repository.registry, Operation::DeleteBlob);
-        let mut state = self.store.lock();
-        if !state.unlink_blob(repository, digest) {
-            return Err(Refusal::new(
-                RefusalCode::BlobUnknown,
-                format!("{digest} is not in this repository"),
-            ));
-        }
-        state.record(Writer::Client, repository, WriteKind::DeleteBlob(*digest), true);
-        Ok(())
-    }
-
-    /// The tags after `last`, at most `count` of them and at most what the registry gives on one page; and whether there
-    /// are more.
-    ///
-    /// # Errors
-    /// `NAME_UNKNOWN`.
-    pub fn tags(
-        &self,
-        repository: &Repository,
-        last: Option<&str>,
-        count: Option<usize>,
-    ) -> Result<(Vec<Tag>, bool), Refusal> {
-        self.count(&repository.registry, Operation::ListTags);
-        let state = self.store.lock();
-        let behaviour = behaviour(&state, repository).cloned().unwrap_or_default();
-        let known = state
-            .find(repository)
-            .filter(|held| !held.tags.is_empty() || behaviour.knows_untagged_repositories);
-        let Some(held) = known else {
-            return match behaviour.unknown_repository {
-                UnknownRepository::EmptyList => Ok((Vec::new(), false)),
-                UnknownRepository::NameUnknown => Err(unknown_name(repository)),
-            };
-        };
-        let mut listed = held
-            .tags
-            .iter()
-            .filter(|(_, digest)| behaviour.lists_dangling_tags || held.manifests.contains_key(*digest))
-            .map(|(tag, _)| tag)
-            .filter(|tag| last.is_none_or(|last| tag.as_str() > last));
-        let wanted = count.unwrap_or(behaviour.tag_page);
-        let page: Vec<Tag> = listed.by_ref().take(wanted.min(behaviour.tag_page)).cloned().collect();
-        Ok((page, wanted > 0 && listed.next().is_some()))
-    }
-
-    /// What refers to `subject`, by the registry's own account. An unknown subject has no referrers.
-    ///
-    /// # Errors
-    /// `UNSUPPORTED` where the registry has no referrers API.
-    pub fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Vec<Descriptor>, Refusal> {
-        self.count(&repository.registry, Operation::ListReferrers);
-        let mut state = self.store.lock();
-        if !state.registry(&repository.registry).behaviour.referrers_api {
-            return Err(Refusal::new(RefusalCode::Unsupported, "there is no referrers API here").with_status(404));
-        }
-        let Some(held) = state.find(repository) else {
-            return Ok(Vec::new());
-        };
-        let refers = held
-            .manifests
-            .iter()
-            .filter(|(_, manifest)| manifest.subject() == Some(*subject));
-        Ok(refers.map(|(digest, manifest)| describe(*digest, manifest)).collect())
-    }
-
-    /// A write that the registry acknowledged and lost.
-    pub(super) fn lose(&self, repository: &Repository, operation: Operation, kind: WriteKind) {
-        let mut state = self.store.lock();
-        state.count(&repository.registry, operation);
-        state.record(Writer::Client, repository, kind, false);
-    }
-
-    pub(super) fn count(&self, registry: &Registry, operation: Operation) {
-        self.store.lock().count(registry, operation);
-    }
-}
-
-fn behaviour<'a>(state: &'a State, repository: &Repository) -> Option<&'a Behaviour> {
-    state
-        .registries
-        .get(&repository.registry)
-        .map(|registry| &registry.behaviour)
 }
 
 fn find_manifest(state: &State, repository: &Repository, at: ManifestAt<'_>) -> Result<Head, Refusal> {
@@ -358,49 +203,14 @@ fn missing_content(state: &State, repository: &Repository, manifest: &Manifest) 
     }
 }
 
-/// A manifest as a referrers list describes it (OCI distribution specification, "Listing Referrers").
-pub(super) fn describe(digest: Digest, manifest: &StoredManifest) -> Descriptor {
-    let parsed = manifest.parsed.as_deref();
-    Descriptor {
-        artifact_type: parsed.and_then(Manifest::effective_artifact_type).map(str::to_owned),
-        annotations: parsed.map_or_else(BTreeMap::new, |parsed| parsed.annotations.clone()),
-        ..Descriptor::new(&manifest.media_type, digest, manifest.bytes.len() as u64)
-    }
-}
-
-fn unknown_name(repository: &Repository) -> Refusal {
-    Refusal::new(
-        RefusalCode::NameUnknown,
-        format!("repository {} is not known", repository.path),
-    )
-}
-
-fn unknown_manifest(at: ManifestAt<'_>) -> Refusal {
-    Refusal::new(RefusalCode::ManifestUnknown, format!("manifest {at} is not known"))
-}
-
-fn digest_differs(wanted: &Digest, computed: &Digest) -> Refusal {
-    Refusal::new(
-        RefusalCode::DigestInvalid,
-        format!("the content is {computed}, not {wanted}"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Tag;
     use crate::sim::Seed;
     use crate::sim::images::ImageRecipe;
-
-    fn here() -> Repository {
-        "one.test/app".parse().unwrap()
-    }
-
-    fn service(behaviour: Behaviour) -> Service {
-        let store = Store::new();
-        store.set_behaviour(&here().registry, behaviour);
-        Service::new(store)
-    }
+    use crate::sim::registry::Behaviour;
+    use crate::sim::registry::service::test_support::{here, service};
 
     #[test]
     fn a_manifest_is_refused_until_everything_it_names_is_there() {
@@ -427,42 +237,6 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_list_comes_in_pages_in_order() {
-        let service = service(Behaviour {
-            tag_page: 2,
-            ..Behaviour::default()
-        });
-        let image = ImageRecipe::single().make(Seed(1));
-        image.push(service.store(), &here());
-        for tag in ["c", "a", "b"] {
-            service.store().set_tag(&here(), &tag.parse().unwrap(), image.root());
-        }
-        let page = |last, count| {
-            let (tags, more) = service.tags(&here(), last, count).unwrap();
-            (tags.iter().map(Tag::to_string).collect::<Vec<_>>().join(" "), more)
-        };
-        assert_eq!(page(None, None), ("a b".into(), true));
-        assert_eq!(page(Some("b"), None), ("c".into(), false));
-        assert_eq!(page(None, Some(1)), ("a".into(), true));
-        assert_eq!(page(None, Some(100)), ("a b".into(), true));
-        assert_eq!(page(None, Some(0)), (String::new(), false));
-    }
-
-    #[test]
-    fn registries_differ_in_what_they_say_of_what_they_do_not_hold() {
-        let list = |behaviour| service(behaviour).tags(&here(), None, None);
-        assert_eq!(list(Behaviour::default()).unwrap_err().code, RefusalCode::NameUnknown);
-        let unknown_repository = UnknownRepository::EmptyList;
-        assert_eq!(
-            list(Behaviour {
-                unknown_repository,
-                ..Behaviour::default()
-            }),
-            Ok((Vec::new(), false))
-        );
-    }
-
-    #[test]
     fn some_registries_answer_head_of_a_tag_whose_manifest_is_gone() {
         for head_trusts_tags in [true, false] {
             let service = service(Behaviour {
@@ -479,21 +253,6 @@ mod tests {
             assert_eq!(head.is_ok(), head_trusts_tags);
             assert!(service.manifest(&here(), ManifestAt::Tag(&tag)).is_err());
         }
-    }
-
-    #[test]
-    fn referrers_follow_the_subject_and_carry_the_artifact_type() {
-        let service = service(Behaviour::default());
-        let image = ImageRecipe::single().make(Seed(1));
-        let sbom = image.sbom_referrer();
-        sbom.push(service.store(), &here());
-        let listed = service.referrers(&here(), &image.root()).unwrap();
-        assert_eq!(
-            listed.iter().map(|found| found.digest).collect::<Vec<_>>(),
-            [sbom.root()]
-        );
-        assert_eq!(listed[0].artifact_type.as_deref(), Some("application/spdx+json"));
-        assert_eq!(service.referrers(&here(), &sbom.root()), Ok(Vec::new()));
     }
 
     #[test]
