@@ -88,6 +88,27 @@ fn a_list_says_what_is_absent_and_not_what_the_rest_stands_on() {
 }
 
 #[test]
+fn a_list_in_lower_case_leaves_open_whether_a_tag_with_upper_case_stands() {
+    let manifests = Manifests::new([target("production", &["asia", "europe"])])
+        .with("dns", claim("dns/coredns", "a", &["V1-RC", "V2"]));
+    let graph = Graph::new(&manifests.desired());
+    let mut book = Book {
+        facts: Facts::new(&graph),
+        graph,
+        now: at(10_000),
+    };
+    book.tags(&["v1-rc"]);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(0)).known), NOT_ASKED);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(1)).known), ABSENT);
+    // What the registry then says of the tag itself stays through later lists.
+    book.record(Ask::Tag(TagId(0)), Answer::Tag(Some(digest("a"))));
+    book.tags(&["v1-rc"]);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(0)).known), PRESENT);
+    book.tags(&["v2"]);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(0)).known), ABSENT);
+}
+
+#[test]
 fn a_tag_that_a_commit_adds_is_judged_by_the_list_that_was_read_before() {
     let mut book = Book::new();
     book.tags(&["v4"]);

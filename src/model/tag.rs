@@ -30,6 +30,13 @@ impl Tag {
         &self.0
     }
 
+    /// As registries keep it that do not tell upper from lower case; `None` where that is the tag itself.
+    #[must_use]
+    pub fn in_lower_case(&self) -> Option<Self> {
+        let differs = self.0.bytes().any(|byte| byte.is_ascii_uppercase());
+        differs.then(|| Self(self.0.to_ascii_lowercase().into()))
+    }
+
     /// Whether registries' clients keep metadata under this tag: cosign's `sha256-<hex>.sig`, `.att`, `.sbom`,
     /// the fallback referrers index `sha256-<hex>`, landfall's own anchors. Nobody can claim such a tag.
     #[must_use]
@@ -134,6 +141,13 @@ mod tests {
         for bad in ["", "-a", ".a", "a b", "a/b", "ü", &"a".repeat(129)] {
             assert!(bad.parse::<Tag>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn only_a_tag_with_upper_case_has_another_in_lower_case() {
+        let lower = |text: &str| text.parse::<Tag>().unwrap().in_lower_case();
+        assert_eq!(lower("V1.0-RC_x"), Some("v1.0-rc_x".parse().unwrap()));
+        assert_eq!(lower("v1.0-rc_x"), None);
     }
 
     #[test]

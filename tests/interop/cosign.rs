@@ -6,6 +6,7 @@ use std::process::Command;
 use landfall::trust::{KeyPairFiles, PublicKey, key_file};
 use tempfile::TempDir;
 
+use crate::servers::AUTHORITY;
 use crate::tools;
 
 pub const PASSWORD: &str = "correct horse";
@@ -48,16 +49,28 @@ impl Cosign {
         PublicKey::from_pem(&std::fs::read(self.path(&format!("{name}.pub"))).unwrap()).unwrap()
     }
 
-    /// Runs cosign in the folder: what it says on success, its error otherwise.
-    pub fn run(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = Command::new(tools::find("cosign"))
-            .args(arguments)
+    /// Where cosign and crane look for logins.
+    pub fn write_logins(&self, logins: impl IntoIterator<Item = (String, serde_json::Value)>) {
+        let logins: serde_json::Map<_, _> = logins.into_iter().collect();
+        self.write("config.json", serde_json::json!({ "auths": logins }).to_string());
+    }
+
+    /// A foreign program that runs in the folder, with the logins there, and trusts the authority of the tests.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(tools::find(program));
+        command
             .current_dir(self.folder.path())
             .env("COSIGN_PASSWORD", PASSWORD)
+            .env("DOCKER_CONFIG", self.folder.path())
             .env("HOME", self.folder.path())
-            .env("TUF_ROOT", self.folder.path().join("tuf"))
-            .output()
-            .unwrap();
+            .env("SSL_CERT_FILE", AUTHORITY)
+            .env("TUF_ROOT", self.folder.path().join("tuf"));
+        command
+    }
+
+    /// Runs cosign in the folder: what it says on success, its error otherwise.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.command("cosign").args(arguments).output().unwrap();
         if output.status.success() {
             Ok(String::from_utf8(output.stdout).unwrap())
         } else {

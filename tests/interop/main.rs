@@ -5,13 +5,19 @@
 mod adoption;
 mod attestations;
 mod cosign;
+mod deletes;
+mod doctor;
 #[expect(dead_code, unused_imports, reason = "only the proxy's looks are used here")]
 #[path = "../faults/mod.rs"]
 mod faults;
 mod keys;
+mod pairings;
 mod promotion;
 mod registry;
+mod servers;
 mod shared_metadata;
 mod signatures;
+mod site;
+mod software;
 mod stage;
 mod tools;

@@ -1,34 +1,22 @@
-//! Registries of other makers, each on a port of its own, and a client that sends what it is told to.
+//! A registry of another maker, and a client of it that sends what it is told to.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io::{BufRead as _, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use landfall::model::{Descriptor, Digest, Limits, Manifest, Tag, media_type};
+use landfall::model::{Capability, Descriptor, Digest, Limits, Manifest, Tag, media_type};
 use landfall::sim::images;
 use landfall::trust::{Merge, MergedManifest, ReferrerArtifact, fallback_index};
-use reqwest::{Method, Response, Url};
+use reqwest::{Certificate, Method, RequestBuilder, Response};
 use serde_json::json;
-use tempfile::TempDir;
 
-use crate::tools;
+use crate::servers::{AUTHORITY, Server};
+pub use crate::software::Software;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Software {
-    /// Debian's, on files and without referrers API.
-    DockerRegistry,
-    /// go-containerregistry's, in memory and with it.
-    WithReferrers,
-}
-
+/// A running registry. Stops when the last of its clients is dropped.
 pub struct Registry {
-    software: Software,
-    process: Child,
-    address: String,
+    pub software: Software,
+    server: Arc<Server>,
     client: reqwest::Client,
-    folder: TempDir,
 }
 
 /// An image in a registry.
@@ -37,107 +25,82 @@ pub struct Image {
     pub descriptor: Descriptor,
 }
 
-impl Software {
-    /// The running program and where it listens.
-    fn start(self, folder: &TempDir) -> (Child, String) {
-        let mut command = match self {
-            Self::DockerRegistry => {
-                let configuration = folder.path().join("config.yml");
-                let text = format!(
-                    "version: 0.1\nhttp: {{ addr: '127.0.0.1:0' }}\n\
-                     storage: {{ filesystem: {{ rootdirectory: {} }}, delete: {{ enabled: true }} }}\n",
-                    folder.path().join("store").display()
-                );
-                fs::write(&configuration, text).unwrap();
-                let mut command = Command::new(tools::find("docker-registry"));
-                command.arg("serve").arg(&configuration);
-                command.stdout(Stdio::null()).stderr(Stdio::piped());
-                command
-            }
-            Self::WithReferrers => {
-                let mut command = Command::new(tools::find("registry-with-referrers"));
-                command.stdout(Stdio::piped());
-                command
-            }
-        };
-        let mut process = command.spawn().unwrap();
-        let output: Box<dyn Read + Send> = match self {
-            Self::DockerRegistry => Box::new(process.stderr.take().unwrap()),
-            Self::WithReferrers => Box::new(process.stdout.take().unwrap()),
-        };
-        let mut lines = BufReader::new(output).lines();
-        let address = lines.by_ref().find_map(|line| self.address_in(&line.unwrap()));
-        std::thread::spawn(move || lines.for_each(drop));
-        (process, address.expect("a registry says where it listens"))
-    }
-
-    fn address_in(self, line: &str) -> Option<String> {
-        let rest = match self {
-            Self::DockerRegistry => line.split_once("listening on ")?.1,
-            Self::WithReferrers => line,
-        };
-        let is_part = |c: &char| c.is_ascii_digit() || ".:".contains(*c);
-        Some(rest.chars().take_while(is_part).collect())
-    }
-}
-
 impl Registry {
     pub fn start(software: Software) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (process, address) = software.start(&folder);
         Self {
             software,
-            process,
-            address,
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
-            folder,
+            server: Arc::new(Server::start(software)),
+            client: client(),
         }
     }
 
+    /// The same registry, for another thread: connections belong to the runtime that opened them.
+    pub fn another_client(&self) -> Self {
+        Self {
+            software: self.software,
+            server: Arc::clone(&self.server),
+            client: client(),
+        }
+    }
+
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     pub fn address(&self) -> &str {
-        &self.address
+        self.server.address()
     }
 
     /// How cosign and crane name the image.
     pub fn reference(&self, image: &Image) -> String {
-        format!("{}/{}@{}", self.address, image.repository, image.descriptor.digest)
+        format!("{}/{}@{}", self.address(), image.repository, image.descriptor.digest)
     }
 
     fn url(&self, repository: &str, rest: &str) -> String {
-        format!("http://{}/v2/{repository}/{rest}", self.address)
+        format!("{}://{}/v2/{repository}/{rest}", self.server.scheme(), self.address())
+    }
+
+    fn request(&self, method: Method, repository: &str, url: impl reqwest::IntoUrl) -> RequestBuilder {
+        let request = self.client.request(method, url).header("accept", media_type::ACCEPT);
+        match self.server.authorization(repository) {
+            Some(authorization) => request.header("authorization", authorization),
+            None => request,
+        }
+    }
+
+    pub async fn send(&self, method: Method, repository: &str, rest: &str) -> Response {
+        let request = self.request(method, repository, self.url(repository, rest));
+        request.send().await.unwrap()
     }
 
     pub async fn put_blob(&self, repository: &str, bytes: &Bytes) {
-        let begun = self
-            .client
-            .post(self.url(repository, "blobs/uploads/"))
-            .send()
-            .await
-            .unwrap();
+        let begun = self.send(Method::POST, repository, "blobs/uploads/").await;
+        assert_eq!(begun.status(), 202, "{}", begun.text().await.unwrap());
         let location = begun.headers()["location"].to_str().unwrap();
         let mut url = begun.url().join(location).unwrap();
         url.query_pairs_mut()
             .append_pair("digest", &Digest::of(bytes).to_string());
-        let answer = self.client.put(url).body(bytes.clone()).send().await.unwrap();
-        assert_eq!(answer.status(), 201);
+        let request = self.request(Method::PUT, repository, url).body(bytes.clone());
+        let answer = request.send().await.unwrap();
+        let status = answer.status();
+        assert_eq!(status, 201, "{}", answer.text().await.unwrap());
     }
 
     pub async fn put_manifest(&self, repository: &str, at: &str, media_type: &str, bytes: Bytes) {
-        let request = self.client.put(self.url(repository, &format!("manifests/{at}")));
-        let answer = request
-            .header("content-type", media_type)
-            .body(bytes)
-            .send()
-            .await
-            .unwrap();
+        let request = self.request(
+            Method::PUT,
+            repository,
+            self.url(repository, &format!("manifests/{at}")),
+        );
+        let request = request.header("content-type", media_type).body(bytes);
+        let answer = request.send().await.unwrap();
         let status = answer.status();
         assert_eq!(status, 201, "{}", answer.text().await.unwrap());
     }
 
     /// What stands there, if anything does.
     pub async fn manifest(&self, repository: &str, at: &str) -> Option<Bytes> {
-        let request = self.client.get(self.url(repository, &format!("manifests/{at}")));
-        let answer = request.header("accept", media_type::ACCEPT).send().await.unwrap();
+        let answer = self.send(Method::GET, repository, &format!("manifests/{at}")).await;
         match answer.status().as_u16() {
             404 => None,
             status => {
@@ -147,15 +110,10 @@ impl Registry {
         }
     }
 
-    async fn send(&self, method: Method, repository: &str, rest: &str) -> Response {
-        let url: Url = self.url(repository, rest).parse().unwrap();
-        let request = self.client.request(method, url);
-        request.header("accept", media_type::ACCEPT).send().await.unwrap()
-    }
-
     pub async fn blob(&self, repository: &str, digest: &Digest) -> Bytes {
-        let url = self.url(repository, &format!("blobs/{digest}"));
-        self.client.get(url).send().await.unwrap().bytes().await.unwrap()
+        let answer = self.send(Method::GET, repository, &format!("blobs/{digest}")).await;
+        assert_eq!(answer.status(), 200, "{digest}");
+        answer.bytes().await.unwrap()
     }
 
     /// Pushes an image of one small layer.
@@ -190,7 +148,7 @@ impl Registry {
         let media_type = &referrer.descriptor.media_type;
         self.put_manifest(image.repository, &digest, media_type, referrer.manifest)
             .await;
-        if self.software == Software::WithReferrers {
+        if self.software.can(Capability::Referrers) {
             return;
         }
         let tag = Tag::referrers_of(&image.descriptor.digest);
@@ -223,14 +181,13 @@ impl Registry {
 
     /// Descriptors of what refers to this manifest, from the API or the fallback index.
     pub async fn referrers(&self, repository: &str, subject: &Digest) -> Vec<Descriptor> {
-        let index = match self.software {
-            Software::DockerRegistry => self.manifest(repository, Tag::referrers_of(subject).as_str()).await,
-            Software::WithReferrers => {
-                let answer = self
-                    .send(Method::GET, repository, &format!("referrers/{subject}"))
-                    .await;
-                answer.status().is_success().then_some(answer.bytes().await.unwrap())
-            }
+        let index = if self.software.can(Capability::Referrers) {
+            let answer = self
+                .send(Method::GET, repository, &format!("referrers/{subject}"))
+                .await;
+            answer.status().is_success().then_some(answer.bytes().await.unwrap())
+        } else {
+            self.manifest(repository, Tag::referrers_of(subject).as_str()).await
         };
         index.map_or_else(Vec::new, |index| {
             Manifest::parse(&index, Some(media_type::OCI_INDEX), &Limits::default())
@@ -239,57 +196,10 @@ impl Registry {
         })
     }
 
-    pub async fn delete_manifest(&self, repository: &str, digest: &Digest) {
-        let answer = self
-            .send(Method::DELETE, repository, &format!("manifests/{digest}"))
-            .await;
-        assert_eq!(answer.status(), 202, "{digest}");
-    }
-
-    pub async fn delete_tag(&self, repository: &str, tag: &str) {
-        match self.software {
-            // It deletes by digest only.
-            Software::DockerRegistry => {
-                let repositories = self.folder.path().join("store/docker/registry/v2/repositories");
-                fs::remove_dir_all(repositories.join(repository).join("_manifests/tags").join(tag)).unwrap();
-            }
-            Software::WithReferrers => {
-                let answer = self.send(Method::DELETE, repository, &format!("manifests/{tag}")).await;
-                assert_eq!(answer.status(), 202, "{tag}");
-            }
-        }
-        assert_eq!(self.manifest(repository, tag).await, None);
-    }
-
     pub async fn tags(&self, repository: &str) -> Vec<String> {
         let answer = self.send(Method::GET, repository, "tags/list").await;
         let list: serde_json::Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
         serde_json::from_value(list["tags"].clone()).unwrap_or_default()
-    }
-
-    /// Deletes every tag, and every manifest that can be reached from one.
-    pub async fn delete_repository(&self, repository: &str) {
-        let tags = self.tags(repository).await;
-        let mut found = BTreeSet::new();
-        let mut open: Vec<String> = tags.clone();
-        while let Some(reference) = open.pop() {
-            let Some(bytes) = self.manifest(repository, &reference).await else {
-                continue;
-            };
-            let digest = Digest::of(&bytes);
-            if found.insert(digest) {
-                let manifest = Manifest::parse(&bytes, None, &Limits::default()).unwrap();
-                let referrers = self.referrers(repository, &digest).await;
-                let next = manifest.manifests.iter().chain(&referrers);
-                open.extend(next.map(|descriptor| descriptor.digest.to_string()));
-            }
-        }
-        for tag in tags {
-            self.delete_tag(repository, &tag).await;
-        }
-        for digest in found {
-            self.delete_manifest(repository, &digest).await;
-        }
     }
 
     /// Pushes a `.sig` manifest under its tag.
@@ -304,9 +214,8 @@ impl Registry {
     }
 }
 
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn client() -> reqwest::Client {
+    let authority = Certificate::from_pem(&std::fs::read(AUTHORITY).unwrap()).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_merge([authority]);
+    client.build().unwrap()
 }

@@ -1,32 +1,37 @@
-//! A source, a primary and two mirrors of other makers, a commit that promotes an image, and the programs that look.
+//! Registries of other makers, a commit that promotes an image between them, and the programs that look.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use landfall::model::{CommitId, Descriptor, Digest, Limits, Manifest, Tag};
 use landfall::sim::Seed;
 use landfall::sim::images::ImageRecipe;
 use landfall::source::author::{self, Identity, Layout};
-use landfall::trust::{ReferrerArtifact, SignatureEntry, referrer, signature_manifest, statement::predicate_type};
+use landfall::trust::{KeyPairFiles, ReferrerArtifact, key_file, statement::predicate_type};
 
 use crate::attestations::predicates;
 use crate::cosign::{Cosign, PASSWORD};
 use crate::registry::{Image, Registry, Software};
+use crate::servers;
 use crate::signatures::OLD_FORM;
-use crate::tools;
+use crate::site::Site;
 
 pub const KEY: &str = "release";
-pub const TAG: &str = "v1.0.0";
-/// Where the image is promoted to at each endpoint.
-pub const REPOSITORY: &str = "images/team/app";
+/// With upper case, which Gitea's lists do not have.
+pub const TAG: &str = "v1.0.0-RC.1";
 pub const PUBLIC_NAME: &str = "images.example.com/team/app";
+const MIRRORS: [&str; 2] = ["asia", "europe"];
+
+/// Made once: what protects them is slow on purpose.
+static KEYS: LazyLock<[(&str, KeyPairFiles); 2]> =
+    LazyLock::new(|| [KEY, "other"].map(|name| (name, key_file::generate(PASSWORD.as_bytes()).unwrap())));
 
 pub struct Stage {
-    pub source: Registry,
-    /// The primary and two mirrors.
-    pub endpoints: [Registry; 3],
+    pub source: Site,
+    /// The primary, and at most two mirrors.
+    pub endpoints: Vec<Site>,
     pub cosign: Cosign,
     pub image: Image,
     /// One platform's manifest.
@@ -36,17 +41,25 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// A source, a primary and two mirrors, all of one make.
     pub async fn set(software: Software) -> Self {
-        let source = Registry::start(software);
-        let endpoints = [(); 3].map(|()| Registry::start(software));
+        let start = || Registry::start(software);
+        let path = |name| format!("{}/{name}", servers::USER);
+        let endpoints = [(); 3].map(|()| Site::new(start(), &path("images"), "team/app"));
+        Self::between(Site::new(start(), &path("staging"), "app"), endpoints.into()).await
+    }
+
+    /// Of the source's site, the image is `app`, of the others' `team/app`.
+    pub async fn between(source: Site, endpoints: Vec<Site>) -> Self {
         let made = ImageRecipe::multi(2).make(Seed(1));
-        let image = source.push("staging/app", &made).await;
+        let image = source.registry.push(source.repository, &made).await;
         let sbom = sbom_of(&made);
         let (platform, sbom_digest) = (made.manifests()[0].digest, sbom.descriptor.digest);
-        source.push_referrer(&image, sbom).await;
+        source.registry.push_referrer(&image, sbom).await;
         let cosign = Cosign::new();
-        cosign.generate(KEY);
-        cosign.generate("other");
+        for (name, pair) in KEYS.iter() {
+            cosign.write_pair(name, pair);
+        }
         let mut stage = Self {
             source,
             endpoints,
@@ -56,32 +69,46 @@ impl Stage {
             sbom: sbom_digest,
             commit: CommitId([0; 20]),
         };
-        stage.write_files();
+        stage.write_configuration();
+        stage.commit();
         stage
     }
 
-    fn write_files(&mut self) {
+    fn write_configuration(&self) {
         self.cosign.write("release.password", PASSWORD);
-        let prefixes = self
-            .endpoints
-            .each_ref()
-            .map(|registry| format!("{}/images", registry.address()));
+        self.cosign.write("registry.password", servers::PASSWORD);
+        let prefixes: Vec<String> = self.endpoints.iter().map(Site::prefix).collect();
         let mut configuration = format!(
             "allow-writes = {prefixes:?}\n\n[git]\nurl = \"releases\"\n\n\
              [storage]\nstate = \"state\"\ncache = \"cache\"\n\n\
              [signers.{KEY}]\nprivate-key = \"{KEY}.key\"\npassword-file = \"release.password\"\n"
         );
-        for registry in self.endpoints.iter().chain([&self.source]) {
-            configuration += &format!("\n[registries.\"{}\"]\nplain-http = true\n", registry.address());
+        let sites = self.endpoints.iter().chain([&self.source]);
+        let servers: BTreeMap<_, _> = sites
+            .map(|site| (site.registry.address(), site.registry.server()))
+            .collect();
+        for server in servers.values() {
+            configuration += &server.configuration();
         }
         self.cosign.write("config.toml", configuration);
-        let [primary, asia, europe] = &prefixes;
+        self.cosign
+            .write_logins(servers.values().filter_map(|server| server.login()));
+    }
+
+    fn commit(&mut self) {
+        let mut endpoints = self.endpoints.iter().map(Site::prefix);
+        let primary = endpoints.next().expect("there is a primary");
+        let mirrors: String = MIRRORS
+            .iter()
+            .zip(endpoints)
+            .map(|(name, prefix)| format!("{name} = \"{prefix}\"\n"))
+            .collect();
         let manifest = format!(
             "version = 1\n\n[targets.production]\npublic-name = \"images.example.com\"\nprimary = \"{primary}\"\n\
-             signer = \"{KEY}\"\n\n[targets.production.mirrors]\nasia = \"{asia}\"\neurope = \"{europe}\"\n\n\
-             [projects.team]\nsources = [\"{}/staging\"]\ntargets = [\"production\"]\npaths = [\"team\"]\n\n\
+             signer = \"{KEY}\"\n\n[targets.production.mirrors]\n{mirrors}\n\
+             [projects.team]\nsources = [\"{}\"]\ntargets = [\"production\"]\npaths = [\"team\"]\n\n\
              [signers.{KEY}]\npublic-key = \"keys/{KEY}.pub\"\n",
-            self.source.address()
+            self.source.prefix()
         );
         let promotion = format!("[images.app.tags]\n\"{TAG}\" = \"{}\"\n", self.digest());
         let files = BTreeMap::from([
@@ -103,10 +130,6 @@ impl Stage {
 
     pub fn digest(&self) -> Digest {
         self.image.descriptor.digest
-    }
-
-    pub fn reference(registry: &Registry) -> String {
-        format!("{}/{REPOSITORY}:{TAG}", registry.address())
     }
 
     fn landfall(&self, arguments: &[&str]) -> Output {
@@ -139,26 +162,29 @@ impl Stage {
         assert_eq!(output.status.code(), Some(0), "{why}: {output:?}");
     }
 
+    /// Takes its memory away: what was done, and what was seen.
+    pub fn forget(&self) {
+        for name in ["state", "cache"] {
+            std::fs::remove_dir_all(self.cosign.path(name)).unwrap();
+        }
+    }
+
     /// What crane says; it must succeed.
     pub fn crane(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new(tools::find("crane"));
-        let output = command.args(arguments).arg("--insecure").output().unwrap();
+        let output = self.cosign.command("crane").args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
     /// cosign, crane and the registry itself agree that everything that was promised stands at this endpoint.
-    pub async fn assert_complete(&self, registry: &Registry, why: &str) {
-        let reference = Self::reference(registry);
+    pub async fn assert_complete(&self, site: &Site, why: &str) {
+        let reference = site.tagged(TAG);
         let digest = self.digest().to_string();
         assert_eq!(self.crane(&["digest", &reference]), digest, "{why}");
         for more in [&[][..], &[OLD_FORM]] {
             let accepted = self.cosign.verify("verify", KEY, more, &reference);
-            assert!(accepted.is_ok_and(|text| text.contains(&digest)), "{why}: {more:?}");
-            assert!(
-                self.cosign.verify("verify", "other", more, &reference).is_err(),
-                "{why}"
-            );
+            let accepted = accepted.unwrap_or_else(|error| panic!("{why}: {more:?}: {error}"));
+            assert!(accepted.contains(&digest), "{why}: {more:?}");
         }
         let kind = ["--type", predicate_type::PROMOTION];
         let records = self.cosign.verify("verify-attestation", KEY, &kind, &reference);
@@ -167,41 +193,20 @@ impl Stage {
         assert_eq!(records[0]["publicReference"], PUBLIC_NAME);
         assert_eq!(records[0]["digest"], *digest);
         assert_eq!(records[0]["git"]["commit"], *self.commit.to_string());
-        assert!(
-            self.cosign
-                .verify("verify-attestation", "other", &kind, &reference)
-                .is_err()
-        );
-        let sbom = registry.manifest(REPOSITORY, &self.sbom.to_string()).await;
+        let sbom = site.registry.manifest(site.repository, &self.sbom.to_string()).await;
         assert!(sbom.is_some(), "{why}: no SBOM");
-        let referrers = registry.referrers(REPOSITORY, &self.digest()).await;
-        assert!(referrers.iter().any(|found| found.digest == self.sbom), "{why}");
+        assert!(site.referrers(&self.digest()).await.contains(&self.sbom), "{why}");
     }
 
-    /// The manifests of bundles that stand at this endpoint and attest this.
-    pub async fn bundles(&self, registry: &Registry, predicate: &str) -> Vec<Digest> {
-        let mut bundles = Vec::new();
-        for found in registry.referrers(REPOSITORY, &self.digest()).await {
-            let manifest = registry.manifest(REPOSITORY, &found.digest.to_string()).await;
-            let Some(manifest) = manifest else { continue };
-            let manifest = Manifest::parse(&manifest, None, &Limits::default()).unwrap();
-            let attests = manifest.annotations.get(referrer::PREDICATE_TYPE);
-            if attests.is_some_and(|attests| attests == predicate) {
-                bundles.push(found.digest);
-            }
+    /// cosign takes nothing at this endpoint for a stranger's.
+    pub fn assert_not_of_others(&self, site: &Site) {
+        let reference = site.tagged(TAG);
+        for more in [&[][..], &[OLD_FORM]] {
+            assert!(self.cosign.verify("verify", "other", more, &reference).is_err());
         }
-        bundles
-    }
-
-    /// The signatures under the `.sig` tag at this endpoint.
-    pub async fn entries(&self, registry: &Registry) -> Vec<SignatureEntry> {
-        let manifest = registry.manifest(REPOSITORY, &self.signature_tag()).await.unwrap();
-        let mut entries = Vec::new();
-        for layer in signature_manifest::parse(&manifest, &Limits::default()).unwrap() {
-            let payload: Bytes = registry.blob(REPOSITORY, &layer.digest).await;
-            entries.push(SignatureEntry::found(layer, payload).unwrap());
-        }
-        entries
+        let kind = ["--type", predicate_type::PROMOTION];
+        let records = self.cosign.verify("verify-attestation", "other", &kind, &reference);
+        assert!(records.is_err());
     }
 
     pub fn signature_tag(&self) -> String {

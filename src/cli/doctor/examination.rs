@@ -28,6 +28,17 @@ pub struct TrialReport {
     pub left: Vec<(String, String)>,
 }
 
+/// What a trial showed that is not an ability.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Showing {
+    /// Nothing could be tried: the first upload failed.
+    pub stopped: bool,
+    /// Where tags are immutable, whether those of signatures can be moved all the same.
+    pub metadata_tags_move: Option<bool>,
+    /// Whether tags that differ only in case are one.
+    pub tags_ignore_case: Option<bool>,
+}
+
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {

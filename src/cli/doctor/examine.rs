@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use miette::Report;
 
-use super::examination::{Check, Examination, Outcome, TrialReport, failed};
+use super::examination::{Check, Examination, Outcome, Showing, TrialReport, failed};
 use super::identity::{self, Purpose};
 use super::trial::{Trial, TrialOutcome};
 use super::{reaching, reading, verdict};
@@ -69,12 +69,11 @@ impl Examiner<'_> {
                     Err(error) => Err(error),
                 };
                 examination.checks.extend(identity::token(granted, Purpose::Reading));
-                let mut metadata_tags_move = None;
+                let mut showing = Showing::default();
                 if let Some(nonce) = self.nonce.filter(|_| !examination.interrupted) {
-                    metadata_tags_move = self.try_writing(&registries, nonce, &mut examination).await;
+                    showing = self.try_writing(&registries, nonce, &mut examination).await;
                 }
-                examination.conclusions =
-                    verdict::conclusions(self.prefix, &examination.capabilities, metadata_tags_move);
+                examination.conclusions = verdict::conclusions(self.prefix, &examination.capabilities, showing);
             }
         }
         Ok(examination)
@@ -132,13 +131,7 @@ impl Examiner<'_> {
         }
     }
 
-    /// Returns whether tags like those of signatures can be moved, where others cannot.
-    async fn try_writing(
-        &self,
-        registries: &AllowedRegistries,
-        nonce: &str,
-        examination: &mut Examination,
-    ) -> Option<bool> {
+    async fn try_writing(&self, registries: &AllowedRegistries, nonce: &str, examination: &mut Examination) -> Showing {
         let trial = Trial::new(registries, self.prefix, nonce);
         tokio::select! {
             () = trial.run() => {}
@@ -155,14 +148,14 @@ impl Examiner<'_> {
                     scratch: scratch.to_string(),
                     ..TrialReport::default()
                 });
-                return None;
+                return Showing::default();
             }
         };
         let TrialOutcome {
             learnt,
             minimum_chunk,
             stopped,
-            metadata_tags_move,
+            showing,
             report,
         } = outcome;
         self.learn(examination, learnt, minimum_chunk);
@@ -180,6 +173,6 @@ impl Examiner<'_> {
         };
         examination.checks.extend(identity::token(granted, Purpose::Writing));
         examination.trial = Some(report);
-        metadata_tags_move
+        showing
     }
 }

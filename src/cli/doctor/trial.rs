@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream;
 
-use super::examination::TrialReport;
+use super::examination::{Showing, TrialReport};
 use super::material::{Blob, Document, Material};
 use crate::cli::AllowedRegistries;
 use crate::model::{Capability, Digest, Knowledge, Prefix, Repository, RepositoryPath, Tag};
@@ -31,8 +31,7 @@ struct Kept {
     made: Vec<Digest>,
     /// Why nothing could be tried.
     stopped: Option<RegistryError>,
-    /// Tags like those of signatures do not move either.
-    metadata_tags_move: Option<bool>,
+    showing: Showing,
 }
 
 /// What came of a trial.
@@ -40,7 +39,7 @@ pub struct TrialOutcome {
     pub learnt: Learnt,
     pub minimum_chunk: Option<u64>,
     pub stopped: Option<RegistryError>,
-    pub metadata_tags_move: Option<bool>,
+    pub showing: Showing,
     pub report: TrialReport,
 }
 
@@ -209,9 +208,10 @@ impl<'a> Trial<'a> {
                     Err(error) if is_lasting(&error) => Some(false),
                     Err(_) => None,
                 };
-                self.kept(|kept| kept.metadata_tags_move = moves);
+                self.kept(|kept| kept.showing.metadata_tags_move = moves);
             }
         }
+        self.case(image).await;
         let gone = self::tag("landfall-doctor-gone");
         let stored = self.put(ManifestAt::Tag(&gone), &other).await;
         let deletion = match (stored, self.registries.for_writing(&self.scratch)) {
@@ -222,6 +222,20 @@ impl<'a> Trial<'a> {
             (Err(error), _) | (_, Err(error)) => Knowledge::unknown(error.short()),
         };
         self.learn(Capability::TagDeletion, deletion);
+    }
+
+    /// Puts a tag with upper case, and looks whether it stands in lower case.
+    async fn case(&self, image: &Document) {
+        let (upper, lower) = (self::tag("Landfall-Doctor-Case"), self::tag("landfall-doctor-case"));
+        let (Ok(_), Ok(registries)) = (
+            self.put(ManifestAt::Tag(&upper), image).await,
+            self.registries.for_reading(&self.scratch),
+        ) else {
+            return;
+        };
+        if let Ok(stands) = registries.head_manifest(&self.scratch, ManifestAt::Tag(&lower)).await {
+            self.kept(|kept| kept.showing.tags_ignore_case = Some(stands.is_some()));
+        }
     }
 
     /// Puts another manifest under a tag, and looks where the tag stands.
@@ -307,8 +321,11 @@ impl<'a> Trial<'a> {
         TrialOutcome {
             learnt: kept.learnt,
             minimum_chunk: kept.minimum_chunk,
+            showing: Showing {
+                stopped: kept.stopped.is_some(),
+                ..kept.showing
+            },
             stopped: kept.stopped,
-            metadata_tags_move: kept.metadata_tags_move,
             report,
         }
     }

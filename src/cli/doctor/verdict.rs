@@ -1,18 +1,17 @@
 //! What abilities mean for landfall, in plain words.
 
-use super::examination::{Conclusion, ConclusionKind};
+use super::examination::{Conclusion, ConclusionKind, Showing};
 use super::hosts;
 use crate::model::{Capabilities, Capability, Prefix};
 
 use ConclusionKind::{Can, Cannot, Care, Otherwise, Unknown};
 
-/// What follows from what is known. `metadata_tags_move`: where tags are immutable, whether those of signatures are
-/// spared.
-pub fn conclusions(prefix: &Prefix, known: &Capabilities, metadata_tags_move: Option<bool>) -> Vec<Conclusion> {
+/// What follows from what is known, and from what a trial showed.
+pub fn conclusions(prefix: &Prefix, known: &Capabilities, showing: Showing) -> Vec<Conclusion> {
     let mut found = Vec::new();
-    images(known, &mut found);
+    images(known, showing, &mut found);
     signatures(known, &mut found);
-    tags(known, metadata_tags_move, &mut found);
+    tags(known, showing, &mut found);
     deletions(known, &mut found);
     transport(known, &mut found);
     retention(prefix, known, &mut found);
@@ -26,7 +25,7 @@ fn say(found: &mut Vec<Conclusion>, kind: ConclusionKind, text: impl Into<String
     });
 }
 
-fn images(known: &Capabilities, found: &mut Vec<Conclusion>) {
+fn images(known: &Capabilities, showing: Showing, found: &mut Vec<Conclusion>) {
     match (known.can(Capability::OciImage), known.can(Capability::OciIndex)) {
         (Some(true), Some(true)) => say(
             found,
@@ -41,6 +40,11 @@ fn images(known: &Capabilities, found: &mut Vec<Conclusion>) {
             );
         }
         (Some(false), _) => say(found, Cannot, "Images in OCI form cannot be promoted here."),
+        _ if showing.stopped => say(
+            found,
+            Unknown,
+            "Nothing could be written here: what images need was not learnt.",
+        ),
         _ => say(
             found,
             Unknown,
@@ -118,7 +122,14 @@ fn signatures(known: &Capabilities, found: &mut Vec<Conclusion>) {
     }
 }
 
-fn tags(known: &Capabilities, metadata_tags_move: Option<bool>, found: &mut Vec<Conclusion>) {
+fn tags(known: &Capabilities, showing: Showing, found: &mut Vec<Conclusion>) {
+    if showing.tags_ignore_case == Some(true) {
+        say(
+            found,
+            Care,
+            "Tags that differ only in case are one tag here, and lists have it in lower case: claim one of them.",
+        );
+    }
     match known.can(Capability::ImmutableTags) {
         Some(false) => say(
             found,
@@ -138,7 +149,7 @@ fn tags(known: &Capabilities, metadata_tags_move: Option<bool>, found: &mut Vec<
             } else {
                 ""
             };
-            match metadata_tags_move {
+            match showing.metadata_tags_move {
                 Some(true) => say(
                     found,
                     Can,
@@ -249,5 +260,37 @@ fn retention(prefix: &Prefix, known: &Capabilities, found: &mut Vec<Conclusion>)
         for line in host.retention {
             say(found, Care, format!("{}: {line}", host.name));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trial_showed_beside_abilities_is_said() {
+        let said = |showing: Showing| -> Vec<String> {
+            let prefix = "registry.example.com/images".parse().unwrap();
+            let found = conclusions(&prefix, &Capabilities::default(), showing);
+            found.into_iter().map(|conclusion| conclusion.text).collect()
+        };
+        let ignores_case = |text: &String| text.contains("differ only in case");
+        for (tags_ignore_case, expected) in [(Some(true), true), (Some(false), false), (None, false)] {
+            let texts = said(Showing {
+                tags_ignore_case,
+                ..Showing::default()
+            });
+            assert_eq!(texts.iter().any(ignores_case), expected, "{tags_ignore_case:?}");
+            assert!(texts.iter().any(|text| text.contains("was not tried")));
+        }
+        // Whoever asked for a trial is not told to ask for one.
+        let stopped = said(Showing {
+            stopped: true,
+            ..Showing::default()
+        });
+        assert!(
+            !stopped.iter().any(|text| text.contains("was not tried")),
+            "{stopped:?}"
+        );
     }
 }

@@ -1,5 +1,5 @@
-// registry-with-referrers serves an in-memory OCI registry that has the referrers API, which go-containerregistry's own
-// commands cannot turn on. It prints the address it listens on, so that tests can let the system choose the port.
+// registry-with-referrers serves go-containerregistry's in-memory registry, with the referrers API, which that module's own
+// commands cannot turn on, or without. It prints the address it listens on, so that tests can let the system choose the port.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
+	referrers := flag.Bool("referrers", true, "whether to have the referrers API")
 	flag.Parse()
 	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
@@ -22,5 +23,5 @@ func main() {
 	}
 	fmt.Println(listener.Addr())
 	quiet := registry.Logger(log.New(io.Discard, "", 0))
-	log.Fatal(http.Serve(listener, registry.New(registry.WithReferrersSupport(true), quiet)))
+	log.Fatal(http.Serve(listener, registry.New(registry.WithReferrersSupport(*referrers), quiet)))
 }
