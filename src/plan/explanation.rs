@@ -241,14 +241,18 @@ impl Explanation {
         known_by: KnownBy,
     ) -> Self {
         let prefix = &graph.target(target).endpoint(endpoint).prefix;
-        let (does, way_out) = if capability == Capability::ImmutableTags {
-            ("moves no tag that stands".to_owned(), "promote under a new tag")
-        } else {
-            let what = capability.meaning();
-            (
-                format!("takes no {what}"),
-                "promote another form of it, or leave this endpoint out",
-            )
+        let takes_no = || format!("takes no {}", capability.meaning());
+        let (does, way_out) = match capability {
+            Capability::ImmutableTags => ("moves no tag that stands".to_owned(), "promote under a new tag"),
+            Capability::Artifact => (
+                takes_no(),
+                "leave this endpoint out, or attach nothing of the kind: `formats = [\"tag\"]` for the signer, `attest = []` \
+                 for the target, an image without referrers",
+            ),
+            _ => (
+                takes_no(),
+                "promote the image in another form, or leave this endpoint out",
+            ),
         };
         let again = format!("have it tried again: `landfall doctor {prefix} --write`");
         let (why, unless) = match known_by {
