@@ -18,19 +18,11 @@ pub struct KnownRegistries {
 
 impl KnownCapabilities for KnownRegistries {
     fn below(&self, place: &Prefix, now: Timestamp) -> Capabilities {
-        let remembered = self.cache.below(place, now);
+        let mut capabilities = self.cache.below(place, now);
         let declared = self.config.registry_below(place).map(|settings| &settings.capabilities);
-        let known = remembered
-            .iter()
-            .map(|(capability, knowledge)| (capability, knowledge.clone()))
-            .chain(
-                declared
-                    .into_iter()
-                    .flatten()
-                    .map(|(capability, able)| (*capability, Knowledge::declared(*able))),
-            );
-        let mut capabilities: Capabilities = known.collect();
-        capabilities.minimum_chunk = remembered.minimum_chunk;
+        for (capability, able) in declared.into_iter().flatten() {
+            capabilities.learn(*capability, Knowledge::declared(*able));
+        }
         capabilities
     }
 }

@@ -175,9 +175,9 @@ impl Facts {
     fn infer_tag_from_list(&mut self, graph: &Graph, id: TagId, endpoint: EndpointIndex, looked: u32) {
         let (repository, name) = graph.tag(id);
         // Gitea lists tags in lower case, and answers for them in any: such a list leaves the question open.
-        let lower = name.in_lower_case();
-        let is_in =
-            |names: &BTreeSet<Tag>| names.contains(name) || lower.as_ref().is_some_and(|lower| names.contains(lower));
+        let is_in = |names: &BTreeSet<Tag>| {
+            names.contains(name) || name.in_lower_case().is_some_and(|lower| names.contains(&lower))
+        };
         let listed = self.repositories[repository.index()]
             .names
             .iter()

@@ -11,8 +11,9 @@ use crate::desired::shape::Located;
 use crate::model::{Prefix, RepoPath};
 
 use super::comparison::Side;
+use super::projects::removed;
 use super::remarks::Remarks;
-use super::rules::counted;
+use super::rules::claims_of;
 
 pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks<'_>) {
     for (name, files) in &after.parsed.projects {
@@ -30,16 +31,8 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks
         if let Some((path, manifest)) = manifest(files)
             && !after.parsed.projects.contains_key(name)
         {
-            let held = before
-                .resolved
-                .desired
-                .projects
-                .iter()
-                .find(|project| project.name == *name);
-            let claims = counted(held.map_or(0, |project| project.claims.len()), "claim");
-            let message = format!("kpromo's project `{name}` is removed, with {claims}");
-            let finding = Finding::warning(code::PROJECT_REMOVED, message)
-                .help("its images stay at their registries, and nothing repairs them any more");
+            let claims = claims_of(&before.resolved.desired, name);
+            let finding = removed(&format!("kpromo's project `{name}`"), claims);
             remarks.gone(path, manifest.source.at, finding);
         }
     }

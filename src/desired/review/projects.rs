@@ -39,12 +39,17 @@ pub(super) fn compare(
     }
     for (name, (header, _)) in before {
         if !after.contains_key(name) {
-            let message = format!("project `{name}` is removed, with {}", counted(claims(name), "claim"));
-            let finding = Finding::warning(code::PROJECT_REMOVED, message)
-                .help("its images stay at their registries, and nothing repairs them any more");
+            let finding = removed(&format!("project `{name}`"), claims(name));
             remarks.gone(&LANDFALL.into(), header.at, finding);
         }
     }
+}
+
+/// `what` held so many claims, and is no longer there.
+pub(super) fn removed(what: &str, claims: usize) -> Finding {
+    let message = format!("{what} is removed, with {}", counted(claims, "claim"));
+    Finding::warning(code::PROJECT_REMOVED, message)
+        .help("its images stay at their registries, and nothing repairs them any more")
 }
 
 fn strings<T: ToString>(list: &List<T>) -> Vec<String> {

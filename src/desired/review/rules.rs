@@ -32,10 +32,6 @@ pub(super) fn compare((old, new): (&Tree, &Tree), held: &Desired, ledger: &Ledge
         let claims = held.projects.iter().flat_map(|project| &project.claims);
         claims.filter(|claim| *held.targets[claim.target].name == *name).count()
     };
-    let of_project = |name: &str| {
-        let project = held.projects.iter().find(|project| *project.name == *name);
-        project.map_or(0, |project| project.claims.len())
-    };
     let of_kpromo = [&before, &after].map(kpromo_target);
     let [old_targets, new_targets] = [(&before, &of_kpromo[0]), (&after, &of_kpromo[1])].map(|(file, of_kpromo)| {
         let mut all = named(file.targets.as_ref());
@@ -50,7 +46,7 @@ pub(super) fn compare((old, new): (&Tree, &Tree), held: &Desired, ledger: &Ledge
     projects::compare(
         &named(before.projects.as_ref()),
         &named(after.projects.as_ref()),
-        &of_project,
+        &|name| claims_of(held, name),
         remarks,
     );
     signers::compare(
@@ -82,6 +78,12 @@ pub(super) fn named<T>(entries: Option<&Entries<Name, T>>) -> ByName<'_, T> {
     entries
         .map(|(name, table)| (name.value.as_str(), (name, table)))
         .collect()
+}
+
+/// How many claims a project held.
+pub(super) fn claims_of(held: &Desired, project: &str) -> usize {
+    let found = held.projects.iter().find(|candidate| *candidate.name == *project);
+    found.map_or(0, |project| project.claims.len())
 }
 
 pub(super) fn counted(count: usize, noun: &str) -> String {
