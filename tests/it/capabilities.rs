@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use jiff::Timestamp;
 use landfall::demo::registry::{EmbeddedOptions, EmbeddedRegistry};
@@ -12,6 +12,8 @@ use landfall::sim::images::{Image, ImageRecipe};
 use landfall::sim::registry::{Behaviour, Store};
 use landfall::source::author::{self, Identity, Layout};
 use serde_json::Value;
+
+use crate::program::landfall;
 
 /// A primary, and a mirror in which tags are immutable.
 struct Scene {
@@ -86,18 +88,8 @@ impl Scene {
         author::commit(&repository, "main", &files, "Promote app", author, Timestamp::now()).unwrap();
     }
 
-    /// Runs landfall beside the registries' own tasks.
     async fn landfall(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
-        command
-            .args(arguments)
-            .args(["--config", "config.toml"])
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path());
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
+        landfall(self.folder.path(), &[arguments, &["--config", "config.toml"]].concat()).await
     }
 
     fn stable(&self, registry: &EmbeddedRegistry) -> Option<Digest> {

@@ -14,6 +14,8 @@ use landfall::sim::registry::Store;
 use landfall::source::author::{self, Identity, Layout};
 use landfall::trust::key_file;
 
+use crate::program::landfall;
+
 const PASSWORD: &str = "test";
 
 struct Stage {
@@ -137,16 +139,7 @@ impl Stage {
     }
 
     async fn landfall(&self, arguments: &[&str]) -> Output {
-        tokio::process::Command::new(env!("CARGO_BIN_EXE_landfall"))
-            .args(arguments)
-            .arg("--config")
-            .arg(self.folder.path().join("config.toml"))
-            .current_dir(self.folder.path())
-            .env_remove("LANDFALL_CONFIG")
-            .env_remove("LANDFALL_REPO")
-            .output()
-            .await
-            .unwrap()
+        landfall(self.folder.path(), &[arguments, &["--config", "config.toml"]].concat()).await
     }
 
     fn place(&self, registry: usize, path: &str) -> Repository {

@@ -10,6 +10,7 @@ mod fault_matrix;
 mod faults;
 mod kpromo;
 mod manifests;
+mod program;
 mod shared_metadata;
 mod simulation;
 mod snapshot;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use jiff::Timestamp;
 use landfall::demo::registry::{Access, Credentials, EmbeddedOptions, EmbeddedRegistry};
@@ -14,6 +14,8 @@ use landfall::sim::registry::Behaviour;
 use landfall::source::author::{self, Identity, Layout};
 use landfall::trust::{PrivateKey, SignatureEntry, signature_manifest, simple_signing};
 use serde_json::Value;
+
+use crate::program::landfall;
 
 struct Scene {
     folder: tempfile::TempDir,
@@ -55,18 +57,8 @@ impl Scene {
         self.folder.path().join(name)
     }
 
-    /// Runs landfall beside the registry's own tasks.
     async fn landfall(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        tokio::task::spawn_blocking(move || command.output().unwrap())
-            .await
-            .unwrap()
+        landfall(self.folder.path(), arguments).await
     }
 
     async fn snapshot(&self, prefix: &str, more: &[&str]) -> Output {

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 
 use super::truth::{Truth, World};
-use super::worlds::{manifests, truths};
+use super::worlds::{manifests, one_image, truths, world};
 use crate::facts::{Answer, Ask};
 use crate::graph::Graph;
-use crate::graph::testing::{Manifests, claim, digest, target};
+use crate::graph::testing::digest;
 use crate::model::{
     Capabilities, Capability, Digest, EndpointIndex, EndpointSet, Knowledge, KnownBy, SignatureForm, Slot, TagId,
     TargetId,
@@ -16,12 +16,8 @@ use crate::plan::{Action, Cause, Planned, Reason, Verb};
 const ASIA: EndpointIndex = EndpointIndex(1);
 const EUROPE: EndpointIndex = EndpointIndex(2);
 
-fn one_image() -> World {
-    let manifests =
-        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
-    let mut world = World::new(Graph::new(&manifests.desired()), Truth::EMPTY);
-    world.memory.intact = true;
-    world
+fn new_image() -> World {
+    world(&one_image(), Truth::EMPTY)
 }
 
 fn know(world: &mut World, endpoint: EndpointIndex, capability: Capability, able: bool) {
@@ -45,7 +41,7 @@ fn unsupported(endpoint: EndpointIndex, capability: Capability) -> Cause {
 
 #[test]
 fn an_image_that_a_registry_cannot_hold_is_promoted_to_the_others() {
-    let mut world = one_image();
+    let mut world = new_image();
     know(&mut world, EUROPE, Capability::OciIndex, false);
     let planned = world.settle();
     let others = EndpointSet::first(2);
@@ -58,7 +54,7 @@ fn an_image_that_a_registry_cannot_hold_is_promoted_to_the_others() {
 
 #[test]
 fn an_ability_that_is_not_needed_blocks_nothing() {
-    let mut world = one_image();
+    let mut world = new_image();
     know(&mut world, EUROPE, Capability::DockerList, false);
     know(&mut world, ASIA, Capability::OciIndex, true);
     let planned = world.settle();
@@ -68,7 +64,7 @@ fn an_ability_that_is_not_needed_blocks_nothing() {
 
 #[test]
 fn where_no_bundle_can_stand_the_tag_does_not_either() {
-    let mut world = one_image();
+    let mut world = new_image();
     know(&mut world, ASIA, Capability::Artifact, false);
     let planned = world.settle();
     let tag_form = planned
@@ -87,7 +83,7 @@ fn where_no_bundle_can_stand_the_tag_does_not_either() {
 
 #[test]
 fn nothing_is_signed_for_registries_that_cannot_hold_it() {
-    let mut world = one_image();
+    let mut world = new_image();
     for endpoint in [EndpointIndex::PRIMARY, ASIA, EUROPE] {
         know(&mut world, endpoint, Capability::Artifact, false);
     }
@@ -117,7 +113,7 @@ fn only_tag(world: &World) -> TagId {
 
 #[test]
 fn a_tag_is_set_but_not_moved_where_tags_are_immutable() {
-    let mut world = one_image();
+    let mut world = new_image();
     let (tag, older) = (only_tag(&world), digest("earlier"));
     world.memory.declared.insert(tag, vec![older]);
     let planned = tag_in_europe(&mut world, older);
@@ -128,7 +124,7 @@ fn a_tag_is_set_but_not_moved_where_tags_are_immutable() {
 
 #[test]
 fn a_tag_that_drifted_is_repaired_whatever_is_believed_of_its_registry() {
-    let mut world = one_image();
+    let mut world = new_image();
     let tag = only_tag(&world);
     let wanted = world.graph.unit(world.graph.wanted().next().unwrap()).digest;
     world.memory.written.entry(tag).or_default().set(EUROPE, wanted);

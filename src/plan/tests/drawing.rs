@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 use jiff::Timestamp;
 
 use super::truth::{Truth, World};
+use super::worlds::world;
 use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::graph::{Graph, Notation};
@@ -15,12 +16,6 @@ use crate::plan::{Blocked, Cause, Planned, explain};
 
 const ASIA: EndpointIndex = EndpointIndex(1);
 const EUROPE: EndpointIndex = EndpointIndex(2);
-
-fn world(manifests: &Manifests, truth: Truth) -> World {
-    let mut world = World::new(Graph::new(&manifests.desired()), truth);
-    world.memory.intact = true;
-    world
-}
 
 /// A new image, a damaged one, one whose tag was moved, and one that a foreign tag is in the way of.
 fn night() -> (World, Planned) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::truth::{Truth, World, admission, declared};
+use super::worlds::{one_image, world};
 use crate::facts::{Answer, Ask, Attempt, Class, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
-use crate::graph::Graph;
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::model::{
     AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot, TagId,
@@ -17,16 +17,6 @@ use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb
 const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
 const ASIA: EndpointIndex = EndpointIndex(1);
 const EUROPE: EndpointIndex = EndpointIndex(2);
-
-fn one_image() -> Manifests {
-    Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]))
-}
-
-fn world(manifests: &Manifests, truth: Truth) -> World {
-    let mut world = World::new(Graph::new(&manifests.desired()), truth);
-    world.memory.intact = true;
-    world
-}
 
 fn unit(world: &World) -> UnitId {
     world.graph.wanted().next().unwrap()

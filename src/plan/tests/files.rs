@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::truth::{Truth, World};
-use super::worlds::{manifests, truths};
+use super::worlds::{self, manifests, truths};
 use crate::facts::{Answer, Ask, ImageAnswer};
 use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, target};
@@ -26,9 +26,7 @@ fn world(truth: Truth) -> World {
     let manifests = Manifests::new([target("production", &["asia", "europe"])])
         .with("dns", claim("dns/coredns", "a", &["v1", "v1.2"]))
         .with("web", claim("web/nginx", "b", &["v1"]));
-    let mut world = World::new(Graph::new(&manifests.desired()), truth);
-    world.memory.intact = true;
-    world
+    worlds::world(&manifests, truth)
 }
 
 fn written(world: &World, planned: &Planned) -> Vec<u8> {

@@ -1,12 +1,25 @@
-//! Small worlds, drawn at random.
+//! Small worlds, told in a sentence or drawn at random.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::truth::Truth;
+use super::truth::{Truth, World};
+use crate::graph::Graph;
 use crate::graph::testing::{Manifests, chained, claim, target, unsigned};
 use crate::model::{Claim, Drift, EndpointSet, SignaturePlacement, TargetMode};
+
+/// One image, at a primary and two mirrors.
+pub fn one_image() -> Manifests {
+    Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]))
+}
+
+/// Under a state that was always there.
+pub fn world(manifests: &Manifests, truth: Truth) -> World {
+    let mut world = World::new(Graph::new(&manifests.desired()), truth);
+    world.memory.intact = true;
+    world
+}
 
 /// Claims at staging, and at production, which may read from staging.
 pub fn manifests() -> impl Strategy<Value = Manifests> {
