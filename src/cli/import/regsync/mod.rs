@@ -230,7 +230,7 @@ mod tests {
         format!("{}: {}", mistake.at.line, mistake.message)
     }
 
-    const FILE: &str = include_str!("../../../testdata/import/regsync.yml");
+    const FILE: &str = include_str!("../../../../testdata/import/regsync.yml");
 
     #[test]
     fn what_has_no_counterpart_is_named_with_its_line() {
