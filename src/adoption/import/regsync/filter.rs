@@ -3,9 +3,9 @@
 use regex::Regex;
 
 use super::settings::unknown;
-use crate::cli::import::report::{Mistake, Report};
-use crate::cli::import::versions::regclient::Range;
-use crate::cli::import::wanted::Choice;
+use crate::adoption::import::report::{Mistake, Report};
+use crate::adoption::import::versions::regclient::Range;
+use crate::adoption::import::wanted::Choice;
 use crate::yaml::Node;
 
 /// `allow`, `deny` and `semverRange`.

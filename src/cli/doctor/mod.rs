@@ -1,16 +1,7 @@
 //! `landfall doctor`: what a registry can and cannot do, and what that means.
 
-mod examination;
-mod examine;
-mod hosts;
-mod identity;
 mod json;
-mod material;
-mod reaching;
-mod reading;
 mod text;
-mod trial;
-mod verdict;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -19,12 +10,13 @@ use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report};
 use rand::Rng as _;
 
-use self::examine::Examiner;
-use super::known_registries::KnownRegistries;
+use super::exit_code::Ended as _;
 use super::reach::Reach;
-use super::session::{CACHE_BYTES, runtime, stop_on_signals};
+use super::session::{runtime, stop_on_signals};
 use super::{Common, ExitCode, Format, Terminal};
-use crate::model::Prefix;
+use crate::assembly::{CACHE_BYTES, KnownRegistries};
+use crate::doctor::{ConclusionKind, Examination, Examiner, Outcome};
+use crate::model::{KnownBy, Prefix};
 use crate::reconcile::cache::Cache;
 
 /// Find out what a registry can and cannot do, and what that means for images and signatures
@@ -65,15 +57,52 @@ impl DoctorCommand {
                 now: Timestamp::now(),
                 stop: &stop,
             };
-            examiner.examine().await
+            examiner.examine().await.ended()
         })?;
         match common.format {
             Format::Text => write!(output, "{}", text::text(&examination, terminal.width)),
             Format::Json => writeln!(output, "{:#}", json::json(&examination)),
         }
         .into_diagnostic()?;
-        Ok(examination.exit_code())
+        Ok(exit_code(&examination))
     }
+}
+
+const fn code_of(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Fine | Outcome::Note => ExitCode::AsDesired,
+        Outcome::Attention => ExitCode::Differences,
+        Outcome::Refused => ExitCode::AccessRefused,
+        Outcome::Failed => ExitCode::Failed,
+    }
+}
+
+/// [`ExitCode::Differences`] where there is something to do: a check that says so, an answer that contradicts the
+/// configuration, something that images or signatures need and cannot have here, something left behind.
+fn exit_code(examination: &Examination) -> ExitCode {
+    let finding = examination
+        .contradictions
+        .iter()
+        .any(|found| found.believed.known_by == KnownBy::Declared)
+        || examination
+            .conclusions
+            .iter()
+            .any(|found| found.kind == ConclusionKind::Cannot)
+        || examination.trial.as_ref().is_some_and(|trial| !trial.left.is_empty());
+    let others = [
+        if finding {
+            ExitCode::Differences
+        } else {
+            ExitCode::AsDesired
+        },
+        if examination.interrupted {
+            ExitCode::Interrupted
+        } else {
+            ExitCode::AsDesired
+        },
+    ];
+    let checks = examination.checks.iter().map(|check| code_of(check.outcome));
+    checks.chain(others).collect()
 }
 
 #[cfg(test)]

@@ -1,139 +1,21 @@
-//! From the configuration to registries and signers.
+//! The guard between landfall and its registries: what the configuration does not allow is not sent.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use miette::{IntoDiagnostic as _, Report};
 
-use super::{ExitCode, WithExitCode as _};
-use crate::config::{BudgetSettings, Config, Credential, Refusal, RegistrySettings, SecretSource, Upload};
-use crate::credentials::Sources;
-use crate::http::{BudgetLimits, CertificateFiles, ClientCertificate, ClientOptions, Concurrency, Timeouts};
+use crate::config::{Config, Refusal};
 use crate::model::{Capability, Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
-    BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, PrefixOptions, Pushed,
-    Referrers, Registry, RegistryError, RegistryOptions, Removal, UploadManner,
+    BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, Pushed, Referrers, Registry,
+    RegistryError, Removal,
 };
-use crate::signing::{KeyFileSigners, KeyFileSource, Password, PasswordSource};
 
 /// Registries over HTTP, as far as `allow-reads` and `allow-writes` let this process touch them.
 #[derive(Clone)]
 pub struct AllowedRegistries {
-    registries: Arc<HttpRegistries>,
-    config: Arc<Config>,
-}
-
-/// Opens what the configuration names.
-///
-/// # Errors
-/// Certificates that cannot be used, options that make no client.
-pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, Report> {
-    let defaults = ClientOptions::default();
-    let timeouts = &config.work.timeouts;
-    let client = ClientOptions {
-        timeouts: Timeouts {
-            connect: timeouts.connect.unwrap_or(defaults.timeouts.connect),
-            head: timeouts.head.unwrap_or(defaults.timeouts.head),
-            idle: timeouts.idle.unwrap_or(defaults.timeouts.idle),
-            body: timeouts.body.unwrap_or(defaults.timeouts.body),
-            commit: timeouts.commit.unwrap_or(defaults.timeouts.commit),
-        },
-        concurrency: Concurrency {
-            requests: config.work.concurrency.unwrap_or(defaults.concurrency.requests),
-            ..defaults.concurrency
-        },
-        ..defaults
-    };
-    let sources = Sources::new(config.environment.clone(), client.clone());
-    let prefixes = config
-        .registries
-        .iter()
-        .map(|settings| prefix_options(settings, &sources))
-        .collect();
-    let budgets = config.budgets.iter().map(|(name, settings)| {
-        let limits = budget_limits(settings, client.concurrency.requests);
-        (name.clone(), limits)
-    });
-    let registries = HttpRegistries::new(RegistryOptions {
-        prefixes,
-        stored: Some(sources.stored()),
-        budgets: budgets.collect(),
-        limits: config.limits,
-        client,
-    })
-    .into_diagnostic()
-    .with_exit_code(ExitCode::Invalid)?;
-    Ok(AllowedRegistries {
-        registries: Arc::new(registries),
-        config: Arc::clone(config),
-    })
-}
-
-fn budget_limits(settings: &BudgetSettings, concurrency: usize) -> BudgetLimits {
-    BudgetLimits {
-        requests_per_second: settings.requests_per_second,
-        in_flight: settings.concurrency.unwrap_or(concurrency),
-        separate: settings.separate,
-    }
-}
-
-fn prefix_options(settings: &RegistrySettings, sources: &Sources) -> PrefixOptions {
-    let source = |credential: &Option<Credential>| {
-        credential
-            .as_ref()
-            .map(|credential| sources.of(credential, settings.plain_http))
-    };
-    PrefixOptions {
-        read: source(&settings.read),
-        write: source(&settings.write),
-        certificates: CertificateFiles {
-            authorities: settings.ca.clone(),
-            client: settings.client.as_ref().map(|client| ClientCertificate {
-                certificate: client.certificate.clone(),
-                key: client.key.clone(),
-            }),
-        },
-        private_hosts: settings.private_hosts.clone(),
-        plain_http: settings.plain_http,
-        referrers_api: !settings.is_declared_unable(Capability::Referrers),
-        budget: settings.budget.clone(),
-        upload: settings.upload.map(|upload| match upload {
-            Upload::Monolithic => UploadManner::Monolithic,
-            Upload::Chunked => UploadManner::Chunked,
-        }),
-        ..PrefixOptions::new(settings.prefix.clone())
-    }
-}
-
-/// The signers whose keys the configuration names.
-///
-/// # Errors
-/// A password variable that is not set.
-pub fn signers(config: &Config) -> Result<KeyFileSigners, Report> {
-    let sources = config
-        .signers
-        .iter()
-        .map(|(name, settings)| {
-            let password = match &settings.password {
-                Some(SecretSource::File(path)) => PasswordSource::File(path.clone()),
-                Some(SecretSource::Variable(_)) => {
-                    let password = settings
-                        .password(name, &config.environment)
-                        .into_diagnostic()
-                        .with_exit_code(ExitCode::Invalid)?;
-                    let password = password.map(|password| password.expose().as_bytes().to_vec());
-                    PasswordSource::Given(Password::from(password.unwrap_or_default()))
-                }
-                None => PasswordSource::Environment,
-            };
-            let source = KeyFileSource {
-                private_key: settings.private_key.clone(),
-                password,
-            };
-            Ok((name.clone(), source))
-        })
-        .collect::<Result<Vec<_>, Report>>()?;
-    Ok(KeyFileSigners::new(sources))
+    pub(super) registries: Arc<HttpRegistries>,
+    pub(super) config: Arc<Config>,
 }
 
 impl AllowedRegistries {

@@ -6,7 +6,7 @@ use futures_util::stream;
 
 use super::examination::{Showing, TrialReport};
 use super::material::{Blob, Document, Material};
-use crate::cli::AllowedRegistries;
+use crate::assembly::AllowedRegistries;
 use crate::model::{Capability, Digest, Knowledge, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{BlobStream, ErrorKind, ManifestAt, Mount, Registry as _, RegistryError};
 

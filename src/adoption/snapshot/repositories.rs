@@ -1,14 +1,15 @@
 //! Which repositories are written down, and what stands in them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
+use miette::Diagnostic;
+use thiserror::Error;
 
 use super::reading::ReadError;
 use super::selection::{Selected, Selection};
-use crate::cli::connection::AllowedRegistries;
-use crate::cli::{ExitCode, WithExitCode as _};
+use crate::assembly::AllowedRegistries;
 use crate::model::{Limits, Prefix, Repository, RepositoryPath};
 use crate::registry::{ErrorKind, RegistryError};
 
@@ -24,6 +25,27 @@ pub struct Found {
     pub left_out: Vec<(String, String)>,
 }
 
+/// Why what stands below a prefix was not read.
+#[derive(Debug, Error)]
+pub enum FindError {
+    #[error("the repositories of {} cannot be listed: {error}", .prefix.registry)]
+    NoList { prefix: Prefix, error: RegistryError },
+    /// It was asked for by its name.
+    #[error("the registry does not know {repository}")]
+    Unknown { repository: Repository },
+    #[error("what stands there cannot be read as a whole; nothing was written")]
+    Unreadable(#[from] ReadError),
+}
+
+impl Diagnostic for FindError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        match self {
+            Self::NoList { prefix, error } => Some(Box::new(without_a_list(prefix, error))),
+            Self::Unknown { .. } | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Reads the repositories of these names, or without any all that the registry lists.
 ///
 /// # Errors
@@ -34,7 +56,7 @@ pub async fn find(
     names: &[RepositoryPath],
     selection: &Selection,
     limits: &Limits,
-) -> Result<Found, Report> {
+) -> Result<Found, FindError> {
     let mut found = Found::default();
     let repositories = if names.is_empty() {
         listed(registries, prefix, &mut found).await?
@@ -47,10 +69,8 @@ pub async fn find(
     });
     let mut read = stream::iter(read).buffer_unordered(AT_ONCE).boxed();
     loop {
-        let (repository, selected) = match read.try_next().await {
-            Ok(Some(next)) => next,
-            Ok(None) => break,
-            Err(error) => return failure(error),
+        let Some((repository, selected)) = read.try_next().await? else {
+            break;
         };
         tracing::info!(%repository, tags = selected.as_ref().map(|selected| selected.tags.len()), "read");
         let Some(name) = name_below(prefix, &repository) else {
@@ -67,20 +87,22 @@ pub async fn find(
                 let reason = "the registry lists it, and says that it does not know it: it was emptied".to_owned();
                 found.left_out.push((repository.to_string(), reason));
             }
-            None => {
-                return Err(miette!("the registry does not know {repository}")).with_exit_code(ExitCode::Invalid);
-            }
+            None => return Err(FindError::Unknown { repository }),
         }
     }
     found.left_out.sort();
     Ok(found)
 }
 
-async fn listed(registries: &AllowedRegistries, prefix: &Prefix, found: &mut Found) -> Result<Vec<Repository>, Report> {
-    let catalog = match registries.catalog(prefix).await {
-        Ok(catalog) => catalog,
-        Err(error) => return no_list(prefix, &error),
-    };
+async fn listed(
+    registries: &AllowedRegistries,
+    prefix: &Prefix,
+    found: &mut Found,
+) -> Result<Vec<Repository>, FindError> {
+    let catalog = registries.catalog(prefix).await.map_err(|error| FindError::NoList {
+        prefix: prefix.clone(),
+        error,
+    })?;
     found.left_out.extend(catalog.unreadable.into_iter().map(|name| {
         let printable: String = name.escape_debug().take(255).collect();
         let reason = "the registry lists it, and the name is none that a repository may have".to_owned();
@@ -89,42 +111,19 @@ async fn listed(registries: &AllowedRegistries, prefix: &Prefix, found: &mut Fou
     Ok(catalog.repositories)
 }
 
-fn no_list<T>(prefix: &Prefix, error: &RegistryError) -> Result<T, Report> {
+fn without_a_list(prefix: &Prefix, error: &RegistryError) -> String {
     let has_none = matches!(
         error.kind,
         ErrorKind::Unsupported | ErrorKind::Denied | ErrorKind::Malformed | ErrorKind::Refused
     );
-    let code = if error.is_denied() {
-        ExitCode::AccessRefused
-    } else {
-        ExitCode::Failed
-    };
-    let help = if has_none {
+    if has_none {
         format!(
             "name the repositories below {prefix} instead: `--repository NAME`, as often as there are any; many \
-                 registries do not show who lives there"
+             registries do not show who lives there"
         )
     } else {
         "nothing was written; try again".to_owned()
-    };
-    Err(miette!(
-        help = help,
-        "the repositories of {} cannot be listed: {error}",
-        prefix.registry
-    ))
-    .with_exit_code(code)
-}
-
-fn failure<T>(error: ReadError) -> Result<T, Report> {
-    let code = if error.is_denied() {
-        ExitCode::AccessRefused
-    } else {
-        ExitCode::Failed
-    };
-    Err(error)
-        .into_diagnostic()
-        .wrap_err("what stands there cannot be read as a whole; nothing was written")
-        .with_exit_code(code)
+    }
 }
 
 /// The image that promotes to this repository below the prefix.

@@ -1,6 +1,5 @@
 //! What the doctor found.
 
-use crate::cli::ExitCode;
 use crate::model::{Ability, Capabilities, Contradiction, Knowledge, KnownBy, Prefix};
 use crate::registry::RegistryError;
 
@@ -97,15 +96,6 @@ impl Outcome {
             Self::Failed => "failed",
         }
     }
-
-    const fn code(self) -> ExitCode {
-        match self {
-            Self::Fine | Self::Note => ExitCode::AsDesired,
-            Self::Attention => ExitCode::Differences,
-            Self::Refused => ExitCode::AccessRefused,
-            Self::Failed => ExitCode::Failed,
-        }
-    }
 }
 
 impl ConclusionKind {
@@ -117,36 +107,6 @@ impl ConclusionKind {
             Self::Care => "care",
             Self::Unknown => "unknown",
         }
-    }
-}
-
-impl Examination {
-    /// [`ExitCode::Differences`] where there is something to do: a check that says so, an answer that contradicts the
-    /// configuration, something that images or signatures need and cannot have here, something left behind.
-    pub fn exit_code(&self) -> ExitCode {
-        let finding = self
-            .contradictions
-            .iter()
-            .any(|found| found.believed.known_by == KnownBy::Declared)
-            || self
-                .conclusions
-                .iter()
-                .any(|found| found.kind == ConclusionKind::Cannot)
-            || self.trial.as_ref().is_some_and(|trial| !trial.left.is_empty());
-        let others = [
-            if finding {
-                ExitCode::Differences
-            } else {
-                ExitCode::AsDesired
-            },
-            if self.interrupted {
-                ExitCode::Interrupted
-            } else {
-                ExitCode::AsDesired
-            },
-        ];
-        let checks = self.checks.iter().map(|check| check.outcome.code());
-        checks.chain(others).collect()
     }
 }
 

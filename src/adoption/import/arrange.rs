@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Report;
 use super::resolve::Resolved;
-use crate::cli::naming::{Names, name_after};
+use crate::adoption::{Names, name_after};
 use crate::desired::{Manifests, ProjectManifest, TargetManifest};
 use crate::model::{Digest, Drift, Prefix, Registry, Repository, RepositoryPath, Tag};
 

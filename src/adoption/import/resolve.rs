@@ -4,8 +4,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::report::{Note, Report};
 use super::wanted::{AllWanted, Images, Wanted, WantedRegistry};
-use crate::cli::connection::AllowedRegistries;
-use crate::cli::snapshot::{ReadError, read};
+use crate::adoption::snapshot::{ReadError, read};
+use crate::assembly::AllowedRegistries;
 use crate::model::{Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{ManifestAt, Registry as _};
 

@@ -1,15 +1,13 @@
 //! From a prefix to everything that can be found out about it.
 
 use jiff::Timestamp;
-use miette::Report;
 
+use super::DoctorError;
 use super::examination::{Check, Examination, Outcome, Showing, TrialReport, failed};
 use super::identity::{self, Purpose};
 use super::trial::{Trial, TrialOutcome};
 use super::{reaching, reading, verdict};
-use crate::cli::connection;
-use crate::cli::known_registries::KnownRegistries;
-use crate::cli::{AllowedRegistries, ExitCode, WithExitCode as _};
+use crate::assembly::{self, AllowedRegistries, KnownRegistries};
 use crate::credentials::Sources;
 use crate::execute::Stop;
 use crate::http::ClientOptions;
@@ -30,15 +28,11 @@ pub struct Examiner<'a> {
 impl Examiner<'_> {
     /// # Errors
     /// Where `allow-writes` does not cover what was to be tried, or the configuration cannot be used.
-    pub async fn examine(&self) -> Result<Examination, Report> {
+    pub async fn examine(&self) -> Result<Examination, DoctorError> {
         if self.nonce.is_some() {
-            self.known
-                .config
-                .may_write_below(self.prefix)
-                .map_err(Report::msg)
-                .with_exit_code(ExitCode::AccessRefused)?;
+            self.known.config.may_write_below(self.prefix)?;
         }
-        let registries = connection::registries(&self.known.config)?;
+        let registries = assembly::registries(&self.known.config)?;
         let place = self.place();
         let mut examination = Examination {
             prefix: self.prefix.clone(),

@@ -1,6 +1,6 @@
 //! What regsync is told besides, and what landfall does instead.
 
-use crate::cli::import::report::Report;
+use crate::adoption::import::report::Report;
 use crate::yaml::{Content, Key, Node};
 
 /// A setting that regsync does not know either.

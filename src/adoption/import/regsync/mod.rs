@@ -3,41 +3,13 @@
 mod filter;
 mod settings;
 
-use std::io::Write;
-use std::path::PathBuf;
-
-use clap::Args;
-
 use self::filter::{Filter, choice};
 use self::settings::{credentials, setting, unknown};
 use super::reference;
 use super::report::{Mistake, Report};
 use super::wanted::{AllWanted, Choice, Images, Wanted, WantedRegistry};
-use super::written::{Destination, import};
-use crate::cli::{Common, ExitCode};
 use crate::model::{Digest, Position, Prefix, Tag};
 use crate::yaml::Node;
-
-/// Write what a regsync file copies as manifests, with the digests that stand at the sources now
-///
-/// What has no counterpart is named with its line: schedules, backups, platforms, hooks. Credentials are not read.
-/// Templates ({{…}}) are refused: write what they stand for. Ends with 2 where images are left out.
-#[derive(Debug, Args)]
-pub struct RegsyncCommand {
-    /// regsync's configuration file
-    file: PathBuf,
-
-    #[command(flatten)]
-    destination: Destination,
-}
-
-impl RegsyncCommand {
-    /// # Errors
-    /// What cannot be read or written.
-    pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, miette::Report> {
-        import("regsync", &self.file, &self.destination, common, output, read)
-    }
-}
 
 /// Reads the document.
 pub fn read(document: &Node<'_>, report: &mut Report) -> AllWanted {
@@ -216,7 +188,7 @@ fn checked<T, E: ToString>((at, _): (Position, &str), found: Result<T, E>, repor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::import::document::parse;
+    use crate::adoption::import::document::parse;
 
     fn read_text(text: &str) -> (AllWanted, Report) {
         let mut report = Report::default();

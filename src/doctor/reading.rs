@@ -1,8 +1,8 @@
 //! What a registry shows to whoever only reads.
 
 use super::examination::{Check, Outcome, failed};
-use crate::cli::AllowedRegistries;
-use crate::cli::counting::counted;
+use crate::assembly::AllowedRegistries;
+use crate::model::counted;
 use crate::model::{Capability, Digest, Knowledge, Limits, Manifest, Prefix, Repository, Tag};
 use crate::registry::{ManifestAt, Registry as _, RegistryError};
 
