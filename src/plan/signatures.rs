@@ -130,11 +130,12 @@ impl Planner<'_> {
         }
         let mut may = true;
         for endpoint in silent.iter() {
-            let patient = self
-                .memory
-                .silent_since
-                .get(&(subject.target_id, endpoint))
-                .is_some_and(|since| self.now.duration_since(*since) >= self.scope.sign_patience);
+            let since = self.memory.silent_since.get(&(subject.target_id, endpoint));
+            let over = since.and_then(|since| since.saturating_add(self.scope.sign_patience).ok());
+            let patient = over.is_some_and(|over| self.now >= over);
+            if let Some(over) = over.filter(|_| !patient) {
+                self.wake_at(over);
+            }
             if self.scope.sign_despite_silence || (patient && self.memory.intact) {
                 continue;
             }
