@@ -22,6 +22,7 @@ pub struct Graph {
     tags: Vec<(RepositoryId, Tag)>,
     tag_ids: HashMap<(RepositoryId, Tag), TagId>,
     repository_tags: Vec<Vec<TagId>>,
+    repository_units: Vec<Vec<UnitId>>,
     projects: HashMap<Arc<str>, Arc<ProjectClaims>>,
     chains: Chains,
 }
@@ -162,18 +163,21 @@ impl Graph {
                 let id = RepositoryId(self.repositories.len() as u32);
                 self.repositories.push((target, path.clone()));
                 self.repository_tags.push(Vec::new());
+                self.repository_units.push(Vec::new());
                 self.repository_ids.insert((target, path.clone()), id);
                 id
             }
         };
         *self.unit_ids.entry((repository, digest)).or_insert_with(|| {
+            let id = UnitId(self.units.len() as u32);
             self.units.push(Unit {
                 repository,
                 digest,
                 tags: Vec::new(),
                 claim: None,
             });
-            UnitId(self.units.len() as u32 - 1)
+            self.repository_units[repository.index()].push(id);
+            id
         })
     }
 
@@ -291,6 +295,18 @@ impl Graph {
         let target = self.targets.iter().position(|candidate| &*candidate.name == target)?;
         let repository = self.repository_ids.get(&(TargetId(target as u32), path.clone()))?;
         self.find_tag(*repository, tag)
+    }
+
+    /// The units of a repository that some claim wants.
+    pub fn units_of(&self, id: RepositoryId) -> impl Iterator<Item = UnitId> {
+        let units = self.repository_units[id.index()].iter().copied();
+        units.filter(|unit| self.unit(*unit).claim.is_some())
+    }
+
+    /// All units that read from this one, directly or through others.
+    #[must_use]
+    pub fn downstream(&self, unit: UnitId) -> Vec<UnitId> {
+        self.chains.downstream(unit)
     }
 
     /// The unit that a chained unit reads from.

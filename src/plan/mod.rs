@@ -19,6 +19,6 @@ mod unit;
 
 pub use blocked::{Blocked, Cause};
 pub use explanation::explain;
-pub use planner::{Planned, Scope, Sum, UnitPlan, Units, plan, plan_unit};
+pub use planner::{Planned, Scope, Sum, UnitPlan, Units, plan, plan_unit, with_upstream};
 pub use record::{QuestionRecord, StepRecord, Verb};
 pub use step::{Action, Content, Provider, Reason, Step, Withheld};

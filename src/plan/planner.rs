@@ -121,7 +121,8 @@ pub fn plan_unit(
 }
 
 /// What a unit reads from is looked at with it, or it would wait for something nobody asks about.
-fn with_upstream(graph: &Graph, units: &[UnitId]) -> BTreeSet<UnitId> {
+#[must_use]
+pub fn with_upstream(graph: &Graph, units: &[UnitId]) -> BTreeSet<UnitId> {
     let mut all = BTreeSet::new();
     for unit in units {
         let mut next = Some(*unit);

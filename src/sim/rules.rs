@@ -9,10 +9,10 @@ use super::merges::Merges;
 use super::registry::Store;
 use super::standing::Standing;
 use super::verdicts::Verdicts;
-use crate::facts::Question;
+use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::model::{Digest, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
-use crate::plan::{Action, Planned};
+use crate::model::{Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
+use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
 use crate::trust::PublicKey;
 
@@ -184,13 +184,11 @@ fn metadata_subject(tag: &Tag) -> Option<Digest> {
 }
 
 impl Watch for Rules {
-    fn planned(&self, graph: &Graph, planned: &Planned) {
+    fn beginning(&self, graph: &Graph, steps: &[Step]) {
         let mut book = self.book();
-        for unit in graph.wanted() {
-            needs(graph, unit, &mut book.needs);
-        }
-        for step in &planned.steps {
+        for step in steps {
             let unit = graph.unit(step.node.unit);
+            needs(graph, step.node.unit, &mut book.needs);
             for endpoint in step.at.iter() {
                 let place = graph.place(unit.repository, endpoint);
                 let allowed = book.allowed.entry(place).or_default();
@@ -209,15 +207,17 @@ impl Watch for Rules {
                 }
             }
         }
-        // Answering a question takes it out of the next plan; one that comes back again and again is a loop.
-        for Question { ask, at, depth, .. } in &planned.questions {
-            let times = book.asked.entry(format!("{ask:?} {at:?} {depth:?}")).or_default();
-            *times += 1;
-            let times = *times;
-            if times == 20 {
-                book.violations
-                    .push(format!("{ask:?} at {at:?} was asked {times} times in one pass"));
-            }
+    }
+
+    /// Answering a question takes it out of the next plan; one that comes back again and again is a loop.
+    fn asking(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) {
+        let mut book = self.book();
+        let times = book.asked.entry(format!("{ask:?} {endpoint:?} {depth:?}")).or_default();
+        *times += 1;
+        let times = *times;
+        if times == 20 {
+            book.violations
+                .push(format!("{ask:?} at {endpoint:?} was asked {times} times in one pass"));
         }
     }
 }

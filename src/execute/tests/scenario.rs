@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::looking::Looker;
 use super::memory::StateInMemory;
 use super::world::{Points, TestRegistries, TestSigners, TestWorld};
-use crate::execute::{Concurrency, ExecutionContext, Silent, StepOutcome, Stop, UnitAdmission, execute};
+use crate::execute::{
+    Concurrency, ExecutionContext, ExecutionOptions, Silent, StepOutcome, Stop, UnitAdmission, execute,
+};
 use crate::facts::{Bounds, Evidence, Facts, SourceAnswer, SourceFact};
 use crate::graph::Graph;
 use crate::model::{
@@ -244,10 +246,12 @@ impl Scenario {
         }
         ExecutionContext {
             admissions,
-            git_url: "https://git.example.com/acme/images".into(),
-            limits: Limits::default(),
-            concurrency: Concurrency::default(),
-            transfer: TransferLimits::default(),
+            options: ExecutionOptions {
+                git_url: "https://git.example.com/acme/images".into(),
+                limits: Limits::default(),
+                concurrency: Concurrency::default(),
+                transfer: TransferLimits::default(),
+            },
         }
     }
 

@@ -187,19 +187,8 @@ impl Fixture {
     }
 
     pub async fn answer(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) -> Answer {
-        let question = Question {
-            ask,
-            at: EndpointSet::only(endpoint),
-            class: Class::Unblocks,
-            depth,
-        };
-        let stop = CancellationToken::new();
-        let mut observed = self
-            .observer
-            .answer(&self.graph, &self.known, &[question], u64::MAX, &stop)
-            .await;
-        assert_eq!((observed.answers.len(), observed.left.len()), (1, 0));
-        observed.answers.remove(0).answer
+        let look = self.observer.prepare(&self.graph, &self.known, ask, depth, endpoint);
+        self.observer.look(&look).await.answer
     }
 
     pub async fn evidence(&self, endpoint: EndpointIndex) -> EvidenceAnswer {

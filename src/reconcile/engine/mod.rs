@@ -1,0 +1,15 @@
+//! The engine: what happened comes in, what is to begin comes out. Synchronous, and without channel, clock, runtime or disk.
+
+mod begin;
+mod engine;
+mod event;
+mod in_flight;
+mod lanes;
+mod learn;
+mod startable;
+mod touch;
+
+pub use engine::{Engine, Session};
+pub use event::{Begin, Event, Learnt, Turn};
+pub use in_flight::LookId;
+pub use lanes::LaneLimits;
