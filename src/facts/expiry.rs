@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer::SourceAnswer;
+use super::question::Ask;
 use super::store::{Ages, Known};
 use super::{Facts, SourceFact};
-use crate::model::EndpointSet;
+use crate::model::{EndpointIndex, EndpointSet};
 
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,32 @@ impl Facts {
             let old = stale(unit.evidence, &unit.evidence_looked, evidence);
             unit.forget_evidence(old);
         }
+    }
+}
+
+impl Facts {
+    /// What brought no answer, or none that can be used, counts as not asked.
+    pub fn forget_failure(&mut self, ask: Ask, endpoint: EndpointIndex) {
+        let at = EndpointSet::only(endpoint);
+        self.failures.remove(&(ask, endpoint));
+        let known = match ask {
+            Ask::Endpoint(target) => &mut self.endpoints[target.index()],
+            Ask::Tags(repository) => &mut self.repositories[repository.index()].list,
+            Ask::Image(unit) => &mut self.units[unit.index()].image,
+            Ask::Evidence(unit) => &mut self.units[unit.index()].evidence,
+            Ask::Tag(tag) => &mut self.tags[tag.index()].known,
+            Ask::Source(unit) => {
+                if !matches!(
+                    self.sources.get(&unit),
+                    Some(SourceFact::Answered(SourceAnswer::Whole(_)))
+                ) {
+                    self.sources.remove(&unit);
+                }
+                return;
+            }
+        };
+        known.forbidden -= at;
+        known.unknown -= at;
     }
 }
 

@@ -48,7 +48,7 @@ pub enum Units {
 }
 
 /// What the planner knows to be due, what it lacks, and what is in the way.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Planned {
     /// In dependency order within each unit.
     pub steps: Vec<Step>,

@@ -111,9 +111,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// Has the engine plan, and begins what it wants. Returns whether it wanted anything.
-    fn advance(&mut self, tasks: &mut Tasks<W>, watch: &dyn Watch, stop: &Stop) -> Result<bool, ReconcileError> {
+    pub(super) fn advance(
+        &mut self,
+        tasks: &mut Tasks<W>,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<bool, ReconcileError> {
         let now = self.world.clock().now();
         let turn = self.engine.turn(now);
+        watch.turned(&self.engine, now);
         for run in &turn.cancels {
             tasks.cancel(*run);
         }
@@ -157,7 +163,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// Waits until something happens, or is due, and takes it in.
-    async fn wait(
+    pub(super) async fn wait(
         &mut self,
         tasks: &mut Tasks<W>,
         due: Option<Timestamp>,

@@ -79,6 +79,8 @@ pub struct Reconciler<W: World, S: Source> {
     pub(super) admitting: HashMap<UnitId, UnitAdmission>,
     pub(super) recollection: Recollection,
     pub(super) settings: Settings,
+    /// Counts how often all numbers of the graph became new.
+    pub(super) numbering: u64,
     pub(super) revision: Option<Revision>,
     pub(super) parse_cache: ParseCache,
     pub(super) roots: RootsCache,
@@ -102,6 +104,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             world,
             source,
             settings,
+            numbering: 0,
             revision: None,
             parse_cache: ParseCache::default(),
             roots: RootsCache::default(),
@@ -127,6 +130,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
     pub(super) fn take(&mut self, revision: &Revision) -> Result<(), ReconcileError> {
         match self.engine.graph.update(&revision.resolved.desired) {
             Touched::Everything => {
+                self.numbering += 1;
                 self.engine.facts = Facts::new(&self.engine.graph);
                 self.engine.memory = Memory::default();
                 let all: Vec<UnitId> = self.engine.graph.wanted().collect();
@@ -137,6 +141,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 self.engine.facts.grow(&self.engine.graph);
                 self.recollection
                     .remember(&self.engine.graph, &units, &mut self.engine.memory)?;
+                self.engine.follow(&units, self.world.clock().now());
             }
         }
         self.recollection

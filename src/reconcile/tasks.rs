@@ -60,6 +60,16 @@ impl<W: World> Tasks<W> {
         }
     }
 
+    /// Ends everything that is under way, and waits until it has. What it had to tell is lost with it.
+    pub async fn end_all(&mut self) {
+        self.give_up_looks();
+        self.stops.values().for_each(Stop::cancel);
+        while self.runs.join_next().await.is_some() {}
+        self.stops.clear();
+        self.run_ids.clear();
+        while self.hears.try_recv().is_ok() {}
+    }
+
     /// Looking leaves nothing half-done.
     pub fn give_up_looks(&mut self) {
         self.looks.abort_all();

@@ -1,5 +1,8 @@
 //! Who looks on while the engine works: progress bars, logs, the simulation's invariants.
 
+use jiff::Timestamp;
+
+use super::engine::Engine;
 use crate::execute::{Progress, Silent};
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
@@ -7,6 +10,9 @@ use crate::model::EndpointIndex;
 use crate::plan::Step;
 
 pub trait Watch: Send + Sync {
+    /// The engine has planned what was touched, and will begin what there is room for.
+    fn turned(&self, _engine: &Engine, _now: Timestamp) {}
+
     /// This is put to a registry now.
     fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {}
 

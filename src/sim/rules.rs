@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::merges::Merges;
 use super::registry::Store;
@@ -14,6 +15,7 @@ use crate::graph::Graph;
 use crate::model::{Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
 use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
+use crate::reconcile::engine::Engine;
 use crate::trust::PublicKey;
 
 /// What the plans of this pass allow at one repository.
@@ -184,6 +186,14 @@ fn metadata_subject(tag: &Tag) -> Option<Digest> {
 }
 
 impl Watch for Rules {
+    /// Only what was touched is planned again, and that must come to the same as planning everything.
+    fn turned(&self, engine: &Engine, now: Timestamp) {
+        let (kept, anew) = (engine.planned(), engine.planned_anew(now));
+        if kept != anew {
+            self.violated(format!("the sum of plans is {kept:?}, and planned anew it is {anew:?}"));
+        }
+    }
+
     fn beginning(&self, graph: &Graph, steps: &[Step]) {
         let mut book = self.book();
         for step in steps {

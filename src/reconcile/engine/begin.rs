@@ -56,7 +56,7 @@ impl Engine {
         match (lane, item) {
             (Lane::Write(target, endpoint), Item::Unit(unit)) => self.begin_run(*target, *endpoint, unit, now, begins),
             (_, Item::Unit(unit)) => self.begin_look(lane, class, unit, now, begins),
-            (_, Item::Sweep(_)) => false,
+            (_, Item::Sweep(ask)) => self.begin_sweep(lane, ask, now, begins),
         }
     }
 
@@ -89,6 +89,22 @@ impl Engine {
             let group = self.group(unit);
             self.lanes.wait(lane, class, group, Item::Unit(unit));
         }
+        self.send_look(lane, ask, depth, endpoint, now, begins);
+        true
+    }
+
+    fn begin_sweep(&mut self, lane: &Lane, ask: Ask, now: Timestamp, begins: &mut Vec<Begin>) -> bool {
+        let (Lane::Look(_, endpoint) | Lane::Write(_, endpoint)) = *lane else {
+            return false;
+        };
+        let is_busy = match ask {
+            Ask::Image(unit) | Ask::Evidence(unit) => self.in_flight.busy(unit).contains(endpoint),
+            _ => false,
+        };
+        if is_busy || self.in_flight.is_asked(ask, endpoint) {
+            return false;
+        }
+        let depth = self.session.scope.depth;
         self.send_look(lane, ask, depth, endpoint, now, begins);
         true
     }
@@ -158,8 +174,7 @@ impl Engine {
                 self.spoil_places(step, endpoint);
             }
         }
-        let repository = self.graph.unit(unit).repository;
-        let id = self.in_flight.begin_run(unit, target, repository, steps.clone());
+        let id = self.in_flight.begin_run(unit, target, steps.clone());
         let begun = self.in_flight.run(id).map(|run| run.busy()).unwrap_or_default();
         for endpoint in begun.iter() {
             self.lanes.begin(&Lane::Write(target, endpoint));

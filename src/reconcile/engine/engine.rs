@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{Event, Learnt, Turn};
 use super::in_flight::InFlight;
 use super::lanes::{LaneLimits, Lanes};
-use crate::execute::StepOutcome;
+use super::retries::Retries;
+use super::sweeps::Sweeps;
+use crate::execute::{RunId, StepOutcome};
 use crate::facts::{Bounds, Facts, Memory};
 use crate::graph::Graph;
 use crate::model::{EndpointIndex, NodeId, UnitId};
@@ -51,6 +53,10 @@ pub struct Engine {
     pub(super) tries: HashMap<(NodeId, EndpointIndex), u32>,
     pub(super) requests: u64,
     pub(super) ran: Vec<(Step, StepOutcome)>,
+    /// Runs that a commit withdrew.
+    pub(super) cancels: Vec<RunId>,
+    pub(super) sweeps: Option<Sweeps>,
+    pub(super) retries: Retries,
     is_draining: bool,
 }
 
@@ -78,6 +84,9 @@ impl Engine {
             tries: HashMap::new(),
             requests: 0,
             ran: Vec::new(),
+            cancels: Vec::new(),
+            sweeps: None,
+            retries: Retries::default(),
             is_draining: false,
         }
     }
@@ -97,6 +106,9 @@ impl Engine {
         self.tries.clear();
         self.requests = 0;
         self.ran.clear();
+        self.cancels.clear();
+        self.sweeps = None;
+        self.retries = Retries::default();
         self.is_draining = false;
         self.scope = match &self.session.scope.units {
             Units::All => None,
@@ -117,7 +129,11 @@ impl Engine {
     /// Plans what was touched, and says what is to begin now.
     pub fn turn(&mut self, now: Timestamp) -> Turn {
         self.wake(now);
-        let mut turn = Turn::default();
+        self.look_again(now);
+        let mut turn = Turn {
+            cancels: std::mem::take(&mut self.cancels),
+            ..Turn::default()
+        };
         for unit in std::mem::take(&mut self.touched) {
             self.replan(unit, now);
         }
@@ -153,9 +169,12 @@ impl Engine {
             return None;
         }
         if self.session.once {
-            return self.gathering.values().min().copied();
+            let gathers = |units: &BTreeSet<UnitId>| units.iter().any(|unit| self.gathering.contains_key(unit));
+            let due = self.dues.iter().find(|(_, units)| gathers(units));
+            return due.map(|(at, _)| *at);
         }
-        self.dues.keys().next().copied()
+        let plans = self.dues.keys().next().copied();
+        plans.into_iter().chain(self.looks_again_at()).min()
     }
 
     /// The sum of all units' plans: what is due, asked, withheld and in the way.
@@ -170,9 +189,39 @@ impl Engine {
         planned
     }
 
+    /// Whether some of a unit is not as it shall be, or not known to be.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.plans.is_empty()
+    }
+
+    /// Requests may be sent again: those that were left unsent are lined up.
+    pub fn allow_requests(&mut self) {
+        self.requests = 0;
+        self.touched.extend(self.plans.keys().copied());
+    }
+
+    /// Whether something was done that nobody was told of.
+    #[must_use]
+    pub fn has_ran(&self) -> bool {
+        !self.ran.is_empty()
+    }
+
     /// What was done since it was last asked for, and how many requests looking took.
     pub fn take_ran(&mut self) -> (Vec<(Step, StepOutcome)>, u64) {
         (std::mem::take(&mut self.ran), std::mem::take(&mut self.requests))
+    }
+
+    /// The same, made from nothing: what [`Self::planned`] must be after each turn.
+    #[must_use]
+    pub fn planned_anew(&self, now: Timestamp) -> Planned {
+        let mut sum = Sum::default();
+        let units = self.in_scope();
+        let (graph, facts, memory) = (&self.graph, &self.facts, &self.memory);
+        for unit in &units {
+            sum.add(plan_unit(graph, facts, memory, &self.session.scope, now, *unit));
+        }
+        sum.finish()
     }
 
     fn in_scope(&self) -> BTreeSet<UnitId> {

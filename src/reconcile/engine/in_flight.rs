@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::lanes::Lane;
 use crate::execute::RunId;
 use crate::facts::{Ask, Depth};
-use crate::model::{EndpointIndex, EndpointSet, RepositoryId, Slot, TagId, TargetId, UnitId};
+use crate::model::{EndpointIndex, EndpointSet, Slot, TagId, TargetId, UnitId};
 use crate::plan::{Action, Step};
 
 /// Names a look for as long as it lasts.
@@ -33,12 +33,11 @@ pub(super) struct LookUnderWay {
 pub(super) struct RunUnderWay {
     pub unit: UnitId,
     pub target: TargetId,
-    pub repository: RepositoryId,
     pub steps: Vec<Step>,
     /// Where each step has yet to end, in the order of the steps.
     unfinished: Vec<EndpointSet>,
     /// A commit withdrew what it does.
-    pub is_cancelled: bool,
+    is_cancelled: bool,
 }
 
 impl RunUnderWay {
@@ -112,7 +111,7 @@ impl InFlight {
         }
     }
 
-    pub fn begin_run(&mut self, unit: UnitId, target: TargetId, repository: RepositoryId, steps: Vec<Step>) -> RunId {
+    pub fn begin_run(&mut self, unit: UnitId, target: TargetId, steps: Vec<Step>) -> RunId {
         let id = RunId(self.next);
         self.next += 1;
         let unfinished: Vec<EndpointSet> = steps
@@ -133,7 +132,6 @@ impl InFlight {
         let run = RunUnderWay {
             unit,
             target,
-            repository,
             steps,
             unfinished,
             is_cancelled: false,
@@ -216,9 +214,5 @@ impl InFlight {
             }
         }
         withdrawn
-    }
-
-    pub fn all_runs(&self) -> impl Iterator<Item = RunId> {
-        self.runs.keys().copied()
     }
 }

@@ -162,14 +162,6 @@ impl Lanes {
             queue.under_way = queue.under_way.saturating_sub(1);
         }
     }
-
-    /// Forgets everything that waits, not what is under way.
-    pub fn clear(&mut self) {
-        for queue in self.queues.values_mut() {
-            queue.waiting.clear();
-        }
-        self.stirred.clear();
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ impl Engine {
             }),
             _ => None,
         };
+        self.ask_again_unless_answered(look.ask, look.endpoint, &answer, now);
         // It held when it was asked for: whatever changed since is found by the next look.
         let at = look.sent.min(now);
         self.facts
