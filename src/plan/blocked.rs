@@ -70,6 +70,10 @@ pub enum Cause {
         target: TargetId,
         endpoint: EndpointIndex,
     },
+    /// Its signer has another key now, and as many as may be in a minute were signed anew.
+    Rotation {
+        until: Timestamp,
+    },
     /// The registry there is known to be unable to hold it; with [`Capability::ImmutableTags`], to refuse to move a tag.
     Unsupported {
         target: TargetId,

@@ -21,4 +21,5 @@ pub use blocked::{Blocked, Cause};
 pub use explanation::explain;
 pub use planner::{Planned, Scope, Units, plan};
 pub use record::{QuestionRecord, StepRecord, Verb};
+pub use signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 pub use step::{Action, Content, Provider, Reason, Step, Withheld};

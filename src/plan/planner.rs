@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::blocked::{Blocked, Cause};
 use super::history;
+use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
@@ -73,6 +74,7 @@ pub fn plan(graph: &Graph, facts: &Facts, memory: &Memory, scope: &Scope, now: T
         endpoint_questions: vec![None; graph.targets().len()],
         list_questions: vec![None; graph.repository_count()],
         blocked: BTreeMap::new(),
+        rotations: rotations_left(memory, now),
     };
     match &scope.units {
         Units::All => graph.wanted().for_each(|unit| planner.look_at(unit)),
@@ -105,6 +107,13 @@ pub(super) struct Planner<'a> {
     endpoint_questions: Vec<Option<(EndpointSet, Class)>>,
     list_questions: Vec<Option<(EndpointSet, Class)>>,
     blocked: BTreeMap<Cause, (usize, NodeId)>,
+    /// How many artifacts of admitted claims may still be signed anew within this minute.
+    pub(super) rotations: usize,
+}
+
+fn rotations_left(memory: &Memory, now: Timestamp) -> usize {
+    let recent = |at: &&Timestamp| now.duration_since(**at) < ROTATION_WINDOW;
+    ROTATIONS_PER_MINUTE.saturating_sub(memory.rotated.iter().filter(recent).count())
 }
 
 fn merge(slot: &mut Option<(EndpointSet, Class)>, at: EndpointSet, class: Class) {

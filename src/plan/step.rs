@@ -65,6 +65,8 @@ pub enum Reason {
     Promotion,
     /// It is not there, though the claim was admitted before: it was lost, or the endpoint is new.
     Missing,
+    /// The signer has another key than the one that it was signed with.
+    Rotated,
     /// A commit moved the tag.
     Moved,
     /// The tag was moved behind landfall's back.
@@ -85,6 +87,7 @@ impl Reason {
         match self {
             Self::Promotion => "promotion",
             Self::Missing => "missing",
+            Self::Rotated => "rotated",
             Self::Moved => "moved",
             Self::Drift => "drift",
             Self::Adopted => "adopted",

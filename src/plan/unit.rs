@@ -204,8 +204,8 @@ impl<'a> Planner<'a> {
     fn ask_evidence(&mut self, subject: &Subject<'_>) {
         let carries = match subject.carried() {
             Some(carried) => !carried.is_empty(),
-            // State was lost: where the source cannot admit the claim, a promotion record still can.
-            None if !self.memory.intact && self.facts.source(subject.id).is_some() => false,
+            // State may have been lost: where the source cannot admit the claim, a promotion record still can.
+            None if !self.memory.new.contains(&subject.id) && self.facts.source(subject.id).is_some() => false,
             None => return,
         };
         let wanted = if carries {

@@ -100,7 +100,9 @@ fn next_attempt(planned: &Planned, now: Timestamp) -> Option<SignedDuration> {
         .blocked
         .iter()
         .filter_map(|blocked| match &blocked.cause {
-            Cause::BackOff { until, .. } => Some(until.duration_since(now).max(SignedDuration::ZERO)),
+            Cause::BackOff { until, .. } | Cause::Rotation { until } => {
+                Some(until.duration_since(now).max(SignedDuration::ZERO))
+            }
             _ => None,
         })
         .min()

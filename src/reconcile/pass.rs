@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::recollection::Recollection;
 use super::reconciler::Reconciler;
 use super::state::{Batch, StateError};
 use super::watch::Watch;
 use crate::execute::{self, Clock, Outcome, StepOutcome, Stop, World};
 use crate::facts::{Ask, Bounds, Class, Evidence, Question};
-use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
+use crate::model::{EndpointIndex, NodeId, SignerIdentity, Slot, UnitId};
 use crate::observe::{Answered, Known};
 use crate::plan::{self, Action, Cause, Planned, Scope, Step};
 use crate::source::Source;
@@ -153,7 +152,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
             } in observed.answers
             {
                 if let Ask::Endpoint(target) = ask {
-                    Recollection::heard(batch, &self.graph, target, endpoint, &answer, now, &mut self.memory)?;
+                    let at = (target, endpoint);
+                    self.recollection
+                        .heard(batch, &self.graph, at, &answer, now, &mut self.memory)?;
                 }
                 self.facts.record(&self.graph, ask, depth, endpoint, answer, now);
             }
@@ -177,8 +178,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
         for (unit, admitted) in &context.admissions {
             // Recorded before the first write of the claim, if it came to one.
             if admitted.is_new && self.recollection.is_admitted(&self.graph, *unit)? {
+                let (admission, recorded) = (&admitted.admission, admitted.recorded);
                 self.recollection
-                    .admitted(&self.graph, *unit, &admitted.admission, &mut self.memory);
+                    .admitted(&self.graph, *unit, admission, recorded, &mut self.memory);
             }
         }
         self.recollection.state().write(|batch| {
@@ -221,7 +223,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     self.facts.doubt(&self.graph, Ask::Source(unit), endpoint);
                 }
                 self.memory.tried.insert((step.node, endpoint), Arc::clone(error));
-                Recollection::failed(batch, &self.graph, step.node, endpoint, error, now, &mut self.memory)?;
+                let at = (step.node, endpoint);
+                self.recollection
+                    .failed(batch, &self.graph, at, error, now, &mut self.memory)?;
             }
         }
         Ok(())
@@ -238,22 +242,18 @@ impl<W: World, S: Source> Reconciler<W, S> {
         match &step.action {
             Action::Copy { carried, .. } => self.facts.copied(&self.graph, unit, endpoint, carried, now),
             Action::Sign => {
-                let digest = match attached {
-                    Some(Evidence::Signature(_, digest) | Evidence::Attestation(_, digest)) => digest,
-                    None => return,
-                };
-                self.memory.made.insert(step.node);
-                self.memory.journal.insert(step.node, digest);
+                if let Some(made) = attached {
+                    let memory = &mut self.memory;
+                    self.recollection
+                        .signed(&self.graph, step.node, made, step.because, now, memory);
+                }
             }
             Action::Attach { .. } => {
                 if let Some(evidence) = attached {
                     self.facts.attached(unit, endpoint, evidence);
                 }
             }
-            Action::Tag { tag, digest, .. } => {
-                self.facts.tagged(*tag, endpoint, *digest, now);
-                self.memory.written.entry(*tag).or_default().set(endpoint, *digest);
-            }
+            Action::Tag { tag, digest, .. } => self.facts.tagged(*tag, endpoint, *digest, now),
         }
     }
 
@@ -279,13 +279,14 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere set aside.
     pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), super::ReconcileError> {
-        let standing: Vec<NodeId> = self
+        let standing: Vec<(NodeId, SignerIdentity)> = self
             .memory
-            .journal
+            .waiting
             .keys()
             .copied()
-            .filter(|node| {
-                let at = self.facts.slot_at(node.unit, node.slot);
+            .filter(|(node, by)| {
+                let made = |kind| self.facts.artifact_at(node.unit, kind, |found| found == *by);
+                let at = node.slot.artifact().map(made).unwrap_or_default();
                 at.contains_all(self.wanted_at(*node))
             })
             .collect();
@@ -296,21 +297,16 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 self.facts.doubt(&self.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
             }
         }
-        let knows_all =
-            pass.last.questions.is_empty() && !pass.last.blocked.iter().any(|blocked| blocked.cause.hides_facts());
-        let intact = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted);
         Ok(self.recollection.state().write(|batch| {
             for node in standing {
-                Recollection::leave_journal(batch, &self.graph, node, &mut self.memory)?;
-            }
-            for (unit, admission) in admissions {
                 self.recollection
-                    .admit(batch, &self.graph, unit, &admission, &mut self.memory)?;
+                    .leave_journal(batch, &self.graph, node, &mut self.memory)?;
             }
-            match intact {
-                Some(revision) => Recollection::set_intact(batch, revision.commit, &mut self.memory),
-                None => Ok(()),
+            for admitted in &admissions {
+                self.recollection
+                    .admit(batch, &self.graph, admitted, now, &mut self.memory)?;
             }
+            Ok(())
         })?)
     }
 }

@@ -111,19 +111,30 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive unless the targets changed.
+    ///
+    /// What can fail comes first: where it does, all is as it was.
     pub(super) fn take(&mut self, revision: &Revision) -> Result<(), ReconcileError> {
-        match self.graph.update(&revision.resolved.desired) {
+        self.recollection.assign(&revision.resolved.desired)?;
+        let touched = match self.graph.update(&revision.resolved.desired) {
             Touched::Everything => {
                 self.facts = Facts::new(&self.graph);
                 self.memory = Memory::default();
-                let all: Vec<UnitId> = self.graph.wanted().collect();
-                self.recollection.remember(&self.graph, &all, &mut self.memory)?;
+                self.graph.wanted().collect()
             }
             Touched::Units(units) => {
                 self.facts.grow(&self.graph);
-                self.recollection.remember(&self.graph, &units, &mut self.memory)?;
+                units
             }
-        }
+        };
+        let (graph, memory) = (&self.graph, &mut self.memory);
+        self.recollection.remember(graph, &touched, memory);
+        self.recollection.remember_new(
+            graph,
+            &touched,
+            (revision.commit, &revision.ledger),
+            &*self.source,
+            memory,
+        );
         self.recollection
             .declare(&self.graph, &revision.ledger, &mut self.memory);
         Ok(())

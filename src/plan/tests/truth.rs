@@ -10,9 +10,10 @@ use crate::facts::{
     Values,
 };
 use crate::graph::Graph;
+use crate::graph::testing::release;
 use crate::model::{
-    Admission, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode, RepositoryId,
-    Slot, TagId, UnitId, Verdict,
+    Admission, ArtifactKind, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode,
+    RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
 };
 use crate::plan::{Action, Content, Planned, Scope, plan};
 
@@ -136,13 +137,11 @@ impl Truth {
             // Mostly the same artifact everywhere, sometimes a second one.
             let which = usize::from(self.roll("second", &(name.clone() + &place)) < 20);
             let digest = Digest::of(format!("{name}/{which}").as_bytes());
-            match slot {
-                Slot::Signature(form) => answer.found.push(Evidence::Signature(form, digest)),
-                Slot::Attestation(kind) => {
-                    answer.found.push(Evidence::Attestation(kind, digest));
-                    answer.admission = Some(admission(graph, unit));
-                }
-                Slot::Gate | Slot::Image | Slot::Tag(_) => {}
+            let Some(kind) = slot.artifact() else { continue };
+            let by = release();
+            answer.found.push(Evidence { kind, digest, by });
+            if matches!(kind, ArtifactKind::Attestation(_)) {
+                answer.admission = Some(admission(graph, unit));
             }
         }
         answer
@@ -185,23 +184,25 @@ impl Truth {
     /// What landfall's state knows.
     pub fn memory(&self, graph: &Graph) -> Memory {
         let remembers = |what: &str, name: &str| self.roll(&format!("memory of {what}"), name) < self.remembered;
-        let mut memory = Memory {
-            intact: self.roll("memory", "intact") < 70,
-            ..Memory::default()
-        };
+        let mut memory = Memory::default();
         for unit in graph.wanted() {
             let name = image(graph, unit, EndpointIndex::PRIMARY);
             if remembers("admission", &name) {
                 memory.admissions.insert(unit, admission(graph, unit));
+            }
+            if self.roll("new", &name) < 70 {
+                memory.new.insert(unit);
             }
             for slot in graph.unit(unit).slots() {
                 let node = NodeId { unit, slot };
                 let name = graph.node_name(node);
                 match slot {
                     Slot::Signature(_) | Slot::Attestation(_) if remembers("making", &name) => {
-                        memory.made.insert(node);
+                        memory.note_made(node, release());
                         if remembers("journal", &name) {
-                            memory.journal.insert(node, Digest::of(format!("{name}/0").as_bytes()));
+                            memory
+                                .waiting
+                                .insert((node, release()), Digest::of(format!("{name}/0").as_bytes()));
                         }
                     }
                     Slot::Tag(tag) => {
@@ -308,6 +309,11 @@ impl World {
         }
     }
 
+    fn signer(&self, unit: UnitId) -> SignerIdentity {
+        let claim = self.graph.unit(unit).claim().expect("only wanted images have steps");
+        claim.signer.as_ref().expect("only signed ones are signed").identity()
+    }
+
     /// Plans and has every question answered until there are none.
     pub fn settle(&mut self) -> Planned {
         const ROUNDS: usize = 12;
@@ -334,8 +340,9 @@ impl World {
                 Action::Sign => {
                     let digest = Digest::of(format!("made {}", self.graph.node_name(step.node)).as_bytes());
                     made.insert(step.node, digest);
-                    self.memory.made.insert(step.node);
-                    self.memory.journal.insert(step.node, digest);
+                    let by = self.signer(unit);
+                    self.memory.note_made(step.node, by);
+                    self.memory.waiting.insert((step.node, by), digest);
                 }
                 Action::Copy { carried, .. } => {
                     for endpoint in step.at.iter() {
@@ -347,10 +354,10 @@ impl World {
                         Content::Known(digest) | Content::Journal(digest) => *digest,
                         Content::MadeHere => made[&step.node],
                     };
-                    let evidence = match step.node.slot {
-                        Slot::Signature(form) => Evidence::Signature(form, digest),
-                        Slot::Attestation(kind) => Evidence::Attestation(kind, digest),
-                        slot => panic!("{slot:?} is attached"),
+                    let evidence = Evidence {
+                        kind: step.node.slot.artifact().expect("artifacts are attached"),
+                        digest,
+                        by: self.signer(unit),
                     };
                     for endpoint in step.at.iter() {
                         self.facts.attached(unit, endpoint, evidence);
