@@ -11,6 +11,7 @@ use super::provider::read_manifest;
 use super::sign::artifact_kind;
 use super::unit::{StepResult, UnitTask};
 use super::world::World;
+use crate::facts::Evidence;
 use crate::model::{ArtifactKind, Descriptor, Digest, EndpointIndex, Repository, SignatureForm, Slot, Tag};
 use crate::plan::{Content, Provider};
 use crate::registry::{ManifestAt, Registry};
@@ -31,11 +32,20 @@ impl<W: World> UnitTask<W> {
             .await?;
         self.ensure_admitted()?;
         let place = self.view.place(endpoint);
-        match &obtained.artifact {
-            Artifact::Bundle(bundle) => self.put_bundle(place, bundle).await?,
-            Artifact::Entry(entry) => self.put_signature(place, entry).await?,
-        }
-        Ok(Some(obtained.evidence))
+        let evidence = match &obtained.artifact {
+            Artifact::Bundle(bundle) => match self.standing_bundle(place, &obtained).await? {
+                Some(standing) => standing,
+                None => {
+                    self.put_bundle(place, bundle).await?;
+                    obtained.evidence
+                }
+            },
+            Artifact::Entry(entry) => Evidence {
+                digest: self.put_signature(place, entry, obtained.evidence.by).await?,
+                ..obtained.evidence
+            },
+        };
+        Ok(Some(evidence))
     }
 
     async fn put_bundle(&self, place: &Repository, bundle: &ReferrerArtifact) -> Result<(), Failure> {
@@ -89,7 +99,12 @@ impl<W: World> UnitTask<W> {
         Ok(kept)
     }
 
-    async fn read_artifact(&self, kind: ArtifactKind, digest: Digest, place: &Repository) -> Result<Verified, String> {
+    pub(super) async fn read_artifact(
+        &self,
+        kind: ArtifactKind,
+        digest: Digest,
+        place: &Repository,
+    ) -> Result<Verified, String> {
         let artifact = match kind {
             ArtifactKind::Signature(SignatureForm::Tag) => {
                 self.read_entry(&digest, place).await.map(Artifact::Entry)?

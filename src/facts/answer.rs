@@ -93,6 +93,8 @@ pub struct SourceImage {
     pub needs: Arc<[Capability]>,
     /// What will travel with the image.
     pub carried: Arc<[Carried]>,
+    /// Read at an endpoint of the claim itself, because its source has gone.
+    pub found_standing: bool,
     /// Signatures by the target's signer that the source holds already: they travel instead of being made anew.
     pub found: Vec<Evidence>,
 }

@@ -42,6 +42,7 @@ impl Facts {
     pub fn begin_pass(&mut self, bounds: &Bounds, now: Timestamp) {
         self.epoch.get_or_insert(now);
         self.failures.clear();
+        self.not_standing.clear();
         self.sources
             .retain(|_, fact| matches!(fact, SourceFact::Answered(SourceAnswer::Whole(_))));
         self.endpoints.iter_mut().for_each(|known| *known = Known::default());
@@ -54,7 +55,7 @@ impl Facts {
         for repository in &mut self.repositories {
             let stale = stale(repository.list, &repository.looked, tags);
             repository.list.forget(stale);
-            repository.names.retain_mut(|(at, _)| {
+            repository.names.retain_mut(|(_, at)| {
                 *at -= stale;
                 !at.is_empty()
             });

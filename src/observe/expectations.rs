@@ -86,6 +86,7 @@ mod tests {
             needs: Arc::default(),
             repository: fixture.source(),
             carried: [carried("offered")].into(),
+            found_standing: false,
             found: Vec::new(),
         }));
         let mut record = |ask, answer| {

@@ -157,7 +157,7 @@ impl<R: Registry + Clone> Round<'_, R> {
                 let repository = graph.tag(tag).0;
                 (graph.repository(repository).0, Some(repository), None)
             }
-            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => {
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => {
                 let Unit { repository, digest, .. } = graph.unit(unit);
                 (graph.target_of(unit), Some(*repository), Some(digest))
             }
@@ -191,6 +191,7 @@ impl<R: Registry + Clone> Round<'_, R> {
             }
             Ask::Evidence(unit) => self.evidence(unit, depth, endpoint).await,
             Ask::Source(unit) => self.source(unit).await,
+            Ask::Standing(unit) => self.standing(unit, endpoint).await,
         }
     }
 
@@ -245,6 +246,29 @@ impl<R: Registry + Clone> Round<'_, R> {
             }
             Source::Target { .. } => self.chained_source(unit, claim, expected.as_ref()).await,
         }
+    }
+
+    /// Reads the claim's own place as if it were the source. What is listed beside the image and not there is left out:
+    /// nobody can bring it any more.
+    async fn standing(&self, unit: UnitId, endpoint: EndpointIndex) -> Result<Answer, LookError> {
+        let claim = self.graph.unit(unit).claim().ok_or(LookError::Unclaimed)?;
+        let expected = claim
+            .signer
+            .as_ref()
+            .map(|signer| self.expected(unit, signer))
+            .transpose()?;
+        let place = self.place_of(unit, endpoint);
+        let found = source::look(&place, &self.observer.verifier, &claim.digest, expected.as_ref(), &[]).await?;
+        Ok(match found {
+            Answer::Source(SourceAnswer::Whole(image) | SourceAnswer::WithoutAll { image, .. }) => {
+                let image = SourceImage {
+                    found_standing: true,
+                    ..(*image).clone()
+                };
+                Answer::Source(SourceAnswer::Whole(Arc::new(image)))
+            }
+            other => other,
+        })
     }
 
     /// Reads at the endpoints where the upstream image stands, the primary first, until one has it with all that

@@ -89,11 +89,12 @@ fn lane(graph: &Graph, ask: Ask, endpoint: EndpointIndex) -> Lane {
         Ask::Endpoint(target) => target,
         Ask::Tags(repository) => graph.repository(repository).0,
         Ask::Tag(tag) => graph.repository(graph.tag(tag).0).0,
-        Ask::Image(unit) | Ask::Evidence(unit) => graph.target_of(unit),
+        Ask::Image(unit) | Ask::Evidence(unit) | Ask::Standing(unit) => graph.target_of(unit),
         Ask::Source(unit) => match graph.unit(unit).claim().map(|claim| &claim.source) {
             Some(Source::Registry(repository)) => return Lane::Source(repository.registry.clone()),
-            Some(Source::Target { target, .. }) => {
-                return Lane::Endpoint(TargetId(*target as u32), EndpointIndex::PRIMARY);
+            Some(Source::Target { .. }) => {
+                let upstream = graph.upstream(unit).unwrap_or(unit);
+                return Lane::Endpoint(graph.target_of(upstream), EndpointIndex::PRIMARY);
             }
             None => graph.target_of(unit),
         },

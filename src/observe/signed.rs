@@ -69,6 +69,16 @@ pub(super) async fn find<R: Registry>(
     }
     signed.found.sort_unstable();
     signed.found.dedup();
+    for twice in signed.found.windows(2) {
+        if let [kept, other] = twice
+            && (kept.kind, kept.by) == (other.kind, other.by)
+        {
+            tracing::warn!(
+                repository = %place.repository, digest = %expected.image, kind = %kept.kind, by = %kept.by,
+                kept = %kept.digest, other = %other.digest, "one key signed this twice: the first is spread"
+            );
+        }
+    }
     Ok(signed)
 }
 

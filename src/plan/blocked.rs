@@ -103,15 +103,6 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether something could not be looked at, rather than was found to be in the way.
-    #[must_use]
-    pub fn hides_facts(&self) -> bool {
-        matches!(
-            self,
-            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::Failed { .. }
-        )
-    }
-
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

@@ -159,7 +159,7 @@ impl Explanation {
         let place = match ask {
             Ask::Endpoint(_) => endpoint_at(graph, target, endpoint),
             Ask::Tags(repository) => format!("the tags of {}", graph.place(repository, endpoint)),
-            Ask::Image(unit) => image_at(graph, unit, endpoint),
+            Ask::Image(unit) | Ask::Standing(unit) => image_at(graph, unit, endpoint),
             Ask::Evidence(unit) => format!("what is attached to {}", image_at(graph, unit, endpoint)),
             Ask::Tag(tag) => tag_at(graph, tag, endpoint),
             Ask::Source(unit) => image_at_source(graph, unit),

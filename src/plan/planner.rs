@@ -71,7 +71,7 @@ pub fn plan(graph: &Graph, facts: &Facts, memory: &Memory, scope: &Scope, now: T
         scope,
         now,
         planned: Planned::default(),
-        endpoint_questions: vec![None; graph.targets().len()],
+        endpoint_questions: vec![None; graph.target_count()],
         list_questions: vec![None; graph.repository_count()],
         blocked: BTreeMap::new(),
         rotations: rotations_left(memory, now),

@@ -76,7 +76,7 @@ impl Planner<'_> {
         let (content, from, missing) = match self.own_artifact(subject, kind, me, reason) {
             Some((content, from)) => (content, from, missing),
             // Where nothing stands that counts, an earlier key's is better than nothing until the present one may sign.
-            None => match self.standing_artifact(subject, kind, None, counts) {
+            None => match self.standing_artifact(subject, kind, counts) {
                 Some((digest, from)) => (Content::Known(digest), from, missing - standing),
                 None => return artifact,
             },
@@ -108,11 +108,10 @@ impl Planner<'_> {
         because: Reason,
     ) -> Option<(Content, Box<[Provider]>)> {
         let node = subject.node(kind.slot());
-        let waiting = self.memory.waiting.get(&(node, me)).copied();
-        if let Some((digest, from)) = self.standing_artifact(subject, kind, waiting, |by| by == me) {
+        if let Some((digest, from)) = self.standing_artifact(subject, kind, |by| by == me) {
             return Some((Content::Known(digest), from));
         }
-        if let Some(digest) = waiting {
+        if let Some(digest) = self.memory.waiting.get(&(node, me)).copied() {
             return Some((Content::Journal(digest), Box::default()));
         }
         if may_travel(subject) || !self.may_make(subject, kind, me) {
@@ -133,12 +132,11 @@ impl Planner<'_> {
     }
 
     /// An artifact of this kind, signed by somebody of whom `counts` is true, that stands somewhere and can be spread:
-    /// the journal's, else the lowest digest.
+    /// the lowest digest, so that every process chooses the same.
     fn standing_artifact(
         &self,
         subject: &Subject<'_>,
         kind: ArtifactKind,
-        waiting: Option<Digest>,
         counts: impl Fn(SignerIdentity) -> bool,
     ) -> Option<(Digest, Box<[Provider]>)> {
         let digest_in = |evidence: &Evidence| (evidence.kind == kind && counts(evidence.by)).then_some(evidence.digest);
@@ -155,7 +153,7 @@ impl Planner<'_> {
             .filter_map(|evidence| Some((digest_in(evidence)?, EndpointSet::EMPTY)));
         let preferred = at_endpoints
             .chain(at_source)
-            .min_by_key(|(digest, at)| (Some(*digest) != waiting, at.is_empty(), *digest))?;
+            .min_by_key(|(digest, at)| (at.is_empty(), *digest))?;
         let (digest, at) = preferred;
         let from_source = subject
             .source

@@ -100,7 +100,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     carried: Arc::clone(&image.carried),
                     policy: policy_digest(claim),
                     mode: PolicyMode::Off,
-                    verdict: Verdict::Unchecked,
+                    verdict: if image.found_standing {
+                        tracing::info!(
+                            repository = %image.repository, digest = %claim.digest, source = ?claim.source,
+                            "found standing: admitted from where it is, for its source has gone"
+                        );
+                        Verdict::FoundStanding
+                    } else {
+                        Verdict::Unchecked
+                    },
                     commit,
                     path: path.clone(),
                     author,

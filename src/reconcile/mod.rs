@@ -16,6 +16,8 @@ mod reconciler;
 mod report;
 mod revision;
 pub mod state;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use capabilities::KnownCapabilities;

@@ -13,7 +13,7 @@ use super::state::{Adoption, State};
 use crate::desired::ParseCache;
 use crate::execute::{Clock, Concurrency, World};
 use crate::facts::{Facts, Memory};
-use crate::graph::{Graph, Touched};
+use crate::graph::Graph;
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
 };
@@ -110,24 +110,19 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.revision.as_ref()
     }
 
-    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive unless the targets changed.
+    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive; what the commit made untrue is
+    /// forgotten.
     ///
     /// What can fail comes first: where it does, all is as it was.
     pub(super) fn take(&mut self, revision: &Revision) -> Result<(), ReconcileError> {
         self.recollection.assign(&revision.resolved.desired)?;
-        let touched = match self.graph.update(&revision.resolved.desired) {
-            Touched::Everything => {
-                self.facts = Facts::new(&self.graph);
-                self.memory = Memory::default();
-                self.graph.wanted().collect()
-            }
-            Touched::Units(units) => {
-                self.facts.grow(&self.graph);
-                units
-            }
-        };
+        let touched = self.graph.update(&revision.resolved.desired);
+        self.facts.follow(&self.graph, &touched);
         let (graph, memory) = (&self.graph, &mut self.memory);
-        self.recollection.remember(graph, &touched, memory);
+        for renumbered in &touched.endpoints {
+            memory.renumber(graph, renumbered);
+        }
+        self.recollection.remember(graph, &touched.units, memory);
         self.recollection.remember_new(
             graph,
             &touched,

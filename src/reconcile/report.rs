@@ -75,7 +75,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             diagnostics: revision.diagnostics.clone(),
             open_questions: last.last.questions.len(),
             images: self.graph.wanted().count(),
-            endpoints: self.graph.targets().iter().map(|target| target.endpoints.len()).sum(),
+            endpoints: self.graph.endpoints().count(),
         })
     }
 }

@@ -48,11 +48,13 @@ impl Looker<'_> {
                         .copied(),
                 )
             }
+            Ask::Standing(_) => Answer::Source(SourceAnswer::Absent),
             Ask::Source(unit) => Answer::Source(if self.is_whole(self.source, &self.graph.unit(unit).digest) {
                 SourceAnswer::Whole(Arc::new(SourceImage {
                     needs: Arc::default(),
                     repository: self.source.clone(),
                     carried: self.carried(unit),
+                    found_standing: false,
                     found: self.found(self.source, unit),
                 }))
             } else {
@@ -86,6 +88,7 @@ impl Looker<'_> {
     fn evidence(&self, unit: UnitId, endpoint: EndpointIndex) -> EvidenceAnswer {
         let place = self.graph.place(self.graph.unit(unit).repository, endpoint);
         EvidenceAnswer {
+            found_standing: false,
             found: self.found(&place, unit),
             missing_carried: self
                 .carried(unit)

@@ -62,6 +62,17 @@ impl Truth {
     }
 
     /// The answer to one question at one endpoint.
+    /// What stands is offered whole.
+    fn standing(graph: &Graph, unit: UnitId) -> SourceAnswer {
+        SourceAnswer::Whole(Arc::new(SourceImage {
+            repository: graph.place(graph.unit(unit).repository, EndpointIndex::PRIMARY),
+            needs: [].into(),
+            carried: carried(graph, unit),
+            found_standing: true,
+            found: Vec::new(),
+        }))
+    }
+
     pub fn answer(&self, graph: &Graph, ask: Ask, endpoint: EndpointIndex) -> Answer {
         let kind = match ask {
             Ask::Endpoint(_) => "endpoint",
@@ -70,11 +81,14 @@ impl Truth {
             Ask::Evidence(_) => "evidence",
             Ask::Tag(_) => "tag",
             Ask::Source(_) => "source",
+            Ask::Standing(_) => "standing",
         };
         let place = match ask {
             Ask::Endpoint(target) => format!("{}/{}", graph.target(target).name, endpoint.0),
             Ask::Tags(repository) => self.place(graph, repository, endpoint),
-            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => image(graph, unit, endpoint),
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => {
+                image(graph, unit, endpoint)
+            }
             Ask::Tag(tag) => self.tag_place(graph, tag, endpoint),
         };
         if let Some(failure) = self.failure(kind, &place) {
@@ -98,6 +112,7 @@ impl Truth {
             Ask::Evidence(unit) => Answer::Evidence(self.evidence(graph, unit, endpoint)),
             Ask::Tag(tag) => Answer::Tag(self.tag(graph, tag, endpoint)),
             Ask::Source(unit) => Answer::Source(self.source(graph, unit)),
+            Ask::Standing(unit) => Answer::Source(Self::standing(graph, unit)),
         }
     }
 
@@ -177,6 +192,7 @@ impl Truth {
             repository: "staging.test/somewhere".parse().unwrap(),
             needs: [Capability::OciImage, Capability::OciIndex].into(),
             carried: carried(graph, unit),
+            found_standing: false,
             found: Vec::new(),
         }))
     }
@@ -300,6 +316,17 @@ impl World {
     }
 
     /// Answers those of the questions that `which` chooses.
+    /// What stands is offered whole.
+    fn standing(graph: &Graph, unit: UnitId) -> SourceAnswer {
+        SourceAnswer::Whole(Arc::new(SourceImage {
+            repository: graph.place(graph.unit(unit).repository, EndpointIndex::PRIMARY),
+            needs: [].into(),
+            carried: carried(graph, unit),
+            found_standing: true,
+            found: Vec::new(),
+        }))
+    }
+
     pub fn answer(&mut self, planned: &Planned, mut which: impl FnMut() -> bool) {
         for question in &planned.questions {
             for endpoint in question.at.iter().filter(|_| which()) {

@@ -46,8 +46,7 @@ impl Attempts {
             }
         }
         for (NodeKey { node: target, endpoint }, since) in &self.silent {
-            let target = graph.targets().iter().position(|candidate| *candidate.name == **target);
-            let Some(target) = target.map(|index| TargetId(index as u32)) else {
+            let Some(target) = graph.find_target(target) else {
                 continue;
             };
             if let Some(endpoint) = find_endpoint(graph, target, endpoint) {
