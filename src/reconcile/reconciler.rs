@@ -125,7 +125,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.recollection.remember(graph, &touched.units, memory);
         self.recollection.remember_new(
             graph,
-            &touched,
+            &touched.units,
             (revision.commit, &revision.ledger),
             &*self.source,
             memory,
