@@ -30,6 +30,8 @@ pub struct UnitAdmission {
     pub admission: Arc<Admission>,
     /// Admitted by this pass: journalled before the unit's first write.
     pub is_new: bool,
+    /// A registry knew of the claim before the state did.
+    pub recorded: bool,
     /// Where `Provider::Source` reads.
     pub source: Repository,
 }

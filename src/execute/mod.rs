@@ -19,6 +19,7 @@ mod schedule;
 mod shared_tag;
 mod sign;
 mod silence;
+mod standing;
 mod stop;
 mod tag;
 #[cfg(test)]

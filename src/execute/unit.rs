@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::artifact::Artifact;
+use super::artifact::Verified;
 use super::context::UnitAdmission;
 use super::failure::Failure;
 use super::journal::Journal;
@@ -23,7 +23,7 @@ use crate::model::{Descriptor, EndpointIndex, EndpointSet, Slot};
 use crate::plan::{Action, Provider, Step};
 use crate::transfer::ImageTree;
 
-/// What came of a step at one endpoint: for attached artifacts, what now stands.
+/// What came of a step at one endpoint: for artifacts, what was made or now stands.
 pub(super) type StepResult = Result<Option<Evidence>, Failure>;
 
 /// Takes a step's results as they come, endpoint by endpoint.
@@ -56,7 +56,7 @@ pub(super) struct UnitTask<W> {
     /// The image as descriptors name it.
     pub(super) subject: OnceCell<Result<Descriptor, Failure>>,
     /// What is attached, read or made once for all endpoints.
-    pub(super) artifacts: HashMap<Slot, OnceCell<Result<Arc<Artifact>, Failure>>>,
+    pub(super) artifacts: HashMap<Slot, OnceCell<Result<Arc<Verified>, Failure>>>,
 }
 
 impl<W: World> UnitTask<W> {
@@ -237,12 +237,17 @@ impl<W: World> UnitTask<W> {
     pub(super) fn ensure_admitted(&self) -> Result<(), Failure> {
         self.admitted
             .get_or_init(|| {
-                let UnitAdmission { admission, is_new, .. } = self.admission()?;
+                let UnitAdmission {
+                    admission,
+                    is_new,
+                    recorded,
+                    ..
+                } = self.admission()?;
                 if *is_new {
                     let view = &self.view;
                     self.world
                         .journal()
-                        .admit(&view.target.name, &view.path, view.digest, admission)?;
+                        .admit(&view.target.name, &view.path, view.digest, admission, *recorded)?;
                 }
                 Ok(())
             })

@@ -17,6 +17,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Whatever was answered counts.
+    pub const ANY: Self = Self {
+        tags: SignedDuration::MAX,
+        images: SignedDuration::MAX,
+        evidence: SignedDuration::MAX,
+    };
     /// Everything is asked again in each pass.
     pub const FRESH: Self = Self {
         tags: SignedDuration::ZERO,
@@ -43,6 +49,7 @@ impl Facts {
     pub fn begin_pass(&mut self, bounds: &Bounds, now: Timestamp) {
         self.epoch.get_or_insert(now);
         self.failures.clear();
+        self.not_standing.clear();
         self.sources
             .retain(|_, fact| matches!(fact, SourceFact::Answered(SourceAnswer::Whole(_))));
         self.endpoints.iter_mut().for_each(|known| *known = Known::default());
@@ -55,7 +62,7 @@ impl Facts {
         for repository in &mut self.repositories {
             let stale = stale(repository.list, &repository.looked, tags);
             repository.list.forget(stale);
-            repository.names.retain_mut(|(at, _)| {
+            repository.names.retain_mut(|(_, at)| {
                 *at -= stale;
                 !at.is_empty()
             });
@@ -96,6 +103,7 @@ impl Facts {
                 }
                 return;
             }
+            Ask::Standing(_) => return,
         };
         known.forbidden -= at;
         known.unknown -= at;

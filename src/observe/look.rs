@@ -35,6 +35,8 @@ pub(super) enum Subject {
     Evidence(Repository, Beside),
     Source(Offer),
     Chained(Chained),
+    /// The claim's own place, read as if it were its source.
+    Standing(Offer),
     /// There is nothing to look at, and why.
     Nothing(LookError),
 }
@@ -66,7 +68,7 @@ impl fmt::Display for Look {
             Subject::Tag(repository, tag) => write!(formatter, "{repository}:{tag}"),
             Subject::Image(repository, digest) => write!(formatter, "{repository}@{digest}"),
             Subject::Evidence(repository, beside) => write!(formatter, "beside {repository}@{}", beside.image),
-            Subject::Source(offer) => write!(formatter, "{}@{}", offer.repository, offer.image),
+            Subject::Source(offer) | Subject::Standing(offer) => write!(formatter, "{}@{}", offer.repository, offer.image),
             Subject::Chained(chained) => write!(formatter, "{} of target {}", chained.image, chained.target),
             Subject::Nothing(_) => write!(formatter, "{:?}", self.ask),
         }
@@ -121,6 +123,7 @@ impl<R: Registry + Clone> Preparation<'_, R> {
             Ask::Image(unit) => Subject::Image(self.place_of(unit, endpoint), graph.unit(unit).digest),
             Ask::Evidence(unit) => Subject::Evidence(self.place_of(unit, endpoint), self.beside(unit)?),
             Ask::Source(unit) => self.source(unit)?,
+            Ask::Standing(unit) => self.standing(unit, endpoint)?,
         })
     }
 
@@ -148,6 +151,17 @@ impl<R: Registry + Clone> Preparation<'_, R> {
             public_reference: self.graph.public_reference(unit.repository),
             image: unit.digest,
         })
+    }
+
+    fn standing(&self, unit: UnitId, endpoint: EndpointIndex) -> Result<Subject, LookError> {
+        let claim = self.graph.unit(unit).claim().ok_or(LookError::Unclaimed)?;
+        let signer = claim.signer.as_ref();
+        Ok(Subject::Standing(Offer {
+            repository: self.place_of(unit, endpoint),
+            image: claim.digest,
+            expected: signer.map(|signer| self.expected(unit, signer)).transpose()?,
+            travelled: [].into(),
+        }))
     }
 
     fn source(&self, unit: UnitId) -> Result<Subject, LookError> {

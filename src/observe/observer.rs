@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::budget::Counted;
 use super::failure::LookError;
-use super::look::{Chained, Look, Subject};
+use super::look::{Chained, Look, Offer, Subject};
 use super::place::Place;
 use super::verdict::KeptVerdicts;
 use super::verification::Verifier;
@@ -97,6 +97,7 @@ impl<R: Registry + Clone> Looking<'_, R> {
                 .await
             }
             Subject::Chained(chained) => self.chained(chained).await,
+            Subject::Standing(offer) => self.standing(offer).await,
             Subject::Nothing(error) => Err(error.clone()),
         }
     }
@@ -107,6 +108,23 @@ impl<R: Registry + Clone> Looking<'_, R> {
             repository: repository.clone(),
             limits: self.limits,
         }
+    }
+
+    /// Reads the claim's own place as if it were the source. What is listed beside the image and not there is left out:
+    /// nobody can bring it any more.
+    async fn standing(&self, offer: &Offer) -> Result<Answer, LookError> {
+        let place = self.place(&offer.repository);
+        let found = source::look(&place, self.verifier, &offer.image, offer.expected.as_ref(), &[]).await?;
+        Ok(match found {
+            Answer::Source(SourceAnswer::Whole(image) | SourceAnswer::WithoutAll { image, .. }) => {
+                let image = SourceImage {
+                    found_standing: true,
+                    ..(*image).clone()
+                };
+                Answer::Source(SourceAnswer::Whole(Arc::new(image)))
+            }
+            other => other,
+        })
     }
 
     /// Reads at the endpoints where the upstream image stands, the primary first, until one has it with all that

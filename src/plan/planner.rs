@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::blocked::{Blocked, Cause};
 use super::history;
+use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
@@ -115,6 +116,7 @@ pub fn plan_unit(
         scope,
         now,
         planned: UnitPlan::default(),
+        rotations: rotations_left(memory, now),
     };
     planner.unit(unit);
     planner.planned
@@ -201,6 +203,16 @@ pub(super) struct Planner<'a> {
     pub scope: &'a Scope,
     pub now: Timestamp,
     planned: UnitPlan,
+    /// How many artifacts of admitted claims may still be signed anew within this minute.
+    pub(super) rotations: usize,
+}
+
+/// How many artifacts of admitted claims may still be signed anew within this minute. Each unit is planned as if it were
+/// the next: whoever begins steps counts those that are under way against it.
+#[must_use]
+pub fn rotations_left(memory: &Memory, now: Timestamp) -> usize {
+    let recent = |at: &&Timestamp| now.duration_since(**at) < ROTATION_WINDOW;
+    ROTATIONS_PER_MINUTE.saturating_sub(memory.rotated.iter().filter(recent).count())
 }
 
 impl Planner<'_> {

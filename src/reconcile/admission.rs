@@ -10,7 +10,8 @@ use super::reconciler::Reconciler;
 use crate::execute::{UnitAdmission, World};
 use crate::facts::{SourceAnswer, SourceFact, SourceImage};
 use crate::model::{
-    Admission, Claim, CommitId, Digest, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId, Verdict,
+    Admission, ArtifactKind, Claim, CommitId, Digest, NodeId, PolicyMode, RepoPath, Repository, Source as ClaimSource,
+    UnitId, Verdict,
 };
 use crate::source::{Source, introduced};
 
@@ -63,6 +64,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         UnitAdmission {
             admission,
             is_new,
+            recorded: is_new && self.was_recorded(unit),
             source,
         }
     }
@@ -112,7 +114,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     carried: Arc::clone(&image.carried),
                     policy: policy_digest(claim),
                     mode: PolicyMode::Off,
-                    verdict: Verdict::Unchecked,
+                    verdict: if image.found_standing {
+                        tracing::info!(
+                            repository = %image.repository, digest = %claim.digest, source = ?claim.source,
+                            "found standing: admitted from where it is, for its source has gone"
+                        );
+                        Verdict::FoundStanding
+                    } else {
+                        Verdict::Unchecked
+                    },
                     commit,
                     path: path.clone(),
                     author,
@@ -153,7 +163,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
     pub(super) fn unrecorded_admissions(
         &self,
         now: Timestamp,
-    ) -> Result<Vec<(UnitId, Arc<Admission>)>, ReconcileError> {
+    ) -> Result<Vec<(UnitId, Arc<Admission>, bool)>, ReconcileError> {
         let mut recorded = Vec::new();
         let mut new = Vec::new();
         for unit in self.engine.graph.wanted() {
@@ -168,7 +178,21 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         }
         recorded.extend(self.admit(&new, now)?);
-        Ok(recorded)
+        Ok(recorded
+            .into_iter()
+            .map(|(unit, admission)| (unit, admission, self.was_recorded(unit)))
+            .collect())
+    }
+
+    /// Whether a registry holds a record or a signature of ours that this state did not make: an earlier one did.
+    fn was_recorded(&self, unit: UnitId) -> bool {
+        let facts = self.engine.facts.unit(unit);
+        let signer = self.engine.graph.unit(unit).claim().and_then(|claim| claim.signer.as_deref());
+        let is_ours = |by| signer.is_some_and(|signer| signer.counts(by));
+        let node = |slot| NodeId { unit, slot };
+        let is_unknown = |kind: ArtifactKind| self.engine.memory.makers(node(kind.slot())).is_empty();
+        ArtifactKind::ALL.into_iter().all(is_unknown)
+            && (facts.admission.is_some() || facts.found.iter().any(|(found, _)| is_ours(found.by)))
     }
 }
 
@@ -179,7 +203,7 @@ fn policy_digest(claim: &Claim) -> Digest {
 }
 
 /// Every digest that a file names, however it is written around it.
-fn digests_in(bytes: &[u8]) -> BTreeSet<Digest> {
+pub(super) fn digests_in(bytes: &[u8]) -> BTreeSet<Digest> {
     let text = String::from_utf8_lossy(bytes);
     text.match_indices("sha256:")
         .filter_map(|(at, _)| text.get(at..at + 71)?.parse().ok())

@@ -52,7 +52,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             told_at: self.world.clock().now(),
             is_woken: true,
         };
-        self.start(options);
+        self.start(options, &Bounds::FRESH);
         loop {
             let now = self.world.clock().now();
             if !self.engine.is_draining() && (daemon.is_woken || daemon.next_commit <= now) {
@@ -96,7 +96,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         }
     }
 
-    fn start(&mut self, options: &Loop) {
+    fn start(&mut self, options: &Loop, bounds: &Bounds) {
         let now = self.world.clock().now();
         let session = Session {
             scope: Scope {
@@ -108,7 +108,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             once: false,
             requests: self.settings.requests_per_pass,
         };
-        self.engine.begin(session, &Bounds::FRESH, self.settings.lanes, now);
+        self.engine.begin(session, bounds, self.settings.lanes, now);
         self.know_registries(now);
         self.admitting.clear();
         let every = options.registries;
@@ -129,9 +129,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let numbering = self.numbering;
         self.follow(head, Following::Accept)?;
         if self.numbering != numbering {
-            // Everything has another number: what is under way speaks of the old ones, and ends first.
+            // What is under way speaks of endpoints by their former numbers, and ends first. What is known is kept.
             tasks.end_all().await;
-            self.start(options);
+            self.start(options, &Bounds::ANY);
         }
         Ok(head)
     }

@@ -18,6 +18,8 @@ mod report;
 mod revision;
 pub mod state;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use capabilities::KnownCapabilities;

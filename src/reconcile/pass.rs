@@ -6,14 +6,13 @@ use jiff::Timestamp;
 
 use super::ReconcileError;
 use super::engine::{Begin, Learnt, Session};
-use super::recollection::Recollection;
 use super::reconciler::Reconciler;
 use super::state::Batch;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use crate::execute::{self, Clock, Outcome, Run, RunId, StepOutcome, Stop, World};
-use crate::facts::{Answer, Ask, Bounds, Evidence};
-use crate::model::{EndpointIndex, NodeId, UnitId};
+use crate::facts::{Answer, Ask, Bounds};
+use crate::model::{EndpointIndex, NodeId, SignerIdentity, UnitId};
 use crate::observe::Known;
 use crate::plan::{Action, Cause, Planned, Scope, Step};
 use crate::source::Source;
@@ -221,7 +220,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 if answer == Answer::Endpoint {
                     self.executor.answers(target, endpoint);
                 }
-                Recollection::heard(batch, graph, target, endpoint, &answer, now, memory)?;
+                self.recollection
+                    .heard(batch, graph, (target, endpoint), &answer, now, memory)?;
                 Ok(None)
             }
             Learnt::Succeeded {
@@ -229,22 +229,17 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 endpoint,
                 attached,
             } => {
-                match &step.action {
-                    Action::Sign => {
-                        if let Some(Evidence::Signature(_, digest) | Evidence::Attestation(_, digest)) = attached {
-                            memory.made.insert(step.node);
-                            memory.journal.insert(step.node, digest);
-                        }
-                    }
-                    Action::Tag { tag, digest, .. } => memory.written.entry(*tag).or_default().set(endpoint, *digest),
-                    Action::Copy { .. } | Action::Attach { .. } => {}
+                if let (Action::Sign, Some(made)) = (&step.action, attached) {
+                    self.recollection
+                        .signed(graph, step.node, made, step.because, now, memory);
                 }
                 self.recollection
                     .succeeded(batch, graph, &step, endpoint, now, memory)?;
                 Ok(Some(step.node.unit))
             }
             Learnt::Failed { node, endpoint, error } => {
-                Recollection::failed(batch, graph, node, endpoint, &error, now, memory)?;
+                self.recollection
+                    .failed(batch, graph, (node, endpoint), &error, now, memory)?;
                 Ok(Some(node.unit))
             }
             Learnt::Touched(unit) => Ok(Some(unit)),
@@ -253,17 +248,14 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// An admission is recorded before the first write of its claim, if it came to one.
     fn remember_admission(&mut self, unit: UnitId) -> Result<(), ReconcileError> {
-        let Some(admission) = self
-            .admitting
-            .get(&unit)
-            .map(|admitted| Arc::clone(&admitted.admission))
-        else {
+        let Some(admitted) = self.admitting.get(&unit).cloned() else {
             return Ok(());
         };
         if self.recollection.is_admitted(&self.engine.graph, unit)? {
             self.admitting.remove(&unit);
             let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
-            self.recollection.admitted(graph, unit, &admission, memory);
+            self.recollection
+                .admitted(graph, unit, &admitted.admission, admitted.recorded, memory);
             self.engine.touch_units([unit]);
         }
         Ok(())
@@ -305,14 +297,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere set aside.
     pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), ReconcileError> {
-        let standing: Vec<NodeId> = self
+        let standing: Vec<(NodeId, SignerIdentity)> = self
             .engine
             .memory
-            .journal
+            .waiting
             .keys()
             .copied()
-            .filter(|node| {
-                let at = self.engine.facts.slot_at(node.unit, node.slot);
+            .filter(|(node, by)| {
+                let made = |kind| self.engine.facts.artifact_at(node.unit, kind, |found| found == *by);
+                let at = node.slot.artifact().map(made).unwrap_or_default();
                 at.contains_all(self.wanted_at(*node))
             })
             .collect();
@@ -326,21 +319,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     .doubt(&engine.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
             }
         }
-        let knows_all =
-            pass.last.questions.is_empty() && !pass.last.blocked.iter().any(|blocked| blocked.cause.hides_facts());
-        let intact = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted);
         let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
         Ok(self.recollection.state().write(|batch| {
             for node in standing {
-                Recollection::leave_journal(batch, graph, node, memory)?;
+                self.recollection.leave_journal(batch, graph, node, memory)?;
             }
-            for (unit, admission) in admissions {
-                self.recollection.admit(batch, graph, unit, &admission, memory)?;
+            for admitted in &admissions {
+                self.recollection.admit(batch, graph, admitted, now, memory)?;
             }
-            match intact {
-                Some(revision) => Recollection::set_intact(batch, revision.commit, memory),
-                None => Ok(()),
-            }
+            Ok(())
         })?)
     }
 }

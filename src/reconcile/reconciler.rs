@@ -15,7 +15,7 @@ use super::state::{Adoption, State};
 use crate::desired::ParseCache;
 use crate::execute::{Clock, Concurrency, ExecutionOptions, Executor, UnitAdmission, World};
 use crate::facts::{Facts, Memory};
-use crate::graph::{Graph, Touched};
+use crate::graph::Graph;
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
 };
@@ -79,7 +79,7 @@ pub struct Reconciler<W: World, S: Source> {
     pub(super) admitting: HashMap<UnitId, UnitAdmission>,
     pub(super) recollection: Recollection,
     pub(super) settings: Settings,
-    /// Counts how often all numbers of the graph became new.
+    /// Counts how often endpoints were numbered anew.
     pub(super) numbering: u64,
     pub(super) revision: Option<Revision>,
     pub(super) parse_cache: ParseCache,
@@ -126,26 +126,30 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.revision.as_ref()
     }
 
-    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive unless the targets changed.
+    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive; what the commit made untrue is
+    /// forgotten.
+    ///
+    /// What can fail comes first: where it does, all is as it was.
     pub(super) fn take(&mut self, revision: &Revision) -> Result<(), ReconcileError> {
-        match self.engine.graph.update(&revision.resolved.desired) {
-            Touched::Everything => {
-                self.numbering += 1;
-                self.engine.facts = Facts::new(&self.engine.graph);
-                self.engine.memory = Memory::default();
-                let all: Vec<UnitId> = self.engine.graph.wanted().collect();
-                self.recollection
-                    .remember(&self.engine.graph, &all, &mut self.engine.memory)?;
-            }
-            Touched::Units(units) => {
-                self.engine.facts.grow(&self.engine.graph);
-                self.recollection
-                    .remember(&self.engine.graph, &units, &mut self.engine.memory)?;
-                self.engine.follow(&units, self.world.clock().now());
-            }
+        self.recollection.assign(&revision.resolved.desired)?;
+        let touched = self.engine.graph.update(&revision.resolved.desired);
+        self.engine.facts.follow(&self.engine.graph, &touched);
+        let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
+        for renumbered in &touched.endpoints {
+            memory.renumber(graph, renumbered);
         }
+        self.numbering += touched.endpoints.len() as u64;
+        self.recollection.remember(graph, &touched.units, memory);
+        self.recollection.remember_new(
+            graph,
+            &touched.units,
+            (revision.commit, &revision.ledger),
+            &*self.source,
+            memory,
+        );
         self.recollection
             .declare(&self.engine.graph, &revision.ledger, &mut self.engine.memory);
+        self.engine.follow(&touched, self.world.clock().now());
         Ok(())
     }
 

@@ -75,13 +75,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             diagnostics: revision.diagnostics.clone(),
             open_questions: last.last.questions.len(),
             images: self.engine.graph.wanted().count(),
-            endpoints: self
-                .engine
-                .graph
-                .targets()
-                .iter()
-                .map(|target| target.endpoints.len())
-                .sum(),
+            endpoints: self.engine.graph.endpoints().count(),
         })
     }
 }

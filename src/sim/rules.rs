@@ -1,7 +1,7 @@
 //! What must never happen, checked at each write as it reaches a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,7 +12,10 @@ use super::standing::Standing;
 use super::verdicts::Verdicts;
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::model::{Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
+use crate::model::{
+    Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Signer, SignerIdentity, Slot, Tag,
+    UnitId,
+};
 use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
 use crate::reconcile::engine::Engine;
@@ -36,6 +39,8 @@ struct Needs {
     /// Where the artifacts must stand; the primary, where they stand only there.
     artifacts_at: Repository,
     public_reference: Repository,
+    /// Whose artifacts count.
+    signer: Option<Arc<Signer>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,9 +61,9 @@ pub struct Rules {
 
 impl Rules {
     #[must_use]
-    pub fn new(key: PublicKey) -> Self {
+    pub fn new(keys: Vec<PublicKey>) -> Self {
         Self {
-            verdicts: Verdicts::new(key),
+            verdicts: Verdicts::new(keys),
             book: Mutex::default(),
         }
     }
@@ -168,13 +173,18 @@ fn lacking(
     if !Standing::has_manifests(store, repository, digest) {
         lacks.push("its image");
     }
-    if needs.bundle && artifacts.bundles.is_empty() {
+    let signer = needs.signer.as_deref();
+    let has = |found: &BTreeSet<(Digest, SignerIdentity)>| {
+        let counts = |by| signer.is_some_and(|signer| signer.counts(by));
+        found.iter().any(|(_, by)| counts(*by))
+    };
+    if needs.bundle && !has(&artifacts.bundles) {
         lacks.push("its bundle");
     }
-    if needs.tag_form && artifacts.entries.is_empty() {
+    if needs.tag_form && !has(&artifacts.entries) {
         lacks.push("its .sig");
     }
-    if needs.attestation && artifacts.attestations.is_empty() {
+    if needs.attestation && !has(&artifacts.attestations) {
         lacks.push("its promotion record");
     }
     lacks
@@ -252,6 +262,7 @@ fn needs(graph: &Graph, id: UnitId, needs: &mut BTreeMap<(Repository, Digest), N
                 attestation: has(Slot::Attestation(crate::model::AttestationKind::Promotion)),
                 artifacts_at,
                 public_reference: graph.public_reference(unit.repository),
+                signer: claim.signer.clone(),
             },
         );
     }

@@ -117,7 +117,7 @@ impl Scenario {
         let key = PrivateKey::generate().unwrap();
         let signer = Arc::new(Signer {
             name: "release".into(),
-            public_key: key.public_key().to_pem().into(),
+            key: key.public_key().to_signer_key(),
             previous: Vec::new(),
             formats: vec![SignatureForm::Bundle, SignatureForm::Tag],
         });

@@ -36,7 +36,7 @@ fn night() -> (World, Planned) {
     world.memory.admissions.remove(&new);
     for slot in world.graph.unit(new).slots() {
         world.memory.made.remove(&NodeId { unit: new, slot });
-        world.memory.journal.remove(&NodeId { unit: new, slot });
+        world.memory.waiting.retain(|(node, _), _| node.unit != new);
         if let Slot::Tag(tag) = slot {
             world.memory.written.remove(&tag);
         }

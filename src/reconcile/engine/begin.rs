@@ -1,6 +1,6 @@
 //! Who may begin: lines up what is due, and begins what there is room for.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::engine::{Engine, GATHERING};
 use super::event::Begin;
@@ -9,7 +9,7 @@ use super::lanes::{Group, Item, Lane};
 use super::startable::{Room, startable};
 use crate::facts::{Ask, Class, Depth, Question};
 use crate::model::{EndpointIndex, EndpointSet, Source, TargetId, UnitId};
-use crate::plan::{Action, Step, UnitPlan};
+use crate::plan::{Action, Reason, Step, UnitPlan, rotations_left};
 
 impl Engine {
     /// Puts what a plan asks and does into the lines of the lanes it goes through.
@@ -156,13 +156,23 @@ impl Engine {
             .iter()
             .filter(|endpoint| self.lanes.has_room(&Lane::Write(target, *endpoint)))
             .collect();
+        let mut signing = self.in_flight.signing(unit);
+        let left = rotations_left(&self.memory, now).saturating_sub(self.in_flight.rotations());
+        let rotates = |step: &&Step| matches!(step.action, Action::Sign) && step.because == Reason::Rotated;
+        let beyond: Vec<_> = plan.steps.iter().filter(rotates).skip(left).collect();
+        let waits_to_rotate = !beyond.is_empty();
+        signing.extend(beyond.iter().map(|step| step.node.slot));
         let room = Room {
             at,
-            signing: &self.in_flight.signing(unit),
+            signing: &signing,
             tag_is_free: &|tag, at| self.in_flight.tag_is_free(tag, at),
         };
         let steps = startable(&plan.steps, &room);
-        if self.waits_for_a_tag(&plan.steps) {
+        let steps_due = plan.steps.clone();
+        if waits_to_rotate {
+            self.wake_at(unit, now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
+        }
+        if self.waits_for_a_tag(&steps_due) {
             self.awaits_tag.insert(unit);
         }
         if steps.is_empty() {
@@ -230,7 +240,7 @@ impl Engine {
             Ask::Endpoint(target) => target,
             Ask::Tags(repository) => graph.repository(repository).0,
             Ask::Tag(tag) => graph.repository(graph.tag(tag).0).0,
-            Ask::Image(unit) | Ask::Evidence(unit) => graph.target_of(unit),
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Standing(unit) => graph.target_of(unit),
             Ask::Source(unit) => match graph.unit(unit).claim().map(|claim| &claim.source) {
                 Some(Source::Registry(repository)) => return Lane::Source(repository.registry.clone()),
                 Some(Source::Target { target, .. }) => {

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::lanes::Item;
 use super::sweeps::{Periods, Sweeps};
 use crate::facts::{Answer, Ask, Class, SourceAnswer};
+use crate::graph::Touched;
 use crate::model::{EndpointIndex, EndpointSet, TargetId, UnitId};
 use crate::plan::Cause;
 
@@ -13,15 +14,25 @@ impl Engine {
     /// Looks at everything in scope again and again from now on.
     pub fn keep_looking(&mut self, periods: Periods, now: Timestamp) {
         self.sweeps = Some(Sweeps::new(periods));
-        for target in 0..self.graph.targets().len() {
-            self.sweep(Ask::Endpoint(TargetId(target as u32)), now);
+        let targets: Vec<TargetId> = self.graph.endpoints().map(|(target, ..)| target).collect();
+        for target in targets {
+            self.sweep(Ask::Endpoint(target), now);
         }
         let units: Vec<UnitId> = self.graph.wanted().collect();
         self.sweep_units(&units, now);
     }
 
     /// A commit changed these: what it withdrew is ended, what it wants is planned and looked at from now on.
-    pub fn follow(&mut self, units: &[UnitId], now: Timestamp) {
+    pub fn follow(&mut self, touched: &Touched, now: Timestamp) {
+        for unit in &touched.evidence {
+            for endpoint in self.graph.target(self.graph.target_of(*unit)).all_endpoints().iter() {
+                self.in_flight.spoil(Ask::Evidence(*unit), endpoint);
+            }
+        }
+        for unit in &touched.sources {
+            self.in_flight.spoil(Ask::Source(*unit), EndpointIndex::PRIMARY);
+        }
+        let units = &touched.units[..];
         for unit in units {
             let graph = &self.graph;
             let withdrawn = self.in_flight.withdraw(*unit, |step| {
@@ -31,6 +42,10 @@ impl Engine {
             self.cancels.extend(withdrawn);
         }
         self.sweep_units(units, now);
+        let targets: Vec<TargetId> = units.iter().map(|unit| self.graph.target_of(*unit)).collect();
+        for target in targets {
+            self.sweep(Ask::Endpoint(target), now);
+        }
         self.touch_units(units.iter().copied());
     }
 
@@ -116,7 +131,7 @@ impl Engine {
                 let up = facts.endpoints(graph.target_of(unit)).present;
                 Some((self.group(unit), facts.tag(tag).known.answered() & up))
             }
-            Ask::Tags(_) | Ask::Source(_) => None,
+            Ask::Tags(_) | Ask::Source(_) | Ask::Standing(_) => None,
         }
     }
 

@@ -9,7 +9,7 @@ use super::lanes::Lane;
 use crate::execute::RunId;
 use crate::facts::{Ask, Depth};
 use crate::model::{EndpointIndex, EndpointSet, Slot, TagId, TargetId, UnitId};
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Reason, Step};
 
 /// Names a look for as long as it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,6 +186,17 @@ impl InFlight {
     /// What is being signed for a unit.
     pub fn signing(&self, unit: UnitId) -> Vec<Slot> {
         self.runs_of(unit).flat_map(|(_, run)| run.signing()).collect()
+    }
+
+    /// How many artifacts are being signed anew because their signer has another key.
+    pub fn rotations(&self) -> usize {
+        let signs = |run: &RunUnderWay| {
+            let rotates = |(step, at): &(&Step, &EndpointSet)| {
+                matches!(step.action, Action::Sign) && step.because == Reason::Rotated && !at.is_empty()
+            };
+            run.steps.iter().zip(&run.unfinished).filter(rotates).count()
+        };
+        self.runs.values().map(signs).sum()
     }
 
     /// Where no run writes a tag.

@@ -170,14 +170,15 @@ impl Engine {
     pub(super) fn doubt(&mut self, ask: Ask, endpoint: EndpointIndex) {
         self.facts.doubt(&self.graph, ask, endpoint);
         self.in_flight.spoil(ask, endpoint);
-        if let Some(repository) = match ask {
-            Ask::Image(unit) | Ask::Evidence(unit) => Some(self.graph.unit(unit).repository),
-            Ask::Tag(tag) => Some(self.graph.tag(tag).0),
-            _ => None,
-        } {
-            self.in_flight.spoil(Ask::Tags(repository), endpoint);
-        }
         self.touch_place(ask);
+        let repository = match ask {
+            Ask::Image(unit) | Ask::Evidence(unit) => self.graph.unit(unit).repository,
+            Ask::Tag(tag) => self.graph.tag(tag).0,
+            _ => return,
+        };
+        // The list of the repository is in doubt with each of its places.
+        self.in_flight.spoil(Ask::Tags(repository), endpoint);
+        self.touch_place(Ask::Tags(repository));
     }
 
     /// The places of a step that did not go well count as not asked.

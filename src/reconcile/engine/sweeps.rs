@@ -22,7 +22,7 @@ impl Periods {
         match ask {
             Ask::Endpoint(_) | Ask::Tags(_) | Ask::Tag(_) => self.tags,
             Ask::Image(_) => self.images,
-            Ask::Evidence(_) | Ask::Source(_) => self.evidence,
+            Ask::Evidence(_) | Ask::Source(_) | Ask::Standing(_) => self.evidence,
         }
     }
 }

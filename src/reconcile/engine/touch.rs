@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use crate::facts::Ask;
-use crate::model::{RepositoryId, TargetId, UnitId};
+use crate::model::{EndpointIndex, RepositoryId, TargetId, UnitId};
 
 impl Engine {
     /// An answer about a place has come, or it counts as not asked.
@@ -12,14 +12,18 @@ impl Engine {
             Ask::Tags(repository) => self.touch_repository(repository),
             // A list says something of each tag, and one of them stood for the whole repository.
             Ask::Tag(tag) => self.touch_repository(self.graph.tag(tag).0),
-            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => self.touch_unit(unit),
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => self.touch_unit(unit),
         }
     }
 
-    /// A unit, and all that read from it.
+    /// A unit, and all that read from it. Where these found nothing to read, there may be something now.
     pub(super) fn touch_unit(&mut self, unit: UnitId) {
         self.touched.insert(unit);
-        self.touched.extend(self.graph.downstream(unit));
+        for downstream in self.graph.downstream(unit) {
+            self.facts
+                .forget_failure(Ask::Source(downstream), EndpointIndex::PRIMARY);
+            self.touched.insert(downstream);
+        }
     }
 
     /// A commit changed these.
