@@ -68,7 +68,9 @@ impl fmt::Display for Look {
             Subject::Tag(repository, tag) => write!(formatter, "{repository}:{tag}"),
             Subject::Image(repository, digest) => write!(formatter, "{repository}@{digest}"),
             Subject::Evidence(repository, beside) => write!(formatter, "beside {repository}@{}", beside.image),
-            Subject::Source(offer) | Subject::Standing(offer) => write!(formatter, "{}@{}", offer.repository, offer.image),
+            Subject::Source(offer) | Subject::Standing(offer) => {
+                write!(formatter, "{}@{}", offer.repository, offer.image)
+            }
             Subject::Chained(chained) => write!(formatter, "{} of target {}", chained.image, chained.target),
             Subject::Nothing(_) => write!(formatter, "{:?}", self.ask),
         }

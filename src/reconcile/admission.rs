@@ -187,7 +187,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// Whether a registry holds a record or a signature of ours that this state did not make: an earlier one did.
     fn was_recorded(&self, unit: UnitId) -> bool {
         let facts = self.engine.facts.unit(unit);
-        let signer = self.engine.graph.unit(unit).claim().and_then(|claim| claim.signer.as_deref());
+        let signer = self
+            .engine
+            .graph
+            .unit(unit)
+            .claim()
+            .and_then(|claim| claim.signer.as_deref());
         let is_ours = |by| signer.is_some_and(|signer| signer.counts(by));
         let node = |slot| NodeId { unit, slot };
         let is_unknown = |kind: ArtifactKind| self.engine.memory.makers(node(kind.slot())).is_empty();

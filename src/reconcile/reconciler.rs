@@ -14,7 +14,7 @@ use super::revision::Revision;
 use super::state::{Adoption, State};
 use crate::desired::ParseCache;
 use crate::execute::{Clock, Concurrency, ExecutionOptions, Executor, UnitAdmission, World};
-use crate::facts::{Facts, Memory};
+use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,

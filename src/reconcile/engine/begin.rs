@@ -168,11 +168,11 @@ impl Engine {
             tag_is_free: &|tag, at| self.in_flight.tag_is_free(tag, at),
         };
         let steps = startable(&plan.steps, &room);
-        let steps_due = plan.steps.clone();
+        let waits = self.waits_for_a_tag(&plan.steps);
         if waits_to_rotate {
             self.wake_at(unit, now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
         }
-        if self.waits_for_a_tag(&steps_due) {
+        if waits {
             self.awaits_tag.insert(unit);
         }
         if steps.is_empty() {
