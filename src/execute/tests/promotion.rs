@@ -418,8 +418,8 @@ async fn an_endpoint_that_stops_answering_is_left_alone_for_the_rest_of_the_run(
         ..Choices::default()
     });
     let (planned, mut context) = scenario.plan();
-    context.concurrency.units = 1;
-    context.concurrency.silent_steps = 2;
+    context.options.concurrency.units = 1;
+    context.options.concurrency.silent_steps = 2;
     let dead = FaultPlan::dead(&place("asia").registry, Window::ALWAYS);
     scenario.world.registries.inner.faults().set_plan(dead);
     let outcomes = scenario.run(&planned.steps, &context).await;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use crate::facts::{Answer, Ask, Class, Depth, Evidence, EvidenceAnswer, Failure, Question, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, Failure, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
     Admission, ArtifactKind, Carried, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet,

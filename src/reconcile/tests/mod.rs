@@ -1,5 +1,6 @@
 //! A process over a state and a history: what a commit changes about what it knows.
 
+mod daemon;
 mod following;
 mod upgrade;
 
@@ -18,8 +19,12 @@ use crate::sim::{History, JudgedRegistries, Rules, Seed, SimulatedClock, Simulat
 type Process = Reconciler<SimulatedWorld, History>;
 
 fn process(state: State, history: &Arc<History>, store: &Store) -> Process {
-    let state = Arc::new(state);
     let registries = MemoryRegistries::seeded(store.clone(), Seed(1), FaultPlan::default());
+    process_at(state, history, registries)
+}
+
+fn process_at(state: State, history: &Arc<History>, registries: MemoryRegistries) -> Process {
+    let state = Arc::new(state);
     let world = AssembledWorld {
         registry: JudgedRegistries::new(registries, Arc::new(Rules::new(Vec::new()))),
         signers: SimulatedSigner::new(&[]),

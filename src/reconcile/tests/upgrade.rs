@@ -73,7 +73,7 @@ fn artifacts_of_the_first_schema_belong_to_the_key_that_they_verify_with() {
     let new = PrivateKey::generate().unwrap();
     let head = rotated(&history, &new, "\"keys/release.pub\"");
     process.follow(head, Following::Look).unwrap();
-    let memory = &process.memory;
+    let memory = &process.engine.memory;
     assert_eq!(memory.admissions.len(), 2);
     let (old, waiting) = (unit(&process, "v1.0.0"), unit(&process, "v2.0.0"));
     for node in nodes(old).chain(nodes(waiting)) {
@@ -93,15 +93,15 @@ fn what_verifies_with_no_key_that_counts_is_nobodys_until_its_key_is_named_again
     let head = rotated(&history, &new, "");
     process.follow(head, Following::Look).unwrap();
     let waiting = unit(&process, "v2.0.0");
-    assert!(nodes(waiting).all(|node| process.memory.makers(node).is_empty()));
-    assert!(process.memory.waiting.is_empty());
+    assert!(nodes(waiting).all(|node| process.engine.memory.makers(node).is_empty()));
+    assert!(process.engine.memory.waiting.is_empty());
     let head = as_it_was(&history);
     process.follow(head, Following::Look).unwrap();
-    assert_eq!(process.memory.waiting.len(), 3);
+    assert_eq!(process.engine.memory.waiting.len(), 3);
     // It is known for good: the next process reads it from the state.
     drop(process);
     let mut process = super::process(State::open(folder.path()).unwrap(), &history, &Store::new());
     let head = rotated(&history, &new, "");
     process.follow(head, Following::Look).unwrap();
-    assert!(nodes(waiting).all(|node| process.memory.was_made(node, release())));
+    assert!(nodes(waiting).all(|node| process.engine.memory.was_made(node, release())));
 }
