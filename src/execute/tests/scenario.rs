@@ -238,6 +238,7 @@ impl Scenario {
                 UnitAdmission {
                     admission,
                     is_new,
+                    recorded: false,
                     source,
                 },
             );
