@@ -150,7 +150,7 @@ fn an_error_is_never_an_absence_and_takes_back_what_was_known() {
         Ask::Image(unit) => book.facts.unit(unit).image,
         Ask::Evidence(unit) => book.facts.unit(unit).evidence,
         Ask::Tag(tag) => book.facts.tag(tag).known,
-        Ask::Source(_) => unreachable!("sources are kept apart"),
+        Ask::Source(_) | Ask::Standing(_) => unreachable!("sources are kept apart"),
     };
     book.record(LIST, Answer::Tags(Some(Vec::new())));
     book.record(Ask::Image(UNIT), Answer::Image(ImageAnswer::Whole));

@@ -88,7 +88,6 @@ impl Looker<'_> {
     fn evidence(&self, unit: UnitId, endpoint: EndpointIndex) -> EvidenceAnswer {
         let place = self.graph.place(self.graph.unit(unit).repository, endpoint);
         EvidenceAnswer {
-            found_standing: false,
             found: self.found(&place, unit),
             missing_carried: self
                 .carried(unit)

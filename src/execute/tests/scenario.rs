@@ -240,6 +240,7 @@ impl Scenario {
                 UnitAdmission {
                     admission,
                     is_new,
+                    recorded: false,
                     source,
                 },
             );

@@ -201,7 +201,7 @@ async fn a_bundle_stands_though_its_empty_configuration_is_lost() {
         let Answer::Evidence(answer) = answer else {
             panic!("{answer:?}");
         };
-        assert_eq!(answer.found, [bundle(digest)], "{depth:?}");
+        assert_eq!(answer.found, [bundle(&fixture.key, digest)], "{depth:?}");
     }
 }
 

@@ -4,9 +4,7 @@ use bytes::Bytes;
 
 use super::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, repository, signature_by};
 use crate::facts::{Answer, Ask, Depth, Failure, SourceAnswer};
-use crate::model::{
-    AttestationKind, Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type,
-};
+use crate::model::{Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type};
 use crate::sim::images::Image;
 use crate::sim::registry::{Behaviour, FaultPlan, Operation, Window};
 use crate::trust::PrivateKey;

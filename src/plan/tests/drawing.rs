@@ -243,6 +243,9 @@ fn causes() -> (Graph, Vec<Cause>) {
             found: digest("foreign"),
         },
         Cause::Silence { target, endpoint },
+        Cause::Rotation {
+            until: Timestamp::UNIX_EPOCH,
+        },
         unsupported(Capability::OciIndex, KnownBy::Declared),
         unsupported(Capability::Artifact, KnownBy::Remembered(Timestamp::UNIX_EPOCH)),
         unsupported(Capability::ImmutableTags, KnownBy::Declared),

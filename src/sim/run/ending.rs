@@ -192,8 +192,8 @@ impl Run {
             .wanted()
             .filter_map(|unit| graph.unit(unit).claim().map(|claim| claim.endpoints.len()))
             .sum();
-        // An image of these scenarios has at most 7 manifests, and 8 things beside it of at most 3 requests each.
-        let bound = (places * 48 + 8) as u64;
+        // An image of these scenarios has at most 7 manifests, and 14 things beside it of at most 3 requests each.
+        let bound = (places * 64 + 8) as u64;
         if requests > bound {
             return Err(format!("a quiet pass sent {requests} requests for {places} places"));
         }
