@@ -72,7 +72,10 @@ impl Engine {
         match &outcome.outcome {
             Outcome::Done { attached } => {
                 self.succeed(step, endpoint, *attached, now);
-                if is_last_try {
+                if !self.session.once {
+                    // Whether somebody undoes it again and again, its history tells.
+                    self.tries.remove(&place);
+                } else if is_last_try {
                     let why = format!("it was done {TRIES} times, and was found undone each time").into();
                     self.memory.tried.insert(place, why);
                 }
@@ -92,6 +95,14 @@ impl Engine {
             Outcome::Cancelled => Some(Learnt::Touched(unit)),
             Outcome::Stale { why } => {
                 self.doubt_step(step.node, endpoint);
+                if is_last_try && !self.session.once {
+                    self.tries.remove(&place);
+                    return Some(Learnt::Failed {
+                        node: step.node,
+                        endpoint,
+                        error: Arc::clone(why),
+                    });
+                }
                 if is_last_try {
                     self.memory.tried.insert(place, Arc::clone(why));
                 }
