@@ -1,17 +1,19 @@
-//! Places in a text, for people.
+//! From bytes of a text to places for people.
 
 use std::ops::Range;
 
-pub(super) use crate::model::Position;
+use super::Position;
 
 /// Finds the line of a byte.
-pub(super) struct LineIndex<'a> {
+#[derive(Debug)]
+pub struct LineIndex<'a> {
     text: &'a str,
     /// The offset of each line's first byte; never empty.
     starts: Vec<usize>,
 }
 
 impl<'a> LineIndex<'a> {
+    #[must_use]
     pub fn new(text: &'a str) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Self {
@@ -22,6 +24,7 @@ impl<'a> LineIndex<'a> {
 
     /// Spans beyond the text or inside a character are pulled to the nearest place before; what is marked ends with
     /// its first line.
+    #[must_use]
     pub fn position(&self, span: Range<usize>) -> Position {
         let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let line = self.starts.partition_point(|first| *first <= start) - 1;
@@ -32,6 +35,7 @@ impl<'a> LineIndex<'a> {
     }
 
     /// The whole of the dotted key whose last part is at `last`.
+    #[must_use]
     pub fn dotted_key(&self, last: Range<usize>) -> Position {
         let before = self.text.get(..last.start).unwrap_or_default();
         let belongs = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '"' | '\'');

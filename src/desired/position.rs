@@ -1,0 +1,3 @@
+//! Places in a manifest, for people.
+
+pub(super) use crate::model::{LineIndex, Position};
