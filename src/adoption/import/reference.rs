@@ -42,10 +42,12 @@ pub fn parse(text: &str) -> Result<Reference, String> {
 /// # Errors
 /// Why it is none, for people.
 pub fn repository(name: &str) -> Result<Repository, String> {
+    // A tag or a digest would be taken off silently.
+    let is_bare = name.rsplit('/').next().is_some_and(|last| !last.contains([':', '@']));
     let normalised = match name.parse::<oci_client::Reference>() {
-        Ok(reference) => format!("{}/{}", reference.registry(), reference.repository()),
+        Ok(reference) if is_bare => format!("{}/{}", reference.registry(), reference.repository()),
         // Hosts in brackets, which it does not know; and what is no name, for an error that says why.
-        Err(_) => name.to_owned(),
+        _ => name.to_owned(),
     };
     let parsed = normalised.parse();
     parsed.map_err(|error: crate::model::PathError| error.to_string())
