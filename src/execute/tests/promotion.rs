@@ -1,8 +1,5 @@
 //! Promoting and repairing, with everything in order and with one endpoint that is not.
 
-mod signing;
-mod uncertain;
-
 use super::scenario::{Choices, ENDPOINTS, Pass, Scenario, endpoint, place, tag};
 use crate::execute::Outcome;
 use crate::facts::Evidence;
@@ -109,6 +106,127 @@ async fn an_image_without_a_signer_is_only_copied_and_tagged() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_refuses_a_kind_of_request_stops_nothing_elsewhere() {
+    use Operation as O;
+    for on in [
+        O::WriteBlob,
+        O::WriteManifest,
+        O::HeadBlob,
+        O::HeadManifest,
+        O::ReadManifest,
+    ] {
+        for failure in [Failure::Denied, Failure::Server, Failure::Unreachable] {
+            let scenario = Scenario::new(Choices {
+                faults: fails_at("asia", Fault::Fails(failure), on),
+                ..Choices::default()
+            });
+            let mark = scenario.store.now();
+            let pass = scenario.pass().await;
+            scenario.assert_writes_belong_to(mark, &pass);
+            for name in ["primary", "europe"] {
+                assert!(all_done(&pass, name), "{on:?} {failure:?}: {:?}", pass.outcomes);
+            }
+            let asia = pass.at("asia", |_| true);
+            assert!(
+                asia.iter()
+                    .all(|outcome| !matches!(outcome.outcome, Outcome::Cancelled | Outcome::Stale { .. }))
+            );
+            // What fails takes with it what waits for it, and no more than that is tried.
+            let failed = asia
+                .iter()
+                .filter(|outcome| matches!(outcome.outcome, Outcome::Failed { .. } | Outcome::Uncertain { .. }));
+            assert!(failed.count() >= 1, "{on:?} {failure:?}");
+            assert!(
+                pass.at("asia", is_tag).iter().all(|outcome| !outcome.outcome.is_done()),
+                "{on:?} {failure:?}"
+            );
+            assert_eq!(scenario.store.tag(&place("asia"), &tag()), None);
+
+            scenario.world.registries.inner.faults().stop();
+            scenario.converge().await;
+            assert_eq!(scenario.signatures_made(), 3, "nothing is signed twice");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_happened_though_its_answer_was_lost_is_uncertain_and_not_repeated() {
+    let scenario = Scenario::new(Choices {
+        faults: fails_at(
+            "asia",
+            Fault::FailsAfterEffect(Failure::TimedOut),
+            Operation::WriteManifest,
+        ),
+        ..Choices::default()
+    });
+    let pass = scenario.pass().await;
+    let copied = pass.at("asia", is_copy);
+    let [copied] = copied[..] else { panic!("{copied:?}") };
+    assert!(
+        matches!(&copied.outcome, Outcome::Uncertain { error } if error.contains("PUT https://asia.test/")),
+        "{copied:?}"
+    );
+    scenario.world.registries.inner.faults().stop();
+    scenario.converge().await;
+    assert_eq!(scenario.signatures_made(), 3);
+}
+
+#[tokio::test]
+async fn a_tag_that_moved_since_the_plan_is_left_where_it_is() {
+    let scenario = Scenario::new(Choices::default());
+    let (planned, context) = scenario.plan();
+    let sbom = scenario.image.sbom_referrer();
+    sbom.push(&scenario.store, &place("asia"));
+    scenario.store.set_tag(&place("asia"), &tag(), sbom.root());
+    let outcomes = scenario.run(&planned.steps, &context).await;
+    let pass = Pass {
+        steps: planned.steps,
+        outcomes,
+    };
+    let tagged = pass.at("asia", is_tag);
+    assert!(
+        matches!(&tagged[0].outcome, Outcome::Stale { why } if why.contains("not on nothing")),
+        "{tagged:?}"
+    );
+    assert_eq!(scenario.store.tag(&place("asia"), &tag()), Some(sbom.root()));
+    assert!(all_done(&pass, "europe"));
+    // Landfall never wrote it: it stays a conflict, and does not become a drift to be repaired.
+    let (planned, _) = scenario.plan();
+    assert_eq!(planned.steps, []);
+    assert_eq!(planned.blocked.len(), 1);
+}
+
+#[tokio::test]
+async fn a_tag_that_stands_already_is_not_written_again() {
+    let scenario = Scenario::new(Choices::default());
+    let (planned, context) = scenario.plan();
+    scenario.image.push(&scenario.store, &place("asia"));
+    scenario.store.set_tag(&place("asia"), &tag(), scenario.image.root());
+    let mark = scenario.store.now();
+    let outcomes = scenario.run(&planned.steps, &context).await;
+    assert!(outcomes.iter().all(|outcome| outcome.outcome.is_done()));
+    let written = scenario.store.client_writes_since(mark);
+    assert!(!written.iter().any(|write| {
+        let tagged = Some(tag());
+        write.repository == place("asia") && matches!(&write.kind, WriteKind::Manifest { tag, .. } if *tag == tagged)
+    }));
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_gone_is_not_tagged() {
+    let scenario = Scenario::new(Choices::default());
+    scenario.converge().await;
+    scenario.store.delete_tag(&place("asia"), &tag());
+    let (planned, context) = scenario.plan();
+    scenario.store.delete_manifest(&place("asia"), &scenario.image.root());
+    let outcomes = scenario.run(&planned.steps, &context).await;
+    assert!(
+        matches!(&outcomes[..], [only] if matches!(only.outcome, Outcome::Stale { .. })),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
 async fn nothing_is_written_before_the_admission_is() {
     let scenario = Scenario::new(Choices::default());
     scenario.world.state.fail();
@@ -119,6 +237,95 @@ async fn nothing_is_written_before_the_admission_is() {
     assert!(pass.at("asia", is_copy).iter().all(|outcome| {
         matches!(&outcome.outcome, Outcome::Failed { error } if error.contains("the disk is full"))
     }));
+}
+
+#[tokio::test]
+async fn what_was_never_admitted_is_not_written() {
+    let scenario = Scenario::new(Choices::default());
+    let (planned, mut context) = scenario.plan();
+    context.admissions.clear();
+    let mark = scenario.store.now();
+    let outcomes = scenario.run(&planned.steps, &context).await;
+    assert_eq!(scenario.store.client_writes_since(mark), []);
+    assert!(outcomes.iter().all(|outcome| !outcome.outcome.is_done()));
+}
+
+#[tokio::test]
+async fn what_another_key_signed_is_never_attached() {
+    let mut scenario = Scenario::new(Choices::default());
+    scenario.world_mut().signers.other_key = Some(PrivateKey::generate().unwrap());
+    let pass = scenario.pass().await;
+    let signed: Vec<_> = pass.at("primary", |step| matches!(step.action, Action::Sign));
+    assert_eq!(signed.len(), 3);
+    assert!(signed.iter().all(|outcome| {
+        matches!(&outcome.outcome, Outcome::Failed { error } if error.contains("private key is another one"))
+    }));
+    for name in ENDPOINTS {
+        assert!(pass.at(name, is_copy).iter().all(|outcome| outcome.outcome.is_done()));
+        let waiting = pass.at(name, |step| is_attach(step) || is_tag(step));
+        assert!(waiting.iter().all(|outcome| outcome.outcome == Outcome::Skipped));
+        assert_eq!(scenario.store.tag(&place(name), &tag()), None);
+    }
+    scenario.world_mut().signers.other_key = None;
+    scenario.converge().await;
+}
+
+#[tokio::test]
+async fn a_signer_that_fails_stops_what_waits_for_it_and_nothing_else() {
+    let mut scenario = Scenario::new(Choices::default());
+    scenario.world_mut().signers.fails = true;
+    let pass = scenario.pass().await;
+    assert!(pass.at("asia", is_copy).iter().all(|outcome| outcome.outcome.is_done()));
+    assert!(
+        pass.at("asia", is_tag)
+            .iter()
+            .all(|outcome| outcome.outcome == Outcome::Skipped)
+    );
+    scenario.world_mut().signers.fails = false;
+    scenario.converge().await;
+    assert_eq!(scenario.signatures_made(), 3);
+}
+
+#[tokio::test]
+async fn signed_bytes_that_could_be_attached_nowhere_are_attached_by_the_next_pass() {
+    let scenario = Scenario::new(Choices::default());
+    let mut faults = FaultPlan::default();
+    for name in ENDPOINTS {
+        faults = faults.and_at(
+            &place(name).registry,
+            Rate {
+                fault: Fault::Fails(Failure::Denied),
+                on: Operations::Only(Operation::WriteBlob),
+                probability: 1.0,
+                during: Window::ALWAYS,
+            },
+        );
+        // The image is there, so that only what is signed fails.
+        scenario.image.push(&scenario.store, &place(name));
+        scenario.image.sbom_referrer().push(&scenario.store, &place(name));
+        let about_sbom = scenario.image.sbom_referrer().attestation_referrer();
+        about_sbom.push(&scenario.store, &place(name));
+        for suffix in ["sig", "att", "sbom"] {
+            scenario.image.cosign_tag(suffix).push(&scenario.store, &place(name));
+        }
+    }
+    let registries = &scenario.world.registries.inner;
+    registries.faults().set_plan(faults);
+    scenario.pass().await;
+    assert_eq!(scenario.signatures_made(), 3);
+    assert_eq!(scenario.found("primary"), []);
+    registries.faults().stop();
+    let pass = scenario.converge().await;
+    let attached = pass.steps.iter().filter(|step| {
+        let content = match step.action {
+            Action::Attach { content, .. } => content,
+            _ => return false,
+        };
+        matches!(content, Content::Journal(_))
+    });
+    assert_eq!(attached.count(), 3);
+    assert_eq!(scenario.signatures_made(), 3);
+    assert_eq!(scenario.found("asia"), scenario.found("europe"));
 }
 
 #[tokio::test]
