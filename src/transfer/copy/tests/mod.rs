@@ -1,3 +1,8 @@
+//! Copies between registries in memory.
+
+mod artifacts;
+mod sources;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -246,106 +251,6 @@ async fn destinations_that_are_all_slow_stay_together() {
 }
 
 #[tokio::test]
-async fn a_source_that_serves_wrong_bytes_publishes_nothing() {
-    let (store, image) = prepared(ImageRecipe::single().with_layers(2, 3_000));
-    let registries = MemoryRegistries::new(store.clone());
-    let damaged = image.blobs()[1].descriptor.digest;
-    store.corrupt_blob(&source(), &damaged);
-    let to = mirrors(2);
-    for result in copy(&registries, &image, &[source()], &to).await {
-        let error = result.unwrap_err();
-        assert!(
-            matches!(&error, TransferError::NoSource { digest, .. } if *digest == damaged),
-            "{error}"
-        );
-        assert!(!error.is_uncertain());
-    }
-    for mirror in &to {
-        let held = store.contents(mirror).unwrap_or_default();
-        assert!(held.manifests.is_empty());
-        assert!(!held.blobs.contains(&damaged));
-    }
-}
-
-#[tokio::test]
-async fn the_next_source_is_asked_where_one_lacks_a_blob_serves_another_or_breaks_off() {
-    for damage in [
-        Store::lose_blob as fn(&Store, &Repository, &Digest) -> bool,
-        Store::corrupt_blob,
-    ] {
-        let (store, image) = prepared(ImageRecipe::single());
-        let registries = MemoryRegistries::new(store.clone());
-        let second = repository("second.test/app");
-        image.push(&store, &second);
-        damage(&store, &source(), &image.blobs()[0].descriptor.digest);
-        let to = mirrors(2);
-        assert!(
-            copy(&registries, &image, &[source(), second], &to)
-                .await
-                .iter()
-                .all(Result::is_ok)
-        );
-        assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
-    }
-    let (store, image) = prepared(ImageRecipe::single().with_layers(2, 3_000));
-    let second = repository("second.test/app");
-    image.push(&store, &second);
-    let plan = FaultPlan::default().and_at(
-        &source().registry,
-        always(Fault::BreaksOff, Operations::Only(Operation::ReadBlob)),
-    );
-    let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
-    assert!(
-        copy(&registries, &image, &[source(), second], &mirrors(2))
-            .await
-            .iter()
-            .all(Result::is_ok)
-    );
-}
-
-#[tokio::test]
-async fn a_child_that_is_missing_at_the_source_blocks_the_image() {
-    let (store, image) = prepared(ImageRecipe::multi(2));
-    let registries = MemoryRegistries::new(store.clone());
-    let child = image.manifests()[0].digest;
-    store.delete_manifest(&source(), &child);
-    let transfer = Transfer::default();
-    let root = image.root();
-    let read = |from: Vec<Repository>| {
-        let (transfer, registries) = (&transfer, &registries);
-        async move { transfer.read_from(registries, &root, &from, &Limits::default()).await }
-    };
-    let error = read(vec![source()]).await.unwrap_err();
-    let TransferError::NoSource { failures, .. } = &error else {
-        panic!("{error}")
-    };
-    assert!(matches!(&failures[0].problem, SourceProblem::Incomplete(missing) if *missing == [child]));
-    assert!(error.to_string().contains(&child.to_string()));
-
-    let second = repository("second.test/app");
-    image.push(&store, &second);
-    assert!(read(vec![source(), second]).await.is_ok());
-}
-
-#[tokio::test]
-async fn an_image_nested_too_deep_is_not_copied() {
-    let (store, image) = prepared(ImageRecipe::nested(5, 1));
-    let registries = MemoryRegistries::new(store);
-    let transfer = Transfer::default();
-    let error = transfer
-        .read_from(&registries, &image.root(), &[source()], &Limits::default())
-        .await
-        .unwrap_err();
-    let TransferError::NoSource { failures, .. } = error else {
-        panic!("{error}")
-    };
-    assert!(matches!(
-        &failures[0].problem,
-        SourceProblem::Tree(TreeError::TooDeep { limit: 4, .. })
-    ));
-}
-
-#[tokio::test]
 async fn a_registry_that_loses_what_it_accepted_is_found_out() {
     let (store, image) = prepared(ImageRecipe::single());
     let to = mirrors(1);
@@ -414,80 +319,6 @@ async fn a_copy_dropped_halfway_is_finished_by_the_next() {
             .all(Result::is_ok)
     );
     assert!(to.iter().all(|mirror| stands(&store, &image, mirror)));
-}
-
-#[tokio::test]
-async fn a_referrer_is_always_sent_because_the_answer_tells_who_lists_it() {
-    let (store, image) = prepared(ImageRecipe::single());
-    let sbom = image.sbom_referrer();
-    sbom.push(&store, &source());
-    let to = mirrors(2);
-    store.set_behaviour(&to[1].registry, Behaviour::without_referrers());
-    let registries = MemoryRegistries::new(store.clone());
-    for _ in 0..2 {
-        let results = copy(&registries, &sbom, &[source()], &to).await;
-        let acknowledged: Vec<bool> = results
-            .into_iter()
-            .map(|result| result.unwrap().subject_acknowledged)
-            .collect();
-        assert_eq!(acknowledged, [true, false]);
-    }
-}
-
-#[tokio::test]
-async fn foreign_layers_stay_where_they_are() {
-    let store = Store::new();
-    let config = store.add_blob(&source(), Bytes::from_static(b"{}"));
-    let foreign = json!({
-        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "digest": Digest::of(b"elsewhere"),
-        "size": 9,
-        "urls": ["https://elsewhere.test/layer"],
-    });
-    let manifest = json!({
-        "schemaVersion": 2,
-        "mediaType": media_type::DOCKER_MANIFEST,
-        "config": { "mediaType": media_type::OCI_EMPTY, "digest": config, "size": 2 },
-        "layers": [foreign],
-    });
-    let root = store.add_manifest(&source(), media_type::DOCKER_MANIFEST, manifest.to_string().into());
-    let registries = MemoryRegistries::new(store.clone());
-    let transfer = Transfer::default();
-    let tree = transfer
-        .read_from(&registries, &root, &[source()], &Limits::default())
-        .await
-        .unwrap();
-    let to = mirrors(1);
-    assert!(copy_with(&transfer, &registries, &tree, &[source()], &to).await[0].is_ok());
-    assert_eq!(
-        store.contents(&to[0]).unwrap().blobs.into_iter().collect::<Vec<_>>(),
-        [config]
-    );
-}
-
-#[tokio::test]
-async fn an_artifact_is_stored_blobs_first_and_not_uploaded_twice() {
-    let (store, image) = prepared(ImageRecipe::single());
-    let made = image.attestation_referrer();
-    let artifact = Artifact {
-        media_type: made.root_manifest().media_type.clone(),
-        manifest: made.root_manifest().bytes.clone(),
-        blobs: made
-            .blobs()
-            .iter()
-            .map(|blob| (blob.descriptor.clone(), blob.bytes.clone()))
-            .collect(),
-    };
-    let registries = MemoryRegistries::new(store.clone());
-    let transfer = Transfer::default();
-    for _ in 0..2 {
-        let pushed = transfer.put_referrer(&registries, &source(), &artifact).await.unwrap();
-        assert!(pushed.subject_acknowledged);
-    }
-    assert!(stands(&store, &made, &source()));
-    assert_eq!(store.requests().of(Operation::WriteBlob), 2);
-    let found = registries.referrers(&source(), &image.root()).await.unwrap();
-    assert_eq!(found.from_api, [artifact.digest()]);
 }
 
 /// Whatever fails, however often: where the root stands, all of it stands; and once the faults end, one copy suffices.
