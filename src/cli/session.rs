@@ -65,7 +65,9 @@ pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Rep
             .with_exit_code(ExitCode::Invalid)?,
         limits: config.limits,
     };
-    GitRepository::open(&location, options).into_diagnostic()
+    GitRepository::open(&location, options)
+        .into_diagnostic()
+        .with_exit_code(ExitCode::Invalid)
 }
 
 /// A commit, looked at.

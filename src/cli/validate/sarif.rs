@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::report::Report;
+use super::text;
 use crate::desired::code;
 use crate::model::{Diagnostic, Digest, Severity, Tree, TreeFile};
 
@@ -58,6 +59,13 @@ struct Configuration {
 #[serde(rename_all = "camelCase")]
 struct Invocation {
     execution_successful: bool,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
 }
 
 #[derive(Serialize)]
@@ -123,6 +131,13 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
             },
             invocations: [Invocation {
                 execution_successful: true,
+                tool_execution_notifications: text::notes(report)
+                    .into_iter()
+                    .map(|text| Notification {
+                        level: "note",
+                        message: Message { text },
+                    })
+                    .collect(),
             }],
             column_kind: "unicodeCodePoints",
             results: report

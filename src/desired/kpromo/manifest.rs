@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use crate::desired::code;
 use crate::desired::finding::{Finding, Report};
 use crate::desired::position::Position;
+use crate::desired::promotions_file::Image;
 use crate::desired::shape::{Located, Scalar as _};
 use crate::model::Prefix;
 use crate::yaml::Node;
 
 use super::fields::{boolean, fields, list, text};
-use super::images::{Form, Image, images};
+use super::images::{Form, images};
 use super::provenance;
 
 /// A manifest, thin or plain.
@@ -21,6 +22,8 @@ pub(in crate::desired) struct Manifest {
     pub destinations: Vec<Located<Prefix>>,
     /// A plain manifest's own images, and where they are stated.
     pub images: Option<Located<Vec<Image>>>,
+    /// Where `imagesPath` stands, which means nothing.
+    pub images_path: Option<Position>,
 }
 
 const REGISTRIES: &str = "- {name: staging.example.com/images, src: true}";
@@ -35,13 +38,8 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         "registries: [{name: …, src: true}, {name: …}]",
         report,
     )?;
-    if let Some((key, _)) = fields.entry("imagesPath") {
-        let finding = Finding::warning(code::UNUSED_KEY, "`imagesPath` means nothing, in kpromo as here");
-        report.add(
-            key.at,
-            finding.help("remove it: images stand in `images/PROJECT/images.yaml`"),
-        );
-    }
+    // Said once for all manifests: see `files`.
+    let images_path = fields.entry("imagesPath").map(|(key, _)| key.at);
     if let Some(policy) = fields.get("provenance") {
         provenance::check(policy, report);
     }
@@ -67,6 +65,7 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         source,
         destinations,
         images,
+        images_path,
     })
 }
 

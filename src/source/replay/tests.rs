@@ -55,7 +55,10 @@ fn it_tells_the_same_as_asking_commit_by_commit() {
         let asked: Vec<Change> = source.changes(commit, &Roots::default()).unwrap();
         let asked: Vec<Changed> = asked
             .into_iter()
-            .map(|change| (change.path, change.after.map(|entry| source.read(entry).unwrap())))
+            .map(|change| {
+                let file = change.after.map(|entry| source.read_at(&change.path, entry).unwrap());
+                (change.path, file)
+            })
             .collect();
         assert_eq!(changed, asked);
     }
