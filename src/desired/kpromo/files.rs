@@ -18,7 +18,7 @@ use crate::yaml::Node;
 
 use super::document::document;
 use super::images::{Form, images};
-use super::manifest::manifest;
+use super::manifest::{WithoutEffect, manifest};
 use super::rule::Rule;
 use super::table::KpromoRoot;
 use super::usual;
@@ -114,26 +114,40 @@ pub(in crate::desired) fn projects(
             (name, files)
         })
         .collect();
-    found.diagnostics.extend(without_meaning(&found.projects));
+    for what in [WithoutEffect::ImagesPath, WithoutEffect::Warnings] {
+        found.diagnostics.extend(without_effect(&found.projects, what));
+    }
     found
 }
 
-/// A hundred manifests may carry what means nothing in any of them: that is said once.
-fn without_meaning(projects: &BTreeMap<Arc<str>, ProjectFiles>) -> Option<Diagnostic> {
+/// What stands in any number of manifests and changes nothing is said once.
+fn without_effect(projects: &BTreeMap<Arc<str>, ProjectFiles>, what: WithoutEffect) -> Option<Diagnostic> {
     let files = projects.values().flat_map(|project| &project.files);
     let mut found = files.filter_map(|file| match &file.content {
-        Some(Content::KpromoManifest(manifest)) => Some((&file.path, manifest.images_path?)),
+        Some(Content::KpromoManifest(manifest)) => {
+            let mut of_it = manifest.without_effect.iter();
+            Some((&file.path, of_it.find(|(found, _)| *found == what)?.1))
+        }
         _ => None,
     });
     let (path, at) = found.next()?;
-    let others = match found.count() {
+    let also = match found.count() {
         0 => String::new(),
-        1 => ", nor in one other manifest".to_owned(),
-        count => format!(", nor in {count} other manifests"),
+        1 => " (one other manifest has it, too)".to_owned(),
+        count => format!(" ({count} other manifests have it, too)"),
     };
-    let message = format!("`imagesPath` means nothing here{others}, in kpromo as in landfall");
-    let finding = Finding::warning(code::UNUSED_KEY, message);
-    Some(finding.help("remove it: images stand in `images/PROJECT/images.yaml`").at(path, at))
+    let (message, help) = match what {
+        WithoutEffect::ImagesPath => (
+            "`imagesPath` means nothing, in kpromo as here",
+            "remove it: images stand in `images/PROJECT/images.yaml`",
+        ),
+        WithoutEffect::Warnings => (
+            "provenance is not checked by this version: what kpromo would warn of is not said",
+            "promotions go on as they do with kpromo",
+        ),
+    };
+    let finding = Finding::warning(code::UNUSED_KEY, format!("{message}{also}"));
+    Some(finding.help(help).at(path, at))
 }
 
 /// Reads one project's files. A manifest that is not there has no project.

@@ -22,8 +22,17 @@ pub(in crate::desired) struct Manifest {
     pub destinations: Vec<Located<Prefix>>,
     /// A plain manifest's own images, and where they are stated.
     pub images: Option<Located<Vec<Image>>>,
-    /// Where `imagesPath` stands, which means nothing.
-    pub images_path: Option<Position>,
+    /// What of it has no effect, and where that stands.
+    pub without_effect: Vec<(WithoutEffect, Position)>,
+}
+
+/// What may stand in a hundred manifests and changes nothing in any: it is said once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::desired) enum WithoutEffect {
+    /// `imagesPath`
+    ImagesPath,
+    /// `mode: warn` of a provenance policy
+    Warnings,
 }
 
 const REGISTRIES: &str = "- {name: staging.example.com/images, src: true}";
@@ -38,11 +47,9 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         "registries: [{name: …, src: true}, {name: …}]",
         report,
     )?;
-    // Said once for all manifests: see `files`.
-    let images_path = fields.entry("imagesPath").map(|(key, _)| key.at);
-    if let Some(policy) = fields.get("provenance") {
-        provenance::check(policy, report);
-    }
+    let images_path = fields.entry("imagesPath").map(|(key, _)| (WithoutEffect::ImagesPath, key.at));
+    let warnings = fields.get("provenance").and_then(|policy| provenance::check(policy, report));
+    let warnings = warnings.map(|at| (WithoutEffect::Warnings, at));
     let images = fields.entry("images").and_then(|(key, list)| {
         let value = images(list, Form::Plain, report)?;
         Some(Located { value, at: key.at })
@@ -65,7 +72,7 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         source,
         destinations,
         images,
-        images_path,
+        without_effect: images_path.into_iter().chain(warnings).collect(),
     })
 }
 

@@ -17,11 +17,11 @@ const BUILDER_LEVELS: (i64, i64) = (1, 3);
 /// Every image that satisfies a policy reaches level 1: a policy asks for more.
 const POLICY_LEVELS: (i64, i64) = (2, 3);
 
-/// Says what is wrong with a policy, and what of it is carried out: nothing yet, so that only what blocks no promotion is
-/// let through.
-pub(super) fn check(node: &Node<'_>, report: &mut Report) {
+/// Says what is wrong with a policy, and where it asks for warnings. Nothing of it is carried out yet, so that only what
+/// blocks no promotion is let through.
+pub(super) fn check(node: &Node<'_>, report: &mut Report) -> Option<Position> {
     if node.is_null() {
-        return;
+        return None;
     }
     let known = [
         "mode",
@@ -32,9 +32,7 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) {
         "level",
         "levels",
     ];
-    let Some(fields) = fields(node, "a provenance policy", &known, "mode: off", report) else {
-        return;
-    };
+    let fields = fields(node, "a provenance policy", &known, "mode: off", report)?;
     let mode = check_mode(&fields, report);
     let signers = check_signers(&fields, report);
     let builders = check_builders(&fields, &signers, report);
@@ -63,6 +61,8 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) {
             }
         }
     }
+    let at = fields.get("mode").map(|node| node.at);
+    at.filter(|_| mode == Some("warn"))
 }
 
 /// Where what is said has been said already.
@@ -74,12 +74,7 @@ fn check_mode<'n>(fields: &Fields<'n, '_>, report: &mut Report) -> Option<&'n st
     let mode = fields.get("mode").filter(|mode| !mode.is_null())?;
     let named = text(mode, "`off`, `warn` or `require`", report)?;
     match named {
-        "off" | "" => {}
-        "warn" => {
-            let message = "provenance is not checked by this version: what kpromo would warn of is not said";
-            let finding = Finding::warning(code::UNUSED_KEY, message);
-            report.add(mode.at, finding.help("promotions go on as they do with kpromo"));
-        }
+        "off" | "warn" | "" => {}
         "require" => {
             let finding = Finding::unsupported("provenance mode `require`");
             report.add(
