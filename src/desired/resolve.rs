@@ -134,8 +134,10 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
 
 /// A repository of which nothing is promoted looks like one in which all is well.
 fn nothing_claimed(configuration: &Configuration, parsed: &Parsed, projects: &[Arc<Project>]) -> Option<Diagnostic> {
-    let is_empty = projects.iter().all(|project| project.claims.claims.is_empty());
-    (is_empty && !parsed.projects.is_empty()).then(|| {
+    // Where something is held or cannot be read, an error says so.
+    let is_empty = |project: &Arc<Project>| project.claims.claims.is_empty() && project.held.is_empty();
+    let all_read = parsed.broken_projects().next().is_none();
+    (all_read && !parsed.projects.is_empty() && projects.iter().all(is_empty)).then(|| {
         let count = parsed.projects.len();
         let (noun, verb) = if count == 1 { ("project", "claims") } else { ("projects", "claim") };
         let message = format!("{count} {noun} {verb} no image: nothing is promoted");

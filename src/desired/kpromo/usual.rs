@@ -10,6 +10,9 @@ use crate::desired::promotions_file::{Image, ImageTable, TagLine, Tags, Untagged
 use crate::desired::shape::{Located, Scalar as _};
 use crate::model::{Digest, Position, RepositoryPath, Tag};
 
+/// Half of what the parser lets through: it counts more than is counted here.
+const MOST_VALUES: usize = LIMITS.yaml.nodes / 2;
+
 /// The images of a list in the usual form; `None` for any other text.
 ///
 /// ```yaml
@@ -54,11 +57,7 @@ impl Reading {
             // Other whitespace and control characters are for the parser to judge.
             return content.bytes().all(|byte| byte == b'\t' || byte >= b' ').then_some(());
         }
-        // Half of what the parser lets through: it counts more than is counted here.
-        if self.values > LIMITS.yaml.nodes / 2 {
-            return None;
-        }
-        self.values += 1;
+        self.count()?;
         if line.skip("- name: ") {
             self.close()?;
             let name = line.word()?;
@@ -91,6 +90,9 @@ impl Reading {
         }
         loop {
             self.values += 1;
+            if self.values > MOST_VALUES {
+                return None;
+            }
             let tag = line.word()?.read(|text| Tag::parse(text).ok())?;
             open.tagged.push(TagLine {
                 tag,
@@ -103,6 +105,11 @@ impl Reading {
                 return None;
             }
         }
+    }
+
+    fn count(&mut self) -> Option<()> {
+        self.values += 1;
+        (self.values <= MOST_VALUES).then_some(())
     }
 
     fn close(&mut self) -> Option<()> {
