@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::in_flight::Claim;
 use super::{Transfer, TransferError};
 use crate::model::{Descriptor, Digest, Repository};
-use crate::registry::{ManifestAt, Pushed, Registry};
+use crate::registry::{ManifestAt, Pushed, WritableRegistry};
 
 /// A manifest and all blobs that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Transfer {
     ///
     /// # Errors
     /// The repository's own, and [`TransferError::NotKept`].
-    pub async fn put_referrer<R: Registry>(
+    pub async fn put_referrer<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,
@@ -58,7 +58,7 @@ impl Transfer {
     ///
     /// # Errors
     /// The repository's own.
-    pub async fn put_blobs<R: Registry>(
+    pub async fn put_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,
@@ -70,7 +70,7 @@ impl Transfer {
         join_all(puts).await.into_iter().collect()
     }
 
-    async fn put_blob<R: Registry>(
+    async fn put_blob<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,

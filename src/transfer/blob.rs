@@ -11,7 +11,7 @@ use super::in_flight::Claim;
 use super::known_content::known_content;
 use super::{SourceFailure, TransferError};
 use crate::model::{Descriptor, Repository};
-use crate::registry::{ErrorKind, Mount, Registry, RegistryError};
+use crate::registry::{ErrorKind, Mount, RegistryError, WritableRegistry};
 
 /// A place to copy to, and where to tell what became of a blob there. Who no longer listens has failed, and is left out.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Destination<'_> {
 impl Transfer {
     /// Sees to it that the blob stands at every destination: looks first, mounts where a source is on the same registry,
     /// else reads it once for all, unless its bytes are known anyway. Where somebody else is copying it to the same place already, waits and looks again.
-    pub(super) async fn copy_blob<R: Registry>(
+    pub(super) async fn copy_blob<R: WritableRegistry>(
         &self,
         registry: &R,
         blob: &Descriptor,
@@ -65,7 +65,7 @@ impl Transfer {
         }
     }
 
-    async fn copy_claimed<R: Registry>(
+    async fn copy_claimed<R: WritableRegistry>(
         &self,
         registry: &R,
         blob: &Descriptor,
@@ -101,7 +101,7 @@ impl Transfer {
     /// Uploads from the first source that gives the blob. Gives the destinations that were too slow for the others.
     async fn deliver<'a, 'b>(
         &self,
-        registry: &impl Registry,
+        registry: &impl WritableRegistry,
         blob: &Descriptor,
         from: &[Repository],
         mut lacking: Vec<&'a Destination<'b>>,
@@ -142,7 +142,7 @@ impl Transfer {
 
 /// Uploads what no source need give.
 async fn send_known(
-    registry: &impl Registry,
+    registry: &impl WritableRegistry,
     blob: &Descriptor,
     content: Bytes,
     lacking: Vec<&Destination<'_>>,
@@ -163,7 +163,7 @@ async fn send_known(
 
 /// Whether the destination holds the blob, or takes it over from another of its registry's repositories.
 async fn obtain(
-    registry: &impl Registry,
+    registry: &impl WritableRegistry,
     blob: &Descriptor,
     from: &[Repository],
     to: &Repository,

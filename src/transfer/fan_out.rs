@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{SourceFailure, SourceProblem, TransferLimits};
 use crate::model::{Descriptor, Repository};
-use crate::registry::{BlobStream, ErrorKind, Registry, RegistryError};
+use crate::registry::{BlobStream, ErrorKind, RegistryError, WritableRegistry};
 
 /// Hears of the bytes that a destination has taken.
 pub(super) type Taken<'a> = &'a (dyn Fn(u64) + Send + Sync);
@@ -37,7 +37,7 @@ pub(super) enum Delivery {
 ///
 /// The last piece of a blob is handed on only when the source has ended soundly, its digest and size checked: content that
 /// is not what it should be never reaches a destination whole.
-pub(super) async fn fan_out<R: Registry>(
+pub(super) async fn fan_out<R: WritableRegistry>(
     registry: &R,
     blob: &Descriptor,
     source: &Repository,
@@ -59,7 +59,7 @@ pub(super) async fn fan_out<R: Registry>(
     }
 }
 
-async fn feed_all<R: Registry>(
+async fn feed_all<R: WritableRegistry>(
     registry: &R,
     blob: &Descriptor,
     (source, content): (&Repository, BlobStream),

@@ -12,7 +12,7 @@ use super::{
     ImageTree, SourceFailure, SourceProblem, TransferError, TransferLimits, TreeAnswer, TreeManifest, read_tree,
 };
 use crate::model::{Digest, Limits, Repository};
-use crate::registry::{ErrorKind, ManifestAt, Pushed, Registry};
+use crate::registry::{ErrorKind, ManifestAt, Pushed, Registry, WritableRegistry};
 
 /// Copies, together within their limits: concurrent copies of one blob to one place are done once.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Transfer {
     ///
     /// A destination that fails, or is slow, holds up no other. Dropping the stream cancels the copies; what they have
     /// written is found, and not written again, by the next.
-    pub fn copy_tree<'a, R: Registry>(
+    pub fn copy_tree<'a, R: WritableRegistry>(
         &'a self,
         registry: &'a R,
         tree: &'a ImageTree,
@@ -116,7 +116,7 @@ impl Transfer {
         work.filter_map(std::future::ready)
     }
 
-    async fn copy_blobs<R: Registry>(
+    async fn copy_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         tree: &ImageTree,
@@ -135,7 +135,7 @@ impl Transfer {
     }
 
     /// What one destination needs besides blobs, once these are there.
-    async fn complete<R: Registry>(
+    async fn complete<R: WritableRegistry>(
         &self,
         registry: &R,
         tree: &ImageTree,
@@ -204,7 +204,7 @@ impl Transfer {
 
 /// Presence is read, not taken from HEAD: that is no proof of content.
 async fn send_unless_there(
-    registry: &impl Registry,
+    registry: &impl WritableRegistry,
     repository: &Repository,
     manifest: &TreeManifest,
 ) -> Result<(), TransferError> {
@@ -223,7 +223,7 @@ async fn send_unless_there(
 }
 
 async fn send(
-    registry: &impl Registry,
+    registry: &impl WritableRegistry,
     repository: &Repository,
     manifest: &TreeManifest,
 ) -> Result<Pushed, TransferError> {
