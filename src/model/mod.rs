@@ -21,6 +21,7 @@ mod segments;
 mod signer;
 mod suggestion;
 mod tag;
+mod taken;
 
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
 pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
@@ -41,8 +42,9 @@ pub use position::Position;
 pub use prefix::Prefix;
 pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
 pub use repository::{PathError, Registry, Repository, RepositoryPath};
-pub use roots::Roots;
+pub use roots::{Reads, Roots};
 pub use segments::is_within;
 pub use signer::{Signer, SignerIdentity, SignerKey};
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};
+pub use taken::{Excess, Taken};
