@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::in_flight::Claim;
 use super::{Lost, Transfer, TransferError};
 use crate::model::{Descriptor, Digest, Repository};
-use crate::registry::{ErrorKind, ManifestAt, Pushed, Registry};
+use crate::registry::{ErrorKind, ManifestAt, Pushed, WritableRegistry};
 
 /// A manifest and all blobs that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Transfer {
     ///
     /// # Errors
     /// The repository's own, and [`TransferError::NotKept`].
-    pub async fn put_referrer<R: Registry>(
+    pub async fn put_referrer<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,
@@ -73,7 +73,7 @@ impl Transfer {
     ///
     /// # Errors
     /// The repository's own.
-    pub async fn put_blobs<R: Registry>(
+    pub async fn put_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,
@@ -82,7 +82,7 @@ impl Transfer {
         self.send_blobs(registry, repository, blobs, Look::First).await
     }
 
-    async fn send_blobs<R: Registry>(
+    async fn send_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,
@@ -95,7 +95,7 @@ impl Transfer {
         join_all(puts).await.into_iter().collect()
     }
 
-    async fn send_blob<R: Registry>(
+    async fn send_blob<R: WritableRegistry>(
         &self,
         registry: &R,
         repository: &Repository,

@@ -15,7 +15,7 @@ use super::known_content::known_content;
 use super::window::Slot;
 use super::{SourceFailure, TransferError};
 use crate::model::{Descriptor, Repository};
-use crate::registry::{ErrorKind, Mount, Registry, RegistryError};
+use crate::registry::{ErrorKind, Mount, RegistryError, WritableRegistry};
 
 /// One blob's way: what it is, and where it may be read.
 pub(super) struct Delivery<'a, R> {
@@ -32,7 +32,7 @@ impl Transfer {
     /// somebody else is copying it to the same place already, waits and looks again.
     ///
     /// `slot` is given back when nobody who answers is kept waiting any more.
-    pub(super) async fn copy_blob<'a, R: Registry>(
+    pub(super) async fn copy_blob<'a, R: WritableRegistry>(
         &'a self,
         registry: &'a R,
         blob: &'a Descriptor,
@@ -85,7 +85,7 @@ impl Transfer {
     }
 }
 
-impl<'a, R: Registry> Delivery<'a, R> {
+impl<'a, R: WritableRegistry> Delivery<'a, R> {
     /// Whether the blob has to be sent there. If not, the destination has been told.
     async fn look(&self, destination: &'a Destination<'a>) -> Option<Lacking<'a>> {
         let to = destination.repository;
@@ -234,7 +234,7 @@ impl<'a, R: Registry> Delivery<'a, R> {
 
 /// Whether the destination holds the blob, or takes it over from another of its registry's repositories.
 async fn obtain(
-    registry: &impl Registry,
+    registry: &impl WritableRegistry,
     blob: &Descriptor,
     from: &[Repository],
     to: &Repository,

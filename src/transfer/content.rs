@@ -9,7 +9,7 @@ use super::destination::Destination;
 use super::fan_out::Taken;
 use super::{ImageTree, Transfer, TransferError, TreeManifest};
 use crate::model::{Descriptor, Digest, Manifest, Repository};
-use crate::registry::{ErrorKind, ManifestAt, Pushed, Registry, RegistryError};
+use crate::registry::{ErrorKind, ManifestAt, Pushed, RegistryError, WritableRegistry};
 
 /// What is copied, and where it may be read.
 pub(super) struct Content<'a, R> {
@@ -20,7 +20,7 @@ pub(super) struct Content<'a, R> {
     pub taken: Taken<'a>,
 }
 
-impl<R: Registry> Content<'_, R> {
+impl<R: WritableRegistry> Content<'_, R> {
     /// Presence is read, not taken from HEAD: that is no proof of content.
     pub async fn send_unless_there(&self, to: &Repository, manifest: &TreeManifest) -> Result<(), TransferError> {
         match self.registry.manifest(to, ManifestAt::Digest(&manifest.digest)).await {

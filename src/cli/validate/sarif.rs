@@ -1,4 +1,7 @@
 //! For code scanning: SARIF (Static Analysis Results Interchange Format, version 2.1.0, OASIS).
+//!
+//! The few types that findings need are our own: `serde-sarif` generates those of the whole schema in a build script, and
+//! takes longer to build than they take to read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

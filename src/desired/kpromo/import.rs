@@ -13,7 +13,7 @@ use crate::desired::parse::{Parsed, parse};
 use crate::desired::parse_cache::ParseCache;
 use crate::desired::resolve::{Accepted, Resolved, resolve};
 use crate::desired::scalar::TargetPath;
-use crate::desired::targets::PRIMARY;
+use crate::desired::target_table::PRIMARY;
 use crate::model::{
     Claim, CommitId, Diagnostic, Digest, EndpointSet, Origin, RepoPath, RepositoryPath, Roots, Severity, Target, Tree,
     TreeFile,

@@ -12,8 +12,8 @@ use crate::desired::position::Position;
 use crate::desired::promotions_file::ImageTable;
 use crate::model::{Claim, Desired, Digest, ProjectClaims, RepoPath, Repository, RepositoryPath, Tag};
 
-use super::comparison::Side;
 use super::remarks::Remarks;
+use super::side::Side;
 
 /// What a change does to a tag, or to a digest that is claimed without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,28 +5,14 @@ use std::collections::HashSet;
 use crate::desired::code;
 use crate::desired::finding::{Finding, in_order};
 use crate::desired::ledger::Ledger;
-use crate::desired::parse::Parsed;
 use crate::desired::position::Position;
-use crate::desired::resolve::Resolved;
 use crate::model::{Diagnostic, RepoPath};
 
 use super::changes::{self, ClaimChange};
 use super::merge::Merged;
 use super::remarks::Remarks;
+use super::side::Side;
 use super::{grants, kpromo_manifests, rules};
-
-/// One of the two revisions.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
-    pub parsed: &'a Parsed,
-    pub resolved: &'a Resolved,
-}
-
-impl Side<'_> {
-    fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.parsed.diagnostics().iter().chain(&self.resolved.diagnostics)
-    }
-}
 
 /// What a change does. Every line is one of the head, or where something stood there.
 #[derive(Debug)]

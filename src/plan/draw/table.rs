@@ -1,4 +1,7 @@
 //! A plan for people: what is done to which image, what is in the way and what lifts it.
+//!
+//! Laid out by ourselves, not by `comfy-table`: columns are as wide as one image's steps ask for, a row that does not fit
+//! becomes two lines instead of cells that wrap, and a reference is never cut.
 
 use std::fmt::Write as _;
 

@@ -14,6 +14,7 @@ use crate::model::{Prefix, Tag};
 use crate::registry::test_support::{basic, blob, options, refusal, registries, repository, with_password};
 use crate::registry::{
     Anonymous, CredentialSource, Credentials, CredentialsFuture, ManifestAt, RefusedFuture, Registry as _, Secret,
+    WritableRegistry as _,
 };
 
 const MANIFEST: &str = "/v2/team/app/manifests/v1";

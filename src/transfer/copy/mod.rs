@@ -14,7 +14,7 @@ use super::slowness::Slowness;
 use super::window::Slot;
 use super::{ImageTree, Lost, SourceFailure, SourceProblem, TransferError, TransferLimits, TreeAnswer, read_tree};
 use crate::model::{Digest, Limits, Repository};
-use crate::registry::{ManifestAt, Pushed, Registry};
+use crate::registry::{ManifestAt, Pushed, Registry, WritableRegistry};
 
 /// Copies, together within their limits: concurrent copies of one blob to one place are done once. One serves any number
 /// of copies for as long as the process lives; it keeps nothing of those that have ended but how slow a registry was.
@@ -91,7 +91,7 @@ impl Transfer {
     ///
     /// A destination that fails, or is slow, holds up no other. Dropping the stream cancels the copies; what they have
     /// written is found, and not written again, by the next.
-    pub fn copy_tree<'a, R: Registry>(
+    pub fn copy_tree<'a, R: WritableRegistry>(
         &'a self,
         registry: &'a R,
         tree: &'a ImageTree,
@@ -128,7 +128,7 @@ impl Transfer {
         work.filter_map(std::future::ready)
     }
 
-    async fn copy_blobs<R: Registry>(
+    async fn copy_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         tree: &ImageTree,
@@ -157,7 +157,7 @@ impl Transfer {
     }
 
     /// What one destination needs besides blobs, once these are there.
-    async fn complete<R: Registry>(
+    async fn complete<R: WritableRegistry>(
         &self,
         content: &Content<'_, R>,
         repository: &Repository,
@@ -194,7 +194,7 @@ impl Transfer {
 
     /// Looks once more, now that manifests hold the blobs against garbage collection: some registries lose what they
     /// acknowledged.
-    async fn verify<R: Registry>(
+    async fn verify<R: WritableRegistry>(
         &self,
         registry: &R,
         tree: &ImageTree,

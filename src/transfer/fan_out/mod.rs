@@ -14,7 +14,7 @@ use super::slowness::Slowness;
 use super::window::Slot;
 use super::{SourceFailure, SourceProblem, TransferLimits};
 use crate::model::{self, Descriptor, Repository};
-use crate::registry::{BlobStream, ErrorKind, Registry, RegistryError};
+use crate::registry::{BlobStream, ErrorKind, RegistryError, WritableRegistry};
 
 /// Hears of the bytes that a destination has taken.
 pub(super) type Taken<'a> = &'a (dyn Fn(u64) + Send + Sync);
@@ -51,7 +51,7 @@ pub(super) struct Read<'a, 'd, R> {
     pub taken: Taken<'a>,
 }
 
-impl<'d, R: Registry> Read<'_, 'd, R> {
+impl<'d, R: WritableRegistry> Read<'_, 'd, R> {
     /// Reads the blob once and writes it to all destinations at the pace of the slowest, as long as patience lasts. Each is
     /// told as soon as it is done. `reading` is given back when the source has been read: what then waits in one
     /// destination's connection is that one's affair.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
+mod circles;
+
 /// Module, and the modules of the crate it may import. `model` imports nothing; siblings do not know each other and
 /// meet in `observe`, `execute`, `reconcile` and the commands.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -212,4 +214,20 @@ fn modules_import_only_what_the_table_allows() {
         }
     }
     assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+/// Modules that look at registries, and change nothing there.
+const READING: &[&str] = &["observe", "adoption"];
+
+#[test]
+fn whoever_only_looks_at_registries_has_none_that_can_be_written_to() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for module in READING {
+        let mut files = Vec::new();
+        sources(&root.join(module), &mut files);
+        for file in files {
+            let text = std::fs::read_to_string(&file).expect("a source can be read");
+            assert!(!text.contains("WritableRegistry"), "{}", file.display());
+        }
+    }
 }
