@@ -194,7 +194,7 @@ impl Transfer {
 
     /// Looks once more, now that manifests hold the blobs against garbage collection: some registries lose what they
     /// acknowledged.
-    async fn verify<R: WritableRegistry>(
+    async fn verify<R: Registry>(
         &self,
         registry: &R,
         tree: &ImageTree,
