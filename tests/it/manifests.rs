@@ -87,7 +87,7 @@ fn describe(read: &Result<(Parsed, Resolved), Vec<Diagnostic>>) -> String {
             held.project,
             held.repository,
             held.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default(),
-            held.digest.short(),
+            held.digest.as_ref().map(Digest::short).unwrap_or_default(),
             held.code,
             held.origin.file,
             held.origin.line
