@@ -16,7 +16,9 @@ const LIST_DIGESTS: usize = 220;
 /// Writes a bare repository of kpromo's manifests: one list of 1.2 MB, to each image of which some commits add a digest,
 /// and a short one that the other commits change.
 pub fn write(repository: &Path) {
-    git(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch", "main"]).arg(repository));
+    git(Command::new("git")
+        .args(["init", "--quiet", "--bare", "--initial-branch", "main"])
+        .arg(repository));
     let mut import = Command::new("git")
         .arg("-C")
         .arg(repository)
@@ -37,7 +39,9 @@ pub fn write(repository: &Path) {
         }
     };
     let manifest = |project: &str| {
-        format!("registries:\n- name: staging.example.com/{project}\n  src: true\n- name: k.example.net/images/{project}\n- name: k.example.net/images\n")
+        format!(
+            "registries:\n- name: staging.example.com/{project}\n  src: true\n- name: k.example.net/images/{project}\n- name: k.example.net/images\n"
+        )
     };
     let rules = "version = 1\n[kpromo]\nroot = \".\"\npublic-name = \"registry.example.com\"\n\
                  [kpromo.endpoints]\nprimary = \"k.example.net/images\"\n";
@@ -47,7 +51,10 @@ pub fn write(repository: &Path) {
             ("landfall.toml", rules),
             ("manifests/long/promoter-manifest.yaml", &manifest("long")),
             ("manifests/short/promoter-manifest.yaml", &manifest("short")),
-            ("images/long/images.yaml", &list("long", LIST_IMAGES, LIST_DIGESTS - VERSIONS)),
+            (
+                "images/long/images.yaml",
+                &list("long", LIST_IMAGES, LIST_DIGESTS - VERSIONS),
+            ),
             ("images/short/images.yaml", &list("short", 1, 1)),
         ],
     );

@@ -132,7 +132,8 @@ impl<'a> Reading<'a> {
                 Kind::Repository => Some(TreeFile::Submodule),
                 Kind::File if reads.hold(last) => {
                     let path = self.directory.join(&name);
-                    let file = read_file(&path, &self.limits).map_err(|source| DirectoryError::Read { path, source })?;
+                    let file =
+                        read_file(&path, &self.limits).map_err(|source| DirectoryError::Read { path, source })?;
                     if let TreeFile::Regular { bytes, .. } = &file {
                         taken.bytes += bytes.len() as u64;
                     }

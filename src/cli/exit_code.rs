@@ -5,10 +5,10 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
 
-use crate::source::SourceError;
 use crate::adoption::snapshot::FindError;
 use crate::assembly::{AssemblyError, WritesRefused};
 use crate::doctor::DoctorError;
+use crate::source::SourceError;
 
 /// The exit codes of every command.
 ///

@@ -49,7 +49,9 @@ pub(super) fn with_unreadable<'a>(place: &Place<'_, 'a>, lines: &mut Vec<Line<'a
         }
         if used.image.held.is_some() {
             for line in used.image.table.tags.iter().flat_map(|tags| &tags.lines) {
-                unreadable.entry(&line.tag.value).or_insert_with(|| name(line.tag.at.line));
+                unreadable
+                    .entry(&line.tag.value)
+                    .or_insert_with(|| name(line.tag.at.line));
             }
         }
     }

@@ -135,7 +135,13 @@ impl Scope {
                     match (segments.entry(segment).or_insert_with(Lines::none), added) {
                         (lines, Lines::All) => *lines = Lines::All,
                         (Lines::All, _) => {}
-                        (Lines::Naming { tags, digests }, Lines::Naming { tags: more_tags, digests: more }) => {
+                        (
+                            Lines::Naming { tags, digests },
+                            Lines::Naming {
+                                tags: more_tags,
+                                digests: more,
+                            },
+                        ) => {
                             tags.extend(more_tags);
                             digests.extend(more);
                         }

@@ -64,10 +64,9 @@ fn unclaimed(
     repository: &RepositoryPath,
 ) -> Finding {
     let name = &configuration.targets[target].name;
-    let held = judged
-        .held
-        .iter()
-        .find(|held| held.target == Some(target) && held.repository == *repository && held.digest == Some(claim.digest));
+    let held = judged.held.iter().find(|held| {
+        held.target == Some(target) && held.repository == *repository && held.digest == Some(claim.digest)
+    });
     let finding = |state: &str| {
         Finding::error(
             code::NOT_CLAIMED_UPSTREAM,

@@ -58,7 +58,13 @@ impl Limits {
             let Some(excess) = exceeded(total, self.tree_files as u64, self.tree_bytes) else {
                 return refused;
             };
-            let of = |taken: Taken| if excess.what == Excess::FILES { taken.files } else { taken.bytes };
+            let of = |taken: Taken| {
+                if excess.what == Excess::FILES {
+                    taken.files
+                } else {
+                    taken.bytes
+                }
+            };
             // What everything is judged by is never left out for others' sake.
             let largest = kept
                 .filter(|(path, _)| !matches!(*path, Roots::FILE | "keys" | "trust"))

@@ -111,7 +111,10 @@ pub trait Source: Send + Sync + 'static {
             let after = roots_at(commit)?;
             let mut changed: BTreeMap<RepoPath, Option<TreeFile>> = BTreeMap::new();
             for change in self.changes(commit, &after)? {
-                let file = change.after.map(|entry| self.read_at(&change.path, entry)).transpose()?;
+                let file = change
+                    .after
+                    .map(|entry| self.read_at(&change.path, entry))
+                    .transpose()?;
                 changed.insert(change.path, file);
             }
             if before.1 != after {

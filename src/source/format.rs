@@ -28,9 +28,15 @@ pub(super) fn refusal(path: &Path, reason: &str) -> SourceError {
     let is_folder = path.is_dir();
     let looks_like_one = path.join(".git").exists() || path.join("HEAD").exists();
     let (reason, hint) = if !path.exists() {
-        ("there is nothing".to_owned(), "name the folder that holds `.git`, or a bare repository")
+        (
+            "there is nothing".to_owned(),
+            "name the folder that holds `.git`, or a bare repository",
+        )
     } else if !is_folder {
-        ("it is a file".to_owned(), "name the folder that holds `.git`, or a bare repository")
+        (
+            "it is a file".to_owned(),
+            "name the folder that holds `.git`, or a bare repository",
+        )
     } else if looks_like_one {
         (reason.to_owned(), "`git -C PATH fsck` there tells more")
     } else {
@@ -47,7 +53,11 @@ pub(super) fn refusal(path: &Path, reason: &str) -> SourceError {
 }
 
 fn object_format(path: &Path, format: &str) -> SourceError {
-    let digits = format.to_ascii_lowercase().trim_start_matches("sha").trim_start_matches('-').to_owned();
+    let digits = format
+        .to_ascii_lowercase()
+        .trim_start_matches("sha")
+        .trim_start_matches('-')
+        .to_owned();
     SourceError::ObjectFormat {
         repository: path.to_owned(),
         format: format!("SHA-{digits}"),

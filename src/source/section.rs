@@ -80,12 +80,7 @@ impl<'a> Measure<'a> {
     }
 
     /// What stands at `path` of a commit.
-    pub fn section(
-        &mut self,
-        path: &str,
-        entry: TreeEntry,
-        read: &mut ReadFolder<'_>,
-    ) -> Result<Section, SourceError> {
+    pub fn section(&mut self, path: &str, entry: TreeEntry, read: &mut ReadFolder<'_>) -> Result<Section, SourceError> {
         let manifests = Reads::at(path);
         let size = match entry.kind {
             EntryKind::Tree => self.folder(entry.id, manifests, 1, read)?,
@@ -108,7 +103,11 @@ impl<'a> Measure<'a> {
             None => {
                 let size = self.objects.size(id, Kind::Blob)?;
                 // One that is too large is not read, and costs nothing.
-                let counted = if size > self.limits.manifest_file as u64 { 0 } else { size };
+                let counted = if size > self.limits.manifest_file as u64 {
+                    0
+                } else {
+                    size
+                };
                 self.blobs.insert(id, counted);
                 counted
             }
@@ -214,10 +213,7 @@ fn sides(
 }
 
 /// The folder of projects at an entry; where it is none that can be read, what stands there itself.
-fn projects(
-    entry: Option<TreeEntry>,
-    read: &mut ReadFolder<'_>,
-) -> Result<(Rc<Folder>, Option<Section>), SourceError> {
+fn projects(entry: Option<TreeEntry>, read: &mut ReadFolder<'_>) -> Result<(Rc<Folder>, Option<Section>), SourceError> {
     let nothing = Rc::<Folder>::default;
     let Some(entry) = entry else {
         return Ok((nothing(), None));
@@ -238,9 +234,13 @@ fn projects(
 /// The sections that are not read, and why: those that exceed the limits themselves; and where all of them together
 /// do, the largest ones, until the others fit.
 pub(super) fn refused(sections: &Sections, limits: &Limits) -> Refused {
-    let fitting = sections.iter().filter_map(|(path, section)| Some((&**path, section.size.ok()?.taken())));
+    let fitting = sections
+        .iter()
+        .filter_map(|(path, section)| Some((&**path, section.size.ok()?.taken())));
     let together = limits.exceeded_together(fitting);
-    let alone = sections.iter().filter_map(|(path, section)| Some((&**path, section.size.err()?)));
+    let alone = sections
+        .iter()
+        .filter_map(|(path, section)| Some((&**path, section.size.err()?)));
     let refused = alone.chain(together);
     refused.map(|(path, excess)| (path.to_owned(), excess)).collect()
 }
@@ -271,5 +271,8 @@ pub(super) type Refused = BTreeMap<String, Excess>;
 /// The sections of which more or less is refused than before.
 pub(super) fn unlike(one: &Refused, other: &Refused) -> BTreeSet<String> {
     let paths = one.keys().chain(other.keys());
-    paths.filter(|path| one.get(*path) != other.get(*path)).cloned().collect()
+    paths
+        .filter(|path| one.get(*path) != other.get(*path))
+        .cloned()
+        .collect()
 }

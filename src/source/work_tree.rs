@@ -72,11 +72,13 @@ impl GitRepository {
                     continue;
                 }
             }
-            let platform = stack.at_path(&whole, Some(Mode::FILE)).map_err(|error| SourceError::Git {
-                repository: self.path.clone(),
-                doing: format!("cannot read what Git ignores at {whole}"),
-                reason: error.to_string(),
-            })?;
+            let platform = stack
+                .at_path(&whole, Some(Mode::FILE))
+                .map_err(|error| SourceError::Git {
+                    repository: self.path.clone(),
+                    doing: format!("cannot read what Git ignores at {whole}"),
+                    reason: error.to_string(),
+                })?;
             if tracked.is_none() && platform.is_excluded() {
                 tree.files.remove(&path);
                 remarks.push(Remark::Ignored(path));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use landfall::cli::directory::tree_from_directory;
 use landfall::desired::{Accepted, Ledger, ParseCache, Parsed, Resolved, code, parse, resolve};
-use landfall::model::{Claim, CommitId, Diagnostic, Severity, Source, Tree, TreeFile};
+use landfall::model::{Claim, CommitId, Diagnostic, Digest, Severity, Source, Tree, TreeFile};
 
 fn cases(kind: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -47,7 +47,9 @@ pub(super) fn judge(directory: &Path, revision: Option<&str>) -> miette::Result<
     };
     let newest = newest.transpose().into_diagnostic().with_exit_code(ExitCode::Invalid)?;
     let (judged, head) = match newest {
-        Some(commit) if revision.is_some() || !is_checkout => (committed(&repository, commit)?, Some(Head::Commit(commit))),
+        Some(commit) if revision.is_some() || !is_checkout => {
+            (committed(&repository, commit)?, Some(Head::Commit(commit)))
+        }
         newest => (work_tree(&directory, &repository, newest)?, newest.map(Head::WorkTree)),
     };
     let (history, ledger) = history_of(&repository, newest)?;

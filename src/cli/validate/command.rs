@@ -90,7 +90,10 @@ impl ValidateCommand {
 }
 
 fn twice(one: &str, other: &str) -> miette::Report {
-    let error: miette::Result<()> = Err(miette!(help = "leave one of them out", "{one} and {other} name the same thing"));
+    let error: miette::Result<()> = Err(miette!(
+        help = "leave one of them out",
+        "{one} and {other} name the same thing"
+    ));
     match error.with_exit_code(ExitCode::Invalid) {
         Err(report) => report,
         Ok(()) => miette!("{one} and {other} name the same thing"),

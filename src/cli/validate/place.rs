@@ -78,7 +78,11 @@ fn below(directory: &Path, root: &Path) -> miette::Result<SubPath> {
 ///
 /// # Errors
 /// Where a file or the index cannot be read.
-pub(super) fn work_tree(directory: &Path, repository: &GitRepository, head: Option<CommitId>) -> miette::Result<Judged> {
+pub(super) fn work_tree(
+    directory: &Path,
+    repository: &GitRepository,
+    head: Option<CommitId>,
+) -> miette::Result<Judged> {
     let tree = tree_from_directory(directory)
         .into_diagnostic()
         .with_exit_code(ExitCode::Invalid)?;
@@ -93,7 +97,10 @@ pub(super) fn work_tree(directory: &Path, repository: &GitRepository, head: Opti
         None => tree.files.len(),
         Some(head) => {
             let committed = read_tree(repository, head).into_diagnostic()?;
-            let changed = tree.files.iter().filter(|(path, file)| committed.files.get(*path) != Some(*file));
+            let changed = tree
+                .files
+                .iter()
+                .filter(|(path, file)| committed.files.get(*path) != Some(*file));
             let gone = committed.files.keys().filter(|path| !tree.files.contains_key(*path));
             changed.count() + gone.count()
         }
@@ -116,7 +123,9 @@ fn told(remark: Remark) -> Diagnostic {
         Remark::Filtered { path, filter } => (
             path,
             code::FILTERED_FILE,
-            format!("passes Git's filter `{filter}` when it is committed: it is judged as it lies on disk, which a commit may not hold"),
+            format!(
+                "passes Git's filter `{filter}` when it is committed: it is judged as it lies on disk, which a commit may not hold"
+            ),
             "manifests are committed as they are: take the file out of the filter in .gitattributes",
         ),
     };

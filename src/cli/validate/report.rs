@@ -43,7 +43,9 @@ impl History {
             Self::Of(_) => None,
             Self::NoRepository => Some("the directory lies in no Git repository"),
             Self::NothingCommitted => Some("nothing is committed yet"),
-            Self::Shallow => Some("this is a shallow clone: check out with `fetch-depth: 0`, or run `git fetch --unshallow`"),
+            Self::Shallow => {
+                Some("this is a shallow clone: check out with `fetch-depth: 0`, or run `git fetch --unshallow`")
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::ValidateCommand;
-use crate::cli::{Common, ExitCode, Format, LogFormat};
 use crate::cli::arguments::WrittenFormat;
+use crate::cli::{Common, ExitCode, Format, LogFormat};
 use crate::model::{CommitId, Digest};
 use crate::source::author::{self, Identity, Layout, NewCommit, Parents};
 
@@ -370,7 +370,14 @@ fn git(repository: &Repository, arguments: &[&str]) {
     let status = std::process::Command::new("git")
         .arg("-C")
         .arg(repository.path())
-        .args(["-c", "user.name=A", "-c", "user.email=a@example.com", "-c", "protocol.file.allow=always"])
+        .args([
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.com",
+            "-c",
+            "protocol.file.allow=always",
+        ])
         .args(arguments)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
@@ -408,7 +415,10 @@ fn a_moved_immutable_tag_is_found_without_a_base() {
     );
     let (code, found) = report(&repository);
     assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["immutable-tag"]));
-    assert_eq!((&found["uncommittedFiles"], &found["valid"]), (&json!(1), &json!(false)));
+    assert_eq!(
+        (&found["uncommittedFiles"], &found["valid"]),
+        (&json!(1), &json!(false))
+    );
 }
 
 #[test]
@@ -417,7 +427,12 @@ fn history_that_was_not_looked_at_is_said_in_every_format() {
     let head = crate::source::GitRepository::open(&repository.path().into(), Default::default()).unwrap();
     let head = crate::source::Source::head(&head).unwrap();
     fs::write(repository.path().join(".git/shallow"), format!("{head}\n")).unwrap();
-    for format in [WrittenFormat::Text, WrittenFormat::Json, WrittenFormat::Github, WrittenFormat::Sarif] {
+    for format in [
+        WrittenFormat::Text,
+        WrittenFormat::Json,
+        WrittenFormat::Github,
+        WrittenFormat::Sarif,
+    ] {
         let (code, output) = run(alone(&repository), format);
         assert_eq!(code, ExitCode::AsDesired);
         assert!(output.contains("fetch-depth: 0"), "{output}");
@@ -440,7 +455,10 @@ fn a_submodule_is_no_folder_of_files() {
     let repository = Repository::new();
     let inner = Repository::new();
     let path = inner.path().display().to_string();
-    git(&repository, &["submodule", "--quiet", "add", &path, "promotions/dns/team"]);
+    git(
+        &repository,
+        &["submodule", "--quiet", "add", &path, "promotions/dns/team"],
+    );
     for _ in 0..2 {
         let (code, found) = report(&repository);
         assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["submodule"]), "{found}");
@@ -462,7 +480,13 @@ fn promotions_as_a_submodule_are_refused() {
     let inner = Repository::new();
     git(
         &repository,
-        &["submodule", "--quiet", "add", &inner.path().display().to_string(), "promotions"],
+        &[
+            "submodule",
+            "--quiet",
+            "add",
+            &inner.path().display().to_string(),
+            "promotions",
+        ],
     );
     let (code, found) = report(&repository);
     assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["submodule"]));
@@ -499,7 +523,10 @@ fn an_error_of_the_base_is_shown_in_the_files_that_a_change_touches() {
     let mut repository = Repository::new();
     let broken = manifest("coredns", &[("v1", "1"), ("v2", "2")]).replace(&digest("2"), "sha256:abc");
     repository.commit("main", Parents::Tip, &[("promotions/dns/coredns.toml", &broken)]);
-    repository.write("promotions/node/node.toml", &manifest("node", &[("v1", "1"), ("v2", "2"), ("v3", "3")]));
+    repository.write(
+        "promotions/node/node.toml",
+        &manifest("node", &[("v1", "1"), ("v2", "2"), ("v3", "3")]),
+    );
     let (code, output) = run(repository.command(), WrittenFormat::Json);
     let elsewhere: Value = serde_json::from_str(&output).unwrap();
     assert_eq!((code, codes(&elsewhere)), (ExitCode::AsDesired, Vec::new()));
@@ -527,7 +554,9 @@ fn the_repository_is_named_once() {
             repo: repo.map(|path| path.display().to_string()),
             ..common(WrittenFormat::Text)
         };
-        command.run(&common, &mut Vec::new()).map_err(|error| ExitCode::of(&error))
+        command
+            .run(&common, &mut Vec::new())
+            .map_err(|error| ExitCode::of(&error))
     };
     assert_eq!(named(None, Some(repository.path())), Ok(ExitCode::AsDesired));
     assert_eq!(named(Some(repository.path()), None), Ok(ExitCode::AsDesired));

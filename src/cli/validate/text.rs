@@ -24,7 +24,10 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
         writeln!(output)?;
         if comparison.standing > 0 {
             let standing = counted(comparison.standing, "finding");
-            writeln!(output, "{standing} about the base, in files that this change does not touch, not shown")?;
+            writeln!(
+                output,
+                "{standing} about the base, in files that this change does not touch, not shown"
+            )?;
         }
     }
     for note in notes(report) {

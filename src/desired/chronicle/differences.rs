@@ -49,7 +49,12 @@ fn between_lines(name: &RepositoryPath, before: &[&Image], after: &[&Image], sco
     // Most of a list stays as it is: only what lies between the first and the last difference is compared by line.
     let same_start = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
     let (old, new) = (&old[same_start..], &new[same_start..]);
-    let same_end = old.iter().rev().zip(new.iter().rev()).take_while(|(one, other)| one == other).count();
+    let same_end = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(one, other)| one == other)
+        .count();
     let (old, new) = (&old[..old.len() - same_end], &new[..new.len() - same_end]);
     let mut counts: HashMap<(Line<'_>, bool), isize> = HashMap::new();
     for line in new {
@@ -69,6 +74,9 @@ fn between_lines(name: &RepositoryPath, before: &[&Image], after: &[&Image], sco
 fn marked(image: &Image) -> impl Iterator<Item = (Line<'_>, bool)> {
     let readable = crate::desired::claims::lines(0, &image.table)
         .map(|line| ((line.tag.map(|tag| &tag.value), Some(&line.digest.value)), true));
-    let held = image.table.held().map(|line| ((line.tag.as_ref(), line.digest.as_ref()), false));
+    let held = image
+        .table
+        .held()
+        .map(|line| ((line.tag.as_ref(), line.digest.as_ref()), false));
     readable.chain(held)
 }

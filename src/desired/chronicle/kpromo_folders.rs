@@ -54,7 +54,11 @@ impl KpromoFolders {
     }
 
     /// The projects of which something has to be judged anew, and what: what changed, or `all` of them.
-    pub fn follow(&mut self, configuration: &Configuration, all: bool) -> (Vec<(Arc<str>, ProjectFiles, Shared)>, Scope) {
+    pub fn follow(
+        &mut self,
+        configuration: &Configuration,
+        all: bool,
+    ) -> (Vec<(Arc<str>, ProjectFiles, Shared)>, Scope) {
         let Some(rule) = &configuration.kpromo else {
             self.is_refused = false;
             self.judged.clear();
@@ -72,8 +76,11 @@ impl KpromoFolders {
             self.judged.clear();
             return (Vec::new(), Scope::default());
         }
-        let readable: BTreeMap<Arc<str>, ProjectFiles> =
-            found.projects.into_iter().filter(|(_, files)| !files.is_broken()).collect();
+        let readable: BTreeMap<Arc<str>, ProjectFiles> = found
+            .projects
+            .into_iter()
+            .filter(|(_, files)| !files.is_broken())
+            .collect();
         let before = std::mem::replace(&mut self.judged, readable);
         let mut scope = if all { Scope::All } else { Scope::default() };
         let names: BTreeSet<&Arc<str>> = before.keys().chain(self.judged.keys()).collect();

@@ -188,7 +188,9 @@ fn manifest() -> impl Strategy<Value = TreeFile> {
             }
             let _ = writeln!(text, "[images.\"{name}\".tags]");
             for (tag, content) in tags {
-                let digest = content.map_or("sha256:63-digits".to_owned(), |content| Digest::of(&[content]).to_string());
+                let digest = content.map_or("sha256:63-digits".to_owned(), |content| {
+                    Digest::of(&[content]).to_string()
+                });
                 let _ = writeln!(text, "\"{tag}\" = \"{digest}\"");
             }
         }
@@ -240,7 +242,9 @@ fn kpromo_change() -> impl Strategy<Value = Change> {
         for (name, digests, is_strange) in images {
             let _ = writeln!(text, "- name: {name}\n  dmap:");
             for (content, tags) in digests {
-                let digest = content.map_or("sha256:63-digits".to_owned(), |content| Digest::of(&[content]).to_string());
+                let digest = content.map_or("sha256:63-digits".to_owned(), |content| {
+                    Digest::of(&[content]).to_string()
+                });
                 let _ = writeln!(text, "    \"{digest}\": [{}]", tags.join(", "));
             }
             if is_strange {

@@ -67,7 +67,13 @@ pub(in crate::desired) fn go_alike(one: &ProjectFiles, other: &ProjectFiles) -> 
     let (Some(one), Some(other)) = (Contents::of(one), Contents::of(other)) else {
         return false;
     };
-    let destinations = |manifest: &Manifest| manifest.destinations.iter().map(|found| found.value.clone()).collect::<Vec<_>>();
+    let destinations = |manifest: &Manifest| {
+        manifest
+            .destinations
+            .iter()
+            .map(|found| found.value.clone())
+            .collect::<Vec<_>>()
+    };
     one.manifest.source.value == other.manifest.source.value
         && destinations(one.manifest) == destinations(other.manifest)
 }
@@ -119,13 +125,7 @@ pub(in crate::desired) fn judge(
 fn hold_all(judge: &mut Judge<'_>, rule: &Rule, contents: &Contents<'_>, code: Option<&'static str>) {
     let code = code.unwrap_or(code::UNKNOWN_ENDPOINT);
     for image in contents.images {
-        judge.hold_image(
-            contents.images_path,
-            image,
-            Some(rule.target),
-            &image.name.value,
-            code,
-        );
+        judge.hold_image(contents.images_path, image, Some(rule.target), &image.name.value, code);
     }
 }
 

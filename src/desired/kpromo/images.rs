@@ -100,7 +100,9 @@ fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<(Tags, Untagged)> {
         if tags.is_empty() {
             match digest {
                 Some(digest) => untagged.digests.push(digest),
-                None => untagged.held.push(held(None, key.at, wrong.unwrap_or(code::INVALID_DIGEST))),
+                None => untagged
+                    .held
+                    .push(held(None, key.at, wrong.unwrap_or(code::INVALID_DIGEST))),
             }
             continue;
         }

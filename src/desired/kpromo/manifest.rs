@@ -47,8 +47,12 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         "registries: [{name: …, src: true}, {name: …}]",
         report,
     )?;
-    let images_path = fields.entry("imagesPath").map(|(key, _)| (WithoutEffect::ImagesPath, key.at));
-    let warnings = fields.get("provenance").and_then(|policy| provenance::check(policy, report));
+    let images_path = fields
+        .entry("imagesPath")
+        .map(|(key, _)| (WithoutEffect::ImagesPath, key.at));
+    let warnings = fields
+        .get("provenance")
+        .and_then(|policy| provenance::check(policy, report));
     let warnings = warnings.map(|at| (WithoutEffect::Warnings, at));
     let images = fields.entry("images").and_then(|(key, list)| {
         let value = images(list, Form::Plain, report)?;

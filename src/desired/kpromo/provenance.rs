@@ -38,22 +38,30 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) -> Option<Position> {
     let builders = check_builders(&fields, &signers, report);
     for source in texts(&fields, "sources", "github.com/example/project", report) {
         if source.1.contains('@') {
-            let finding = Finding::error(code::UNKNOWN_VALUE, format!("source {} carries a ref", quoted(source.1)));
+            let finding = Finding::error(
+                code::UNKNOWN_VALUE,
+                format!("source {} carries a ref", quoted(source.1)),
+            );
             report.add(source.0, finding.help("name the repository alone, without `@…`"));
         }
     }
     texts(&fields, "predicateTypes", "https://spdx.dev/Document", report);
     let highest = highest(&signers, &builders);
-    if let Some((at, level)) = fields.get("level").and_then(|node| level(node, POLICY_LEVELS, true, report)) {
+    if let Some((at, level)) = fields
+        .get("level")
+        .and_then(|node| level(node, POLICY_LEVELS, true, report))
+    {
         check_reachable(at, level, highest, report);
     }
     check_levels(&fields, highest, report);
     if matches!(mode, Some("warn" | "require")) {
         for key in ["signers", "builders", "sources"] {
-            let is_missing = fields.get(key).is_none_or(|node| match list(node, "a list", "[…]", &mut quiet()) {
-                Some(entries) => entries.is_empty(),
-                None => false,
-            });
+            let is_missing = fields
+                .get(key)
+                .is_none_or(|node| match list(node, "a list", "[…]", &mut quiet()) {
+                    Some(entries) => entries.is_empty(),
+                    None => false,
+                });
             if is_missing && !fields.has_strangers {
                 let message = format!("a provenance policy needs at least one of `{key}`");
                 let finding = Finding::error(code::MISSING_KEY, message);
@@ -117,7 +125,10 @@ fn check_signers<'n>(fields: &Fields<'n, '_>, report: &mut Report) -> Vec<&'n st
     for (at, signer) in &signers {
         if let Err(why) = signer_shape(signer) {
             let finding = Finding::error(code::UNKNOWN_VALUE, format!("{} is no signer: {why}", quoted(signer)));
-            report.add(*at, finding.help(format!("write `{SIGNER}`: the issuer and the identity")));
+            report.add(
+                *at,
+                finding.help(format!("write `{SIGNER}`: the issuer and the identity")),
+            );
         }
     }
     signers.into_iter().map(|(_, signer)| signer).collect()
@@ -125,9 +136,7 @@ fn check_signers<'n>(fields: &Fields<'n, '_>, report: &mut Report) -> Vec<&'n st
 
 /// `sigstore::ISSUER::IDENTITY`, or with how each is matched: `sigstore(issuerMatch=exact,identityMatch=regex)::…`.
 fn signer_shape(signer: &str) -> Result<(), String> {
-    let (head, rest) = signer
-        .split_once("::")
-        .ok_or("expected `sigstore::ISSUER::IDENTITY`")?;
+    let (head, rest) = signer.split_once("::").ok_or("expected `sigstore::ISSUER::IDENTITY`")?;
     let (kind, annotations) = match head.split_once('(') {
         None => (head, None),
         Some((kind, rest)) => (kind, Some(rest.strip_suffix(')').ok_or("a `(` is not closed")?)),
@@ -143,7 +152,9 @@ fn signer_shape(signer: &str) -> Result<(), String> {
             return Err(format!("{} does not say how what is matched", quoted(annotation)));
         };
         let matcher = matcher.strip_suffix("/i").unwrap_or(matcher);
-        if !matches!(field, "issuerMatch" | "identityMatch") || !matches!(matcher, "exact" | "regex" | "prefix" | "glob") {
+        if !matches!(field, "issuerMatch" | "identityMatch")
+            || !matches!(matcher, "exact" | "regex" | "prefix" | "glob")
+        {
             return Err(format!("{} does not say how what is matched", quoted(annotation)));
         }
     }
@@ -210,7 +221,12 @@ fn level(node: &Node<'_>, (least, most): (i64, i64), optional: bool, report: &mu
     }
     let scalar = node.as_scalar().filter(|scalar| scalar.plain);
     let Some(level) = scalar.and_then(|scalar| scalar.text.parse::<i64>().ok()) else {
-        return wrong_type(node, "a level", &format!("write a number from {least} to {most}"), report);
+        return wrong_type(
+            node,
+            "a level",
+            &format!("write a number from {least} to {most}"),
+            report,
+        );
     };
     if level == 0 && optional {
         return None;
@@ -218,7 +234,10 @@ fn level(node: &Node<'_>, (least, most): (i64, i64), optional: bool, report: &mu
     if !(least..=most).contains(&level) {
         let message = format!("level {level} is not between {least} and {most}");
         let finding = Finding::error(code::UNKNOWN_VALUE, message);
-        report.add(node.at, finding.help("these are the build levels of SLSA that can be asked for here"));
+        report.add(
+            node.at,
+            finding.help("these are the build levels of SLSA that can be asked for here"),
+        );
         return None;
     }
     Some((node.at, level))
@@ -240,7 +259,10 @@ fn check_reachable(at: Position, level: i64, highest: Option<i64>, report: &mut 
     if let Some(highest) = highest.filter(|highest| level > *highest) {
         let message = format!("level {level} is above {highest}, the highest that these builders reach");
         let finding = Finding::error(code::DEFEATING_SETTINGS, message);
-        report.add(at, finding.help("no image would ever satisfy it: lower it, or name a better builder"));
+        report.add(
+            at,
+            finding.help("no image would ever satisfy it: lower it, or name a better builder"),
+        );
     }
 }
 
@@ -263,7 +285,10 @@ fn check_levels(fields: &Fields<'_, '_>, highest: Option<i64>, report: &mut Repo
         }
         for (at, pattern) in patterns {
             if pattern.starts_with('/') || pattern.ends_with('/') {
-                let message = format!("pattern {} begins or ends with `/`: it matches no image", quoted(pattern));
+                let message = format!(
+                    "pattern {} begins or ends with `/`: it matches no image",
+                    quoted(pattern)
+                );
                 let finding = Finding::error(code::INVALID_GLOB, message);
                 report.add(at, finding.help("names of images are relative to the source registry"));
             }
@@ -339,11 +364,23 @@ mod tests {
         let builder = |builder: &str| found(&policy("level: 2").replace(BUILDER, builder));
         assert_eq!(builder("{id: x, level: 9}"), [(code::UNKNOWN_VALUE, 3)]);
         assert_eq!(builder("{id: x, level: 1}"), [(code::DEFEATING_SETTINGS, 5)]);
-        assert_eq!(builder("{id: x, level: 3, signers: [other]}")[0], (code::UNKNOWN_NAME, 3));
-        assert_eq!(builder("{id: x, level: 3}, {id: x, level: 3}"), [(code::DUPLICATE_ENTRY, 3)]);
+        assert_eq!(
+            builder("{id: x, level: 3, signers: [other]}")[0],
+            (code::UNKNOWN_NAME, 3)
+        );
+        assert_eq!(
+            builder("{id: x, level: 3}, {id: x, level: 3}"),
+            [(code::DUPLICATE_ENTRY, 3)]
+        );
         assert_eq!(builder("x"), [(code::WRONG_TYPE, 3)]);
         assert_eq!(found("mode: warn").len(), 3);
-        for signer in ["key::a::b", "sigstore::https://a", "sigstore::https://a::", "sigstore::::b", "sigstore(x)::a::b"] {
+        for signer in [
+            "key::a::b",
+            "sigstore::https://a",
+            "sigstore::https://a::",
+            "sigstore::::b",
+            "sigstore(x)::a::b",
+        ] {
             assert!(signer_shape(signer).is_err(), "{signer}");
         }
     }

@@ -91,7 +91,14 @@ pub(in crate::desired) fn between_projects<'a>(
         let Some(judged) = scope.lines(repository) else {
             continue;
         };
-        compare(configuration, rule, &projects, (repository, judged), claims, &mut shared);
+        compare(
+            configuration,
+            rule,
+            &projects,
+            (repository, judged),
+            claims,
+            &mut shared,
+        );
     }
     shared
 }

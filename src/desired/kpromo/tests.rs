@@ -164,7 +164,11 @@ fn a_digest_with_a_digit_too_few_holds_its_line_alone() {
     assert_eq!(parsed.diagnostics()[0].code, code::INVALID_DIGEST);
     let found = resolved(&parsed, None);
     assert_eq!(found.desired.projects[0].claims.len(), 2);
-    let held: Vec<_> = found.held.iter().map(|held| (held.repository.as_str(), held.tag.as_ref().map(|tag| tag.as_str()))).collect();
+    let held: Vec<_> = found
+        .held
+        .iter()
+        .map(|held| (held.repository.as_str(), held.tag.as_ref().map(|tag| tag.as_str())))
+        .collect();
     assert_eq!(held, [("dns/a", Some("v2"))]);
 }
 
@@ -174,7 +178,11 @@ fn a_tag_that_stands_in_a_line_that_cannot_be_read_too_is_held() {
     let list = images("a", "v1", "1") + &format!("    \"{short}\": [\"v1\"]\n") + &images("b", "v1", "3");
     let parsed = parse(&tree(1, &[("dns", dns(), list)]), &mut ParseCache::default()).unwrap();
     let found = resolved(&parsed, None);
-    let claimed: Vec<_> = found.desired.projects[0].claims.iter().map(|claim| claim.repository.as_str()).collect();
+    let claimed: Vec<_> = found.desired.projects[0]
+        .claims
+        .iter()
+        .map(|claim| claim.repository.as_str())
+        .collect();
     assert_eq!((claimed, found.held.len()), (vec!["dns/b"], 2));
     assert_eq!(found.diagnostics[0].code, code::CONFLICTING_CLAIMS);
 }
@@ -185,12 +193,23 @@ fn what_means_nothing_in_many_manifests_is_said_once() {
     let projects = [
         ("dns", dns() + path, images("a", "v1", "1")),
         ("node", node() + path, images("b", "v1", "2")),
-        ("web", manifest("web", &["us.example.com/prod/images/web"]) + path, images("c", "v1", "3")),
+        (
+            "web",
+            manifest("web", &["us.example.com/prod/images/web"]) + path,
+            images("c", "v1", "3"),
+        ),
     ];
     let parsed = parse(&tree(1, &projects), &mut ParseCache::default()).unwrap();
-    let told: Vec<_> = parsed.diagnostics().iter().map(|found| (found.code, &found.message)).collect();
+    let told: Vec<_> = parsed
+        .diagnostics()
+        .iter()
+        .map(|found| (found.code, &found.message))
+        .collect();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].0 == code::UNUSED_KEY && told[0].1.contains("2 other manifests"), "{told:?}");
+    assert!(
+        told[0].0 == code::UNUSED_KEY && told[0].1.contains("2 other manifests"),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -186,7 +186,9 @@ impl<'t> Line<'t> {
             Some(quote) if !body[length..].starts_with(quote) => return None,
             Some(_) => {}
             // Bare words that mean something else than themselves.
-            None if matches!(text, "null" | "Null" | "NULL") || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) => {
+            None if matches!(text, "null" | "Null" | "NULL")
+                || !text.starts_with(|c: char| c.is_ascii_alphanumeric()) =>
+            {
                 return None;
             }
             None => {}
@@ -250,7 +252,10 @@ mod tests {
             String::new(),
             "- name: a\n  dmap:\n".to_owned(),
             format!("- name: a\n  dmap:\n    \"{one}\": [\"v1\"]\n    \"{one}\": [\"v2\"]\n"),
-            format!("- name: a\n  dmap:\n    \"{one}\": [\"v1\", \"sha256-{}.sig\"]\n", one.hex()),
+            format!(
+                "- name: a\n  dmap:\n    \"{one}\": [\"v1\", \"sha256-{}.sig\"]\n",
+                one.hex()
+            ),
             format!("- name: A\n  dmap:\n    \"{one}\": [\"v1\"]\n"),
             format!("- name: a\n  dmap:\n    \"{one}\": [null]\n"),
             format!("- name: a\n  dmap: &x\n    \"{one}\": [\"v1\"]\n"),
@@ -262,12 +267,22 @@ mod tests {
 
     fn line() -> impl Strategy<Value = String> {
         let word = prop_oneof![
-            Just("a".to_owned()), Just("a/b".to_owned()), Just("null".to_owned()), Just("v1".to_owned()),
-            Just("-x".to_owned()), Just("1.0".to_owned()), Just("a:b".to_owned()), Just("~".to_owned()),
+            Just("a".to_owned()),
+            Just("a/b".to_owned()),
+            Just("null".to_owned()),
+            Just("v1".to_owned()),
+            Just("-x".to_owned()),
+            Just("1.0".to_owned()),
+            Just("a:b".to_owned()),
+            Just("~".to_owned()),
             (0..2_u8).prop_map(|content| digest(content).to_string()),
         ];
-        let quoted = (word, prop_oneof![Just(""), Just("\""), Just("'")]).prop_map(|(word, quote)| format!("{quote}{word}{quote}"));
-        let tags = (proptest::collection::vec(quoted.clone(), 0..3), prop_oneof![Just(", "), Just(","), Just(" , ")])
+        let quoted = (word, prop_oneof![Just(""), Just("\""), Just("'")])
+            .prop_map(|(word, quote)| format!("{quote}{word}{quote}"));
+        let tags = (
+            proptest::collection::vec(quoted.clone(), 0..3),
+            prop_oneof![Just(", "), Just(","), Just(" , ")],
+        )
             .prop_map(|(tags, comma)| tags.join(comma));
         prop_oneof![
             3 => quoted.clone().prop_map(|name| format!("- name: {name}")),

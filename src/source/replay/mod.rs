@@ -280,7 +280,9 @@ impl Replay<'_, '_> {
             let stands = self.sections.get(&path).copied();
             let [was, is] = step.sections.get(&path).copied().unwrap_or([stands, stands]);
             let told = |section: Option<Section>, refused: &Refused| {
-                section.filter(|_| !refused.contains_key(&path)).and_then(|section| section.entry)
+                section
+                    .filter(|_| !refused.contains_key(&path))
+                    .and_then(|section| section.entry)
             };
             let at = RepoPath::from(path.as_str());
             if before.contains_key(&path) {

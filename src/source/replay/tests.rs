@@ -1,8 +1,8 @@
 //! Histories told in order.
 
 use super::*;
-use crate::source::{Options, Source};
 use crate::source::testing::History;
+use crate::source::{Options, Source};
 
 /// A landfall.toml of these tests names a folder in its first line.
 fn roots(landfall: &TreeFile) -> Roots {
@@ -189,7 +189,11 @@ fn what_is_no_first_parent_is_not_an_end() {
 fn what_exceeds_the_limits_is_told_where_it_does_and_taken_back_where_it_no_longer_does() {
     let history = History::new();
     let (small, large) = ("1", "x".repeat(60));
-    history.commit(&[("landfall.toml", small), ("promotions/a/1.toml", small), ("promotions/b/1.toml", small)]);
+    history.commit(&[
+        ("landfall.toml", small),
+        ("promotions/a/1.toml", small),
+        ("promotions/b/1.toml", small),
+    ]);
     history.commit(&[("promotions/a/2.toml", &large), ("promotions/a/3.toml", &large)]);
     history.commit(&[("promotions/b/2.toml", small), ("promotions/a/1.toml", "changed")]);
     history.remove(&["promotions/a/3.toml"]);
@@ -219,7 +223,10 @@ fn what_exceeds_the_limits_is_told_where_it_does_and_taken_back_where_it_no_long
                 }
             }
             assert_eq!(files, source.tree(commit, &Roots::default()).unwrap().files, "{commit}");
-            excessive += files.values().filter(|file| matches!(file, TreeFile::Excessive { .. })).count();
+            excessive += files
+                .values()
+                .filter(|file| matches!(file, TreeFile::Excessive { .. }))
+                .count();
         }
     }
     assert!(excessive > 6, "{excessive}");

@@ -193,13 +193,23 @@ fn a_folder_of_millions_of_names_is_not_unpacked() {
     let history = History::new();
     let blob = write_blob(&history, b"x");
     let names: Vec<String> = (0..400_000).map(|number| format!("{number:07}")).collect();
-    let entries: Vec<_> = names.iter().map(|name| (name.as_str(), EntryKind::Blob, blob)).collect();
+    let entries: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), EntryKind::Blob, blob))
+        .collect();
     let huge = write_tree(&history, &entries);
     let project = write_tree(&history, &[("dns", EntryKind::Tree, huge)]);
-    let promotions = commit_tree(&history, write_tree(&history, &[("promotions", EntryKind::Tree, project)]));
+    let promotions = commit_tree(
+        &history,
+        write_tree(&history, &[("promotions", EntryKind::Tree, project)]),
+    );
     let all = commit_tree(&history, write_tree(&history, &[("promotions", EntryKind::Tree, huge)]));
     let root = commit_tree(&history, huge);
-    for (commit, path) in [(promotions, "promotions/dns"), (all, "promotions"), (root, "landfall.toml")] {
+    for (commit, path) in [
+        (promotions, "promotions/dns"),
+        (all, "promotions"),
+        (root, "landfall.toml"),
+    ] {
         let files = history.open().tree(commit, &Roots::default()).unwrap().files;
         assert_eq!(files.keys().map(RepoPath::as_str).collect::<Vec<_>>(), [path]);
         assert!(matches!(files[&path.into()], TreeFile::Excessive { .. }));
@@ -214,7 +224,10 @@ fn what_stands_in_the_way_of_a_folder_is_told_in_place_of_it() {
     let commit = commit_tree(&history, root);
     let roots: Roots = [RepoPath::from("registry/manifests")].into_iter().collect();
     let files = history.open().tree(commit, &roots).unwrap().files;
-    assert_eq!(files, BTreeMap::from([("registry/manifests".into(), TreeFile::Submodule)]));
+    assert_eq!(
+        files,
+        BTreeMap::from([("registry/manifests".into(), TreeFile::Submodule)])
+    );
     let below = history.open_with(Options {
         folder: SubPath::parse("registry").unwrap(),
         ..Options::default()
