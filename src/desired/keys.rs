@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::model::{BlobId, Diagnostic, RepoPath, Tree, TreeFile};
+use crate::model::{BlobId, Diagnostic, Digest, RepoPath, SignerIdentity, SignerKey, Tree, TreeFile};
 
 use super::code;
 use super::finding::{Finding, quoted};
@@ -23,6 +23,15 @@ pub(super) struct PublicKey {
     pub pem: Arc<str>,
     /// The bytes in the frame: what two keys are compared by.
     pub der: Vec<u8>,
+}
+
+impl PublicKey {
+    pub fn to_signer_key(&self) -> SignerKey {
+        SignerKey {
+            pem: Arc::clone(&self.pem),
+            identity: SignerIdentity::Key(Digest::of(&self.der)),
+        }
+    }
 }
 
 /// Reads the key file that a signer names. The finding belongs to the place that names it.

@@ -7,7 +7,6 @@ use tokio::sync::OnceCell;
 use super::attach_referrer::{Needs, Referrer};
 use super::blob::read_small;
 use super::failure::Failure;
-use super::run::Event;
 use super::shared_tag::Merged;
 use super::unit::UnitTask;
 use super::world::World;
@@ -135,7 +134,7 @@ impl<W: World> UnitTask<W> {
         if let Some(artifact) = &load.artifact {
             return transfer.put_referrer(registry, place, artifact).await;
         }
-        let taken = |bytes| self.tell(Event::Copied(bytes));
+        let taken = |bytes| self.taken(bytes);
         let to = [place.clone()];
         let copies = transfer.copy_tree(registry, &load.tree, sources, &to, &taken);
         let mut copies = std::pin::pin!(copies);

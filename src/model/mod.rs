@@ -18,6 +18,7 @@ mod report;
 mod repository;
 mod roots;
 mod segments;
+mod signer;
 mod suggestion;
 mod tag;
 
@@ -27,7 +28,7 @@ pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 pub use counting::counted;
 pub use desired::{
     AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,
-    SignatureForm, SignaturePlacement, Signer, Source, Target, TargetMode,
+    SignatureForm, SignaturePlacement, Source, Target, TargetMode,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::{Digest, DigestError};
@@ -35,12 +36,13 @@ pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
 pub use limits::Limits;
 pub use line_index::LineIndex;
 pub use manifest::{Descriptor, Manifest, ManifestError, ManifestKind, media_type};
-pub use node::{NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
+pub use node::{ArtifactKind, NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
 pub use position::Position;
 pub use prefix::Prefix;
 pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
 pub use repository::{PathError, Registry, Repository, RepositoryPath};
 pub use roots::Roots;
 pub use segments::is_within;
+pub use signer::{Signer, SignerIdentity, SignerKey};
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};

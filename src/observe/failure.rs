@@ -13,7 +13,7 @@ use crate::trust::KeyError;
 /// Characters of an error that are kept: registries' own words are part of it.
 const TEXT: usize = 1_000;
 
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub(super) enum LookError {
     #[error(transparent)]
     Registry(#[from] RegistryError),

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use spki::SubjectPublicKeyInfoRef;
 
 use super::{KeyError, algorithm, pem_block};
-use crate::model::Digest;
+use crate::model::{Digest, SignerIdentity, SignerKey};
 
 const LABEL: &str = "PUBLIC KEY";
 
@@ -65,6 +65,21 @@ impl PublicKey {
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
+    }
+
+    /// Whose signatures this key proves.
+    #[must_use]
+    pub fn identity(&self) -> SignerIdentity {
+        SignerIdentity::Key(self.fingerprint)
+    }
+
+    /// As the manifests name the key.
+    #[must_use]
+    pub fn to_signer_key(&self) -> SignerKey {
+        SignerKey {
+            pem: self.to_pem().into(),
+            identity: self.identity(),
+        }
     }
 
     /// How bundles name the key: the fingerprint in base64 (cosign 3, `internal/key/svkeypair.go`).

@@ -5,8 +5,7 @@ mod uncertain;
 
 use super::scenario::{Choices, ENDPOINTS, Pass, Scenario, endpoint, place, tag};
 use crate::execute::Outcome;
-use crate::facts::Evidence;
-use crate::model::{AttestationKind, SignatureForm, SignaturePlacement, Tag};
+use crate::model::{ArtifactKind, SignaturePlacement, Tag};
 use crate::plan::{Action, Content, Step};
 use crate::sim::registry::{Behaviour, Failure, Fault, FaultPlan, Operation, Operations, Rate, Window, WriteKind};
 use crate::trust::PrivateKey;
@@ -47,14 +46,8 @@ async fn an_image_is_copied_signed_attested_and_tagged_everywhere_and_a_second_p
     assert_eq!(scenario.signatures_made(), 3);
     assert_eq!(scenario.world.state.admissions(), 1);
     let found = scenario.found("primary");
-    assert!(matches!(
-        found[..],
-        [
-            Evidence::Signature(SignatureForm::Bundle, _),
-            Evidence::Signature(SignatureForm::Tag, _),
-            Evidence::Attestation(AttestationKind::Promotion, _),
-        ]
-    ));
+    let kinds: Vec<ArtifactKind> = found.iter().map(|found| found.kind).collect();
+    assert_eq!(kinds, ArtifactKind::ALL);
     let contents = |name: &str| scenario.store.contents(&place(name)).unwrap();
     for name in ENDPOINTS {
         assert_eq!(contents(name), contents("primary"), "{name}");
@@ -163,9 +156,7 @@ async fn damage_is_repaired_by_what_the_plan_says_and_nothing_is_signed_again() 
     scenario.converge().await;
     let (asia, store) = (place("asia"), &scenario.store);
     let image = &scenario.image;
-    let bundle = match scenario.found("asia")[0] {
-        Evidence::Signature(_, digest) | Evidence::Attestation(_, digest) => digest,
-    };
+    let bundle = scenario.found("asia")[0].digest;
     let damages: [&dyn Fn() -> bool; 10] = [
         &|| store.delete_tag(&asia, &tag()),
         &|| store.delete_manifest(&asia, &image.root()),
@@ -220,8 +211,8 @@ async fn an_endpoint_that_stops_answering_is_left_alone_for_the_rest_of_the_run(
         ..Choices::default()
     });
     let (planned, mut context) = scenario.plan();
-    context.concurrency.units = 1;
-    context.concurrency.silent_steps = 2;
+    context.options.concurrency.units = 1;
+    context.options.concurrency.silent_steps = 2;
     let dead = FaultPlan::dead(&place("asia").registry, Window::ALWAYS);
     scenario.world.registries.inner.faults().set_plan(dead);
     let outcomes = scenario.run(&planned.steps, &context).await;

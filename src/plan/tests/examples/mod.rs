@@ -9,11 +9,11 @@ use jiff::SignedDuration;
 
 use super::truth::{Truth, World, admission, declared};
 use super::worlds::{one_image, world};
-use crate::facts::{Answer, Ask, Attempt, Class, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
-use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
+use crate::facts::{Answer, Ask, Attempt, Class, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::graph::testing::{Manifests, chained, claim, digest, release, target, unsigned};
 use crate::model::{
-    AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot, TagId,
-    TargetId, UnitId,
+    ArtifactKind, AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot,
+    TagId, TargetId, UnitId,
 };
 use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb, Withheld};
 
@@ -105,7 +105,7 @@ fn a_promotion_record_admits_after_state_was_lost_even_where_the_source_has_gone
             ..Truth::WHOLE
         },
     );
-    world.memory.intact = false;
+    world.memory.new.clear();
     let unit = unit(&world);
     world.record(Ask::Source(unit), PRIMARY, Answer::Source(SourceAnswer::Absent));
     let planned = world.settle();
@@ -140,9 +140,8 @@ fn a_lost_signature_is_restored_with_the_same_bytes() {
     world.record(Ask::Evidence(unit), EUROPE, Answer::Evidence(answer));
     let planned = world.settle();
     assert_eq!(verbs(&planned), [(Verb::Attach, 1)]);
-    let Evidence::Signature(SignatureForm::Bundle, digest) = lost else {
-        panic!("the bundle comes first")
-    };
+    let digest = lost.digest;
+    assert_eq!(lost.kind, ArtifactKind::Signature(SignatureForm::Bundle));
     assert!(
         matches!(planned.steps[0].action, Action::Attach { content: Content::Known(known), .. } if known == digest)
     );
@@ -155,8 +154,8 @@ fn journalled_bytes_are_attached_and_not_made_again() {
         unit: unit(&world),
         slot: Slot::Signature(SignatureForm::Tag),
     };
-    world.memory.journal.insert(node, digest("signed"));
-    world.memory.made.insert(node);
+    world.memory.waiting.insert((node, release()), digest("signed"));
+    world.memory.note_made(node, release());
     let planned = world.settle();
     let of_node: Vec<_> = planned.steps.iter().filter(|step| step.node == node).collect();
     assert_eq!(of_node.len(), 1);
@@ -173,7 +172,7 @@ fn journalled_bytes_are_attached_and_not_made_again() {
 fn a_signature_that_may_stand_at_a_silent_mirror() -> World {
     let mut world = world(&one_image(), Truth::WHOLE);
     let unit = unit(&world);
-    world.memory.journal.clear();
+    world.memory.waiting.clear();
     for endpoint in [PRIMARY, ASIA] {
         let nothing = EvidenceAnswer::default();
         world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(nothing));
@@ -204,7 +203,8 @@ fn it_is_signed_anew_after_an_hour_of_silence_or_on_the_operators_word() {
     world.memory.silent_since.insert((TargetId(0), EUROPE), since);
     let signed = |planned: &Planned| planned.steps.iter().filter(|step| step.action == Action::Sign).count();
     assert_eq!(signed(&world.settle()), 3);
-    world.memory.intact = false;
+    let unit = unit(&world);
+    world.memory.recorded.insert(unit);
     assert_eq!(world.settle().steps, [], "after state was lost, silence is not enough");
     world.scope.sign_despite_silence = true;
     assert_eq!(signed(&world.settle()), 3);
