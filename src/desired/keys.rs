@@ -50,9 +50,9 @@ pub(super) fn read(tree: &Tree, path: &RepoPath) -> Result<PublicKey, Finding> {
     {
         return Err(Finding::error(
             code::SYMLINK,
-            format!("{path} is reached through {link}, which is no directory"),
+            format!("{path} is reached through {link}, which is no directory that can be read"),
         )
-        .help("commit the directory itself: a link could lead out of the repository"));
+        .help("commit the directory itself, neither as a link nor as a submodule, and with nothing but keys in it"));
     }
     let Some(file) = tree.files.get(path) else {
         let keys = || {
@@ -74,6 +74,7 @@ pub(super) fn read(tree: &Tree, path: &RepoPath) -> Result<PublicKey, Finding> {
         return Err(match file {
             TreeFile::Symlink => Finding::error(code::SYMLINK, format!("{path} is a symbolic link: expected a file"))
                 .help("commit the file itself: a link could lead out of the repository"),
+            TreeFile::Submodule => invalid("is a submodule"),
             _ => invalid("is too large for a key"),
         });
     };

@@ -12,7 +12,7 @@ use super::unit::UnitTask;
 use super::world::World;
 use crate::model::{Carried, CarriedKind, Descriptor, Digest, Repository, Tag};
 use crate::registry::Pushed;
-use crate::transfer::{Artifact, ImageTree, TransferError, TreeManifest};
+use crate::transfer::{Artifact, ImageTree, Lost, TransferError, TreeManifest};
 use crate::trust::{Merge, referrer, signature_manifest};
 
 /// What one step carries. Read once, and kept in memory for all endpoints where it is small: some registries would be
@@ -142,7 +142,7 @@ impl<W: World> UnitTask<W> {
             || {
                 Err(TransferError::NotKept {
                     repository: place.clone(),
-                    digest: load.tree.root().digest,
+                    lost: Lost::Manifest(load.tree.root().digest),
                 })
             },
             |copied| copied.result,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Digest, Limits};
+use super::{Digest, Limits, null_or, null_or_map};
 
 /// Media types that landfall tells apart.
 pub mod media_type {
@@ -36,10 +36,14 @@ pub struct Descriptor {
     pub size: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_or_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
     /// Where non-distributable layers live; these are not copied.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_or", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<serde_json::Value>,
@@ -123,8 +127,8 @@ struct Raw {
     media_type: Option<String>,
     artifact_type: Option<String>,
     subject: Option<Descriptor>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "null_or_map")]
+    annotations: BTreeMap<String, String>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
@@ -194,7 +198,7 @@ impl Manifest {
             kind,
             artifact_type: raw.artifact_type,
             subject: raw.subject,
-            annotations: raw.annotations.unwrap_or_default(),
+            annotations: raw.annotations,
             config: raw.config,
             layers,
             manifests,
@@ -244,6 +248,25 @@ mod tests {
             parse(index, Some(media_type::OCI_MANIFEST)),
             Err(ManifestError::Contradiction { .. })
         ));
+    }
+
+    #[test]
+    fn null_is_read_as_what_is_empty() {
+        let blob = |name: &str| {
+            let digest = Digest::of(name.as_bytes());
+            format!(
+                r#"{{"mediaType":"{name}","digest":"{digest}","size":1,"annotations":null,"urls":null,"platform":null,"data":null}}"#
+            )
+        };
+        let (config, layer) = (blob("config"), blob("layer"));
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}],"annotations":{{"a":null,"b":"c"}},"subject":null,"manifests":null}}"#
+        );
+        let manifest = parse(&manifest, Some(media_type::OCI_MANIFEST)).unwrap();
+        assert_eq!(manifest.annotations, BTreeMap::from([("b".to_owned(), "c".to_owned())]));
+        assert!(manifest.layers[0].annotations.is_empty() && manifest.layers[0].urls.is_empty());
+        let index = r#"{"schemaVersion":2,"manifests":null,"annotations":null}"#;
+        assert!(parse(index, Some(media_type::OCI_INDEX)).unwrap().manifests.is_empty());
     }
 
     #[test]

@@ -64,9 +64,10 @@ impl<W: World, S: Source> Reconciler<W, S> {
                         .and_then(|index| desired.targets.get(index))
                         .map_or("?", |target| &*target.name);
                     HeldReport {
-                        claim: match &held.tag {
-                            Some(tag) => format!("{target}/{}:{tag}", held.repository),
-                            None => format!("{target}/{}@{}", held.repository, held.digest),
+                        claim: match (&held.tag, &held.digest) {
+                            (Some(tag), _) => format!("{target}/{}:{tag}", held.repository),
+                            (None, Some(digest)) => format!("{target}/{}@{digest}", held.repository),
+                            (None, None) => format!("{target}/{}", held.repository),
                         },
                         reason: format!("{} ({}:{})", held.code, held.origin.file, held.origin.line),
                     }

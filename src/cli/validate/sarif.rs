@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::report::Report;
+use super::text;
 use crate::desired::code;
 use crate::model::{Diagnostic, Digest, Severity, Tree, TreeFile};
 
@@ -61,6 +62,13 @@ struct Configuration {
 #[serde(rename_all = "camelCase")]
 struct Invocation {
     execution_successful: bool,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
 }
 
 #[derive(Serialize)]
@@ -126,6 +134,13 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
             },
             invocations: [Invocation {
                 execution_successful: true,
+                tool_execution_notifications: text::notes(report)
+                    .into_iter()
+                    .map(|text| Notification {
+                        level: "note",
+                        message: Message { text },
+                    })
+                    .collect(),
             }],
             column_kind: "unicodeCodePoints",
             results: report

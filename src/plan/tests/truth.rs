@@ -316,17 +316,6 @@ impl World {
     }
 
     /// Answers those of the questions that `which` chooses.
-    /// What stands is offered whole.
-    fn standing(graph: &Graph, unit: UnitId) -> SourceAnswer {
-        SourceAnswer::Whole(Arc::new(SourceImage {
-            repository: graph.place(graph.unit(unit).repository, EndpointIndex::PRIMARY),
-            needs: [].into(),
-            carried: carried(graph, unit),
-            found_standing: true,
-            found: Vec::new(),
-        }))
-    }
-
     pub fn answer(&mut self, planned: &Planned, mut which: impl FnMut() -> bool) {
         for question in &planned.questions {
             for endpoint in question.at.iter().filter(|_| which()) {

@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_their_bound_and_begin_anew_after_an_answer() {
         let mut retries = Retries::default();
-        let mut wait = |retries: &mut Retries| {
+        let wait = |retries: &mut Retries| {
             retries.failed(ASK, HERE, None, at(0));
             retries.next().map(Timestamp::as_second)
         };

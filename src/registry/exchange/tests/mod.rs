@@ -15,7 +15,7 @@ use super::*;
 use crate::http::Concurrency;
 use crate::http::test_server::{Received, TestServer, answer};
 use crate::model::{Prefix, Tag};
-use crate::registry::test_support::{basic, options, refusal, registries, repository, with_password};
+use crate::registry::test_support::{basic, blob, options, refusal, registries, repository, with_password};
 use crate::registry::{
     Anonymous, CredentialSource, Credentials, CredentialsFuture, ManifestAt, RefusedFuture, Registry as _, Secret,
     WritableRegistry as _,
@@ -349,19 +349,40 @@ async fn writes_ask_for_push_and_mounts_for_the_other_repository_too() {
 }
 
 #[tokio::test]
+async fn nobody_goes_where_the_path_would_show_what_was_sent() {
+    let server = TestServer::start(|request| async move {
+        match (request.header("authorization"), request.method.as_str()) {
+            (None, _) => challenge(&request, "Basic realm=x"),
+            (Some(_), "GET") => answer(307, &[("location", "/to/hun%22ter%262/there")], ""),
+            (Some(_), _) => answer(202, &[("location", "/uploads/hun%22ter%262")], ""),
+        }
+    })
+    .await;
+    let (registries, place) = (with_password(&server, "hun\"ter&2"), repository(&server));
+    let read = registries.manifest(&place, ManifestAt::Tag(&tag())).await.unwrap_err();
+    let content = Box::pin(futures_util::stream::iter([Ok("x".into())]));
+    let write = registries.put_blob(&place, &blob(b"x"), content).await.unwrap_err();
+    for error in [read, write] {
+        assert_eq!(error.kind, ErrorKind::NotAllowed, "{error}");
+        assert!(!error.to_string().contains("ter"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_server_echoes_of_our_secrets_is_not_shown() {
+    const PASSWORD: &str = "hun\"ter&2ü";
     let server = TestServer::start(|request| async move {
         match request.header("authorization") {
             None => challenge(&request, "Basic realm=x"),
             Some(shown) => {
-                let body =
-                    format!(r#"{{"errors":[{{"code":"BAD","message":"you sent {shown} that is robot:hunter2"}}]}}"#);
-                answer(400, &[], body)
+                let message = format!("you sent {shown} that is robot:{PASSWORD}");
+                let body = serde_json::json!({ "errors": [{ "code": "BAD", "message": message }] });
+                answer(400, &[], body.to_string())
             }
         }
     })
     .await;
-    let registries = with_password(&server, "hunter2");
+    let registries = with_password(&server, PASSWORD);
     let error = registries
         .manifest(&repository(&server), ManifestAt::Tag(&tag()))
         .await

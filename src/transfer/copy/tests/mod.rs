@@ -265,7 +265,40 @@ async fn a_registry_that_loses_what_it_accepted_is_found_out() {
     let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
     let error = copy(&registries, &image, &[source()], &to).await.remove(0).unwrap_err();
     assert!(matches!(&error, TransferError::NotKept { repository, .. } if *repository == to[0]));
+    assert!(
+        matches!(error.lost(), Some(Lost::Blob(digest)) if image.blobs().iter().any(|blob| blob.descriptor.digest == digest))
+    );
     assert!(error.is_uncertain());
+}
+
+#[tokio::test]
+async fn blobs_that_a_registry_wrongly_says_it_has_are_sent_once_it_misses_them() {
+    for (fault, on, path) in [
+        (Fault::FalsePresence, Operation::HeadBlob, "mirror.test/app"),
+        (Fault::LosesWrite, Operation::MountBlob, "source.test/app"),
+    ] {
+        let (store, image) = prepared(ImageRecipe::multi(2));
+        let to = [repository(path)];
+        let plan = FaultPlan::default().and_at(&to[0].registry, always(fault, Operations::Only(on)));
+        let registries = MemoryRegistries::seeded(store.clone(), Seed(1), plan);
+        assert!(
+            copy(&registries, &image, &[source()], &to).await[0].is_ok(),
+            "{fault:?}"
+        );
+        assert!(stands(&store, &image, &to[0]), "{fault:?}");
+        let made = image.attestation_referrer();
+        let artifact = Artifact {
+            media_type: made.root_manifest().media_type.clone(),
+            manifest: made.root_manifest().bytes.clone(),
+            blobs: made
+                .blobs()
+                .iter()
+                .map(|blob| (blob.descriptor.clone(), blob.bytes.clone()))
+                .collect(),
+        };
+        let put = Transfer::default().put_referrer(&registries, &to[0], &artifact).await;
+        assert!(put.is_ok() && stands(&store, &made, &to[0]), "{fault:?}");
+    }
 }
 
 #[tokio::test]
