@@ -25,6 +25,6 @@ prepare() {
         exit 1
     }
     export LANDFALL_TOOLS=${LANDFALL_TOOLS:-$HOME/.cache/landfall/tools}
-    export PATH=$LANDFALL_TOOLS:$PATH
+    export PATH=$LANDFALL_TOOLS:$LANDFALL_TOOLS/cargo/bin:$PATH
     export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 }

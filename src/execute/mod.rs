@@ -19,6 +19,7 @@ mod schedule;
 mod shared_tag;
 mod sign;
 mod silence;
+mod standing;
 mod stop;
 mod tag;
 #[cfg(test)]
@@ -27,10 +28,10 @@ mod unit;
 mod view;
 mod world;
 
-pub use context::{Concurrency, ExecutionContext, UnitAdmission};
+pub use context::{Concurrency, ExecutionContext, ExecutionOptions, UnitAdmission};
 pub use journal::{ArtifactKey, Journal, JournalError, SignedArtifact};
 pub use outcome::{Outcome, StepOutcome};
 pub use progress::{Progress, Silent};
-pub use run::execute;
+pub use run::{Event, Events, Executor, Run, RunId, execute};
 pub use stop::Stop;
 pub use world::{AssembledWorld, Clock, SystemClock, World};

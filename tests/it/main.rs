@@ -14,5 +14,6 @@ mod program;
 #[path = "../sampling/mod.rs"]
 mod sampling;
 mod shared_metadata;
+mod signers;
 mod simulation;
 mod snapshot;
