@@ -71,7 +71,7 @@ impl<W: World> UnitTask<W> {
     /// Enters a referrer in its subject's fallback index.
     pub(super) async fn list(&self, place: &Repository, subject: &Digest, entry: &Descriptor) -> Result<(), Failure> {
         self.merge_under_tag(place, &Tag::referrers_of(subject), |standing| {
-            let merged = fallback_index::merge(standing, std::slice::from_ref(entry), &self.shared.limits)?;
+            let merged = fallback_index::merge(standing, subject, std::slice::from_ref(entry), &self.shared.limits)?;
             Ok(match merged {
                 Merge::AlreadyThere => Merge::AlreadyThere,
                 Merge::Write(index) => Merge::Write(Merged {

@@ -31,10 +31,16 @@ impl<W: World> UnitTask<W> {
             }
         };
         // Right before the write: what stands there now decides, not what the plan saw.
-        let standing = registry
-            .head_manifest(place, ManifestAt::Tag(tag))
-            .await
-            .map_err(|error| Failure::reading(&error))?;
+        let at = ManifestAt::Tag(tag);
+        let standing = match replaces {
+            Some(_) => registry.head_manifest(place, at).await,
+            // A tag that is made where there is none overwrites what HEAD denies and a list has not got yet: GET decides.
+            None => registry
+                .manifest(place, at)
+                .await
+                .map(|found| found.map(|manifest| manifest.digest)),
+        };
+        let standing = standing.map_err(|error| Failure::reading(&error))?;
         if standing == Some(digest) {
             return Ok(None);
         }

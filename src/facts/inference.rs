@@ -189,6 +189,16 @@ impl Facts {
                 tag.known.forget(at);
                 tag.listed |= at;
             }
+            return;
+        }
+        let tag = &mut self.tags[id.index()];
+        if tag.known.present.contains(endpoint) {
+            // The registry itself said that it stands. Of two answers that contradict each other, the one that permits a
+            // write does not win: an older one is asked for again, one of the same look stands.
+            if tag.looked.get(endpoint) < looked {
+                tag.known.forget(at);
+                tag.values.forget(at);
+            }
         } else {
             self.set_tag(id, endpoint, None, looked);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Values;
-use crate::model::{Admission, Capabilities, Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
+use crate::model::{Admission, Capabilities, Digest, EndpointIndex, EndpointSet, NodeId, TagId, TargetId, UnitId};
 
 #[derive(Debug, Clone, Default)]
 pub struct Memory {
@@ -24,6 +24,8 @@ pub struct Memory {
     /// Since when an endpoint has not answered.
     pub silent_since: HashMap<(TargetId, EndpointIndex), Timestamp>,
     pub attempts: HashMap<(NodeId, EndpointIndex), Attempt>,
+    /// Where a copy was begun and did not end with every blob verified: what stands there may lack some.
+    pub unfinished: HashMap<UnitId, EndpointSet>,
     /// What failed in this pass, and why: the next pass is the retry.
     pub tried: HashMap<(NodeId, EndpointIndex), Arc<str>>,
     /// What the registries of endpoints can do, where something is known of it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Digest, Limits};
+use super::{Digest, Limits, manifest_keys};
 
 /// Media types that landfall tells apart.
 pub mod media_type {
@@ -142,12 +142,10 @@ impl Manifest {
         if let Some(media_type::DOCKER_SCHEMA1 | media_type::DOCKER_SCHEMA1_SIGNED) = header.as_deref() {
             return Err(ManifestError::Schema1);
         }
+        manifest_keys::check(bytes, limits.json_nesting).map_err(ManifestError::Malformed)?;
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
-        match raw.schema_version {
-            Some(2) => {}
-            Some(1) => return Err(ManifestError::Schema1),
-            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion {other}: expected 2"))),
-            None => return Err(ManifestError::Malformed("schemaVersion is missing".to_owned())),
+        if raw.schema_version == Some(1) {
+            return Err(ManifestError::Schema1);
         }
         let media_type = match (header, raw.media_type) {
             (Some(header), Some(body)) if header != body => {
@@ -164,6 +162,12 @@ impl Manifest {
             media_type::OCI_INDEX | media_type::DOCKER_LIST => ManifestKind::Index,
             _ => return Err(ManifestError::MediaType(media_type)),
         };
+        // Types that others have thought of need no version: what they are is said first.
+        match raw.schema_version {
+            Some(2) => {}
+            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion {other}: expected 2"))),
+            None => return Err(ManifestError::Malformed("schemaVersion is missing".to_owned())),
+        }
         // A document that is both can be read as one thing by one client and another by the next (CVE-2021-41190).
         let (layers, manifests) = match (kind, raw.layers, raw.manifests) {
             (ManifestKind::Image, layers, None) => (layers.unwrap_or_default(), Vec::new()),

@@ -123,6 +123,11 @@ impl Planner<'_> {
     }
 
     pub fn ask(&mut self, ask: Ask, at: EndpointSet, class: Class) {
+        self.ask_to(self.scope.depth, ask, at, class);
+    }
+
+    /// Asks at another depth than the scope's.
+    pub fn ask_to(&mut self, depth: Depth, ask: Ask, at: EndpointSet, class: Class) {
         if at.is_empty() {
             return;
         }
@@ -130,12 +135,7 @@ impl Planner<'_> {
             // Many units share these.
             Ask::Endpoint(target) => merge(&mut self.endpoint_questions[target.index()], at, class),
             Ask::Tags(repository) => merge(&mut self.list_questions[repository.index()], at, class),
-            _ => self.planned.questions.push(Question {
-                ask,
-                at,
-                class,
-                depth: self.scope.depth,
-            }),
+            _ => self.planned.questions.push(Question { ask, at, class, depth }),
         }
     }
 

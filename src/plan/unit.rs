@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::blocked::Cause;
 use super::planner::Planner;
 use super::step::{Provider, Reason};
-use crate::facts::{Ask, Class, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
+use crate::facts::{Ask, Class, Depth, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
 use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, Slot, Target, TargetId, UnitId};
 
@@ -221,11 +221,10 @@ impl<'a> Planner<'a> {
         } else {
             self.facts.list(subject.unit.repository).answered()
         };
-        self.ask(
-            Ask::Evidence(subject.id),
-            (wanted & listed) - known.asked(),
-            subject.class,
-        );
+        let due = (wanted & listed) - known.asked();
+        let unfinished = self.unfinished(subject.id);
+        self.ask_to(Depth::Blobs, Ask::Evidence(subject.id), due & unfinished, subject.class);
+        self.ask(Ask::Evidence(subject.id), due - unfinished, subject.class);
         self.block_failures(
             Ask::Evidence(subject.id),
             known.forbidden & wanted,

@@ -303,6 +303,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             for node in standing {
                 Recollection::leave_journal(batch, &self.graph, node, &mut self.memory)?;
             }
+            Recollection::leave_unfinished(batch, &self.graph, &self.facts, &mut self.memory)?;
             for (unit, admission) in admissions {
                 self.recollection
                     .admit(batch, &self.graph, unit, &admission, &mut self.memory)?;

@@ -3,6 +3,7 @@
 mod attempts;
 mod followed;
 mod keys;
+mod unfinished;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ impl Recollection {
                 memory.journal.insert(node, entry.digest);
             }
         }
+        self.remember_unfinished(graph, units, memory)?;
         self.remember_attempts(graph, units, memory)?;
         self.remember_adoptions(graph, units, memory)
     }

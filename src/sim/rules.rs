@@ -19,7 +19,8 @@ use crate::trust::PublicKey;
 /// What the plans of this pass allow at one repository.
 #[derive(Debug, Default)]
 struct Allowed {
-    tags: BTreeSet<(Tag, Digest)>,
+    /// And what they replace.
+    tags: BTreeMap<(Tag, Digest), BTreeSet<Option<Digest>>>,
     /// Images that are copied, or beside which something is attached.
     subjects: BTreeSet<Digest>,
     copies: bool,
@@ -43,6 +44,10 @@ struct Book {
     merges: Merges,
     violations: Vec<String>,
     asked: BTreeMap<String, usize>,
+    /// Tags of which GET said last that they are not there.
+    denied: BTreeSet<(Repository, Tag)>,
+    /// Blobs that a registry said it has, and did not.
+    lied: BTreeSet<(Repository, Digest)>,
 }
 
 /// Looks on as a pass plans, and judges each write.
@@ -88,7 +93,21 @@ impl Rules {
 
     /// A registry has said what stands under a tag.
     pub fn manifest_read(&self, repository: &Repository, tag: &Tag, found: Option<&Bytes>) {
-        self.book().merges.read(repository, tag, found);
+        let mut book = self.book();
+        book.merges.read(repository, tag, found);
+        let place = (repository.clone(), tag.clone());
+        if found.is_some() {
+            book.denied.remove(&place);
+        } else {
+            book.denied.insert(place);
+        }
+    }
+
+    /// A registry has said that it has a blob.
+    pub fn blob_seen(&self, store: &Store, repository: &Repository, blob: &Digest) {
+        if !store.has_blob(repository, blob) {
+            self.book().lied.insert((repository.clone(), *blob));
+        }
     }
 
     /// A manifest is about to be written.
@@ -106,11 +125,15 @@ impl Rules {
                         wrong.push(format!("no step of the plan writes {tag}"));
                     }
                 }
-                Some(tag) => {
-                    if !allowed.tags.contains(&(tag.clone(), digest)) {
-                        wrong.push(format!("no step of the plan sets {tag} to {digest}"));
+                Some(tag) => match allowed.tags.get(&(tag.clone(), digest)) {
+                    None => wrong.push(format!("no step of the plan sets {tag} to {digest}")),
+                    Some(replaced) => {
+                        let creates = replaced.iter().all(Option::is_none);
+                        if creates && !book.denied.contains(&(repository.clone(), tag.clone())) {
+                            wrong.push(format!("{tag} is made, and GET did not say that it is not there"));
+                        }
                     }
-                }
+                },
                 None => {
                     let subject = || {
                         let manifest = Manifest::parse(bytes, None, &crate::model::Limits::default()).ok()?;
@@ -130,7 +153,14 @@ impl Rules {
         }
         if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
             if let Some(needs) = book.needs.get(&(repository.clone(), digest)) {
-                let lacks = lacking(store, repository, &digest, needs, &self.verdicts);
+                let mut lacks = lacking(store, &digest, needs, &self.verdicts);
+                let missing = Standing::missing(store, repository, &digest);
+                if missing
+                    .iter()
+                    .any(|missing| !book.lied.contains(&(repository.clone(), *missing)))
+                {
+                    lacks.insert(0, "all of its image");
+                }
                 if !lacks.is_empty() {
                     wrong.push(format!("{tag} is set to {digest} before {}", lacks.join(" and ")));
                 }
@@ -155,17 +185,12 @@ impl Rules {
 
 fn lacking(
     store: &Store,
-    repository: &Repository,
     digest: &Digest,
     needs: &Needs,
     verdicts: &Verdicts,
 ) -> Vec<&'static str> {
     let artifacts = Standing::read(store, &needs.artifacts_at, digest, &needs.public_reference, verdicts);
     let mut lacks = Vec::new();
-    // Blobs are looked at by passes of that depth only.
-    if !Standing::has_manifests(store, repository, digest) {
-        lacks.push("its image");
-    }
     if needs.bundle && artifacts.bundles.is_empty() {
         lacks.push("its bundle");
     }
@@ -202,8 +227,11 @@ impl Watch for Rules {
                     Action::Attach { .. } => {
                         allowed.subjects.insert(unit.digest);
                     }
-                    Action::Tag { tag, digest, .. } => {
-                        allowed.tags.insert((graph.tag(*tag).1.clone(), *digest));
+                    Action::Tag {
+                        tag, digest, replaces, ..
+                    } => {
+                        let tag = graph.tag(*tag).1.clone();
+                        allowed.tags.entry((tag, *digest)).or_default().insert(*replaces);
                     }
                     Action::Sign => {}
                 }

@@ -280,9 +280,14 @@ fn draw_target(index: usize, size: &Size, rng: &mut SmallRng) -> TargetPlan {
 
 fn draw_behaviour(rng: &mut SmallRng) -> Behaviour {
     let referrers_api = rng.random_bool(0.6);
+    let acknowledges_subject = referrers_api && rng.random_bool(0.9);
     Behaviour {
         referrers_api,
-        acknowledges_subject: referrers_api && rng.random_bool(0.9),
+        acknowledges_subject,
+        head_finds_manifests: rng.random_bool(0.85),
+        // Where the registry keeps no list itself either, no bundle could be listed, for good.
+        resolves_digest_tags: acknowledges_subject && rng.random_bool(0.2),
+        drops_untagged: rng.random_bool(0.3),
         mounts: rng.random_bool(0.5),
         tag_page: rng.random_range(1..5),
         head_trusts_tags: rng.random_bool(0.3),

@@ -95,6 +95,58 @@ async fn registries_without_a_referrers_api_get_the_fallback_index_and_what_was_
 }
 
 #[tokio::test]
+async fn an_image_whose_blob_is_not_there_gets_no_tag_whoever_wrote_it_until_the_blob_is_put_back() {
+    let scenario = Scenario::new(Choices::default());
+    // Somebody else pushed it, without a layer; or a copy was killed before its last look.
+    scenario.image.push(&scenario.store, &place("asia"));
+    let lost = scenario.image.blobs()[1].descriptor.digest;
+    scenario.store.lose_blob(&place("asia"), &lost);
+    let pass = scenario.pass().await;
+    assert_eq!(pass.at("asia", is_copy).len(), 1, "the blob is put back first");
+    assert!(all_done(&pass, "asia"));
+    assert!(scenario.store.has_blob(&place("asia"), &lost));
+    scenario.assert_converged();
+}
+
+#[tokio::test]
+async fn a_blob_that_a_registry_acknowledges_and_does_not_keep_keeps_the_tag_away_pass_after_pass() {
+    let scenario = Scenario::new(Choices {
+        faults: fails_at("asia", Fault::LosesWrite, Operation::WriteBlob),
+        ..Choices::default()
+    });
+    let behaviour = Behaviour {
+        validates_content: false,
+        ..Behaviour::default()
+    };
+    scenario.store.set_behaviour(&place("asia").registry, behaviour);
+    for _ in 0..3 {
+        let pass = scenario.pass().await;
+        assert!(
+            pass.at("asia", is_copy)
+                .iter()
+                .all(|outcome| !outcome.outcome.is_done())
+        );
+        assert!(!pass.at("asia", is_copy).is_empty(), "it is tried again");
+        assert_eq!(scenario.store.tag(&place("asia"), &tag()), None);
+    }
+    assert!(scenario.store.has_manifest(&place("asia"), &scenario.image.root()));
+    assert!(
+        scenario
+            .world
+            .state
+            .begun()
+            .contains(&(place("asia"), scenario.image.root()))
+    );
+    for name in ["primary", "europe"] {
+        assert_eq!(scenario.store.tag(&place(name), &tag()), Some(scenario.image.root()));
+    }
+    scenario.world.registries.inner.faults().stop();
+    let pass = scenario.pass().await;
+    assert!(all_done(&pass, "asia"));
+    scenario.assert_converged();
+}
+
+#[tokio::test]
 async fn an_image_without_a_signer_is_only_copied_and_tagged() {
     let scenario = Scenario::new(Choices {
         signed: false,

@@ -205,7 +205,7 @@ impl Scenario {
             }
             for question in &planned.questions {
                 for endpoint in question.at.iter() {
-                    let answer = looker.answer(question.ask, endpoint);
+                    let answer = looker.answer(question.ask, question.depth, endpoint);
                     facts.record(&self.graph, question.ask, question.depth, endpoint, answer, now);
                 }
             }

@@ -6,7 +6,9 @@ use jiff::SignedDuration;
 
 use super::truth::{Truth, World, admission, declared};
 use super::worlds::{one_image, world};
-use crate::facts::{Answer, Ask, Attempt, Class, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::facts::{
+    Answer, Ask, Attempt, Class, Depth, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values,
+};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::model::{
     AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot, TagId,
@@ -124,6 +126,62 @@ fn a_lost_image_is_repaired_from_where_it_stands_and_the_source_last() {
     let endpoints = [PRIMARY, EUROPE].map(Provider::Endpoint);
     assert_eq!(**from, [endpoints[0], endpoints[1], Provider::Source]);
     assert_eq!(planned.steps[0].because, Reason::Missing);
+}
+
+#[test]
+fn only_where_a_tag_is_to_be_set_the_image_is_looked_at_down_to_its_blobs() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let (unit, tag) = (unit(&world), tag(&world));
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(None));
+    world.record(Ask::Image(unit), ASIA, Answer::Image(ImageAnswer::Whole));
+    let mut deep = EndpointSet::EMPTY;
+    let planned = loop {
+        let planned = world.plan();
+        for question in planned
+            .questions
+            .iter()
+            .filter(|question| question.depth == Depth::Blobs)
+        {
+            assert_eq!(question.ask, Ask::Image(unit));
+            deep |= question.at;
+        }
+        if planned.questions.is_empty() {
+            break planned;
+        }
+        assert!(planned.steps.is_empty(), "what was not looked at gets no tag");
+        world.answer(&planned, || true);
+    };
+    assert_eq!(deep, EndpointSet::only(ASIA));
+    assert_eq!(verbs(&planned), [(Verb::Tag, 1)]);
+}
+
+#[test]
+fn where_a_copy_did_not_end_the_image_is_looked_at_down_to_its_blobs_though_its_tag_stands() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    world.memory.unfinished.insert(unit, EndpointSet::only(ASIA));
+    let asked = |world: &World| {
+        let planned = world.plan();
+        let deep = planned
+            .questions
+            .iter()
+            .filter(|question| question.depth == Depth::Blobs);
+        deep.map(|question| (question.ask, question.at)).collect::<Vec<_>>()
+    };
+    let up = world.plan();
+    world.answer(&up, || true);
+    assert!(asked(&world).contains(&(Ask::Image(unit), EndpointSet::only(ASIA))));
+    world.facts.record(
+        &world.graph,
+        Ask::Image(unit),
+        Depth::Blobs,
+        ASIA,
+        Answer::Image(ImageAnswer::Lacking),
+        world.now,
+    );
+    let planned = world.settle();
+    assert_eq!(verbs(&planned), [(Verb::Copy, 1)]);
+    assert_eq!(planned.steps[0].at, EndpointSet::only(ASIA));
 }
 
 #[test]

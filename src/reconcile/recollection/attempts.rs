@@ -10,7 +10,7 @@ use super::Recollection;
 use super::keys::{find_endpoint, node_key};
 use crate::facts::{Answer, Attempt, Memory};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, NodeId, TargetId, UnitId};
+use crate::model::{EndpointIndex, NodeId, Slot, TargetId, UnitId};
 use crate::plan::{Action, Step};
 use crate::reconcile::state::{Attempt as AttemptRow, Batch, NodeKey, StateError};
 
@@ -91,6 +91,9 @@ impl Recollection {
             self.written
                 .insert((graph.place(repository, endpoint), name.clone()), *digest);
         }
+        if let Action::Copy { .. } = &step.action {
+            Self::copy_ended(batch, graph, step.node.unit, endpoint, memory)?;
+        }
         let key = (step.node, endpoint);
         let repaired = step.because.is_repair();
         if !repaired && !memory.attempts.contains_key(&key) {
@@ -123,6 +126,9 @@ impl Recollection {
         now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
+        if node.slot == Slot::Image {
+            memory.unfinished.entry(node.unit).or_default().insert(endpoint);
+        }
         let key = (node, endpoint);
         batch.record_failure(&node_key(graph, key), error, now)?;
         let attempt = memory.attempts.entry(key).or_default();
