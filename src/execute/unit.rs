@@ -182,9 +182,12 @@ impl<W: World> UnitTask<W> {
             }
             Action::Sign => each(&|_| Box::pin(self.sign(slot))),
             Action::Attach { content, from } => each(&|endpoint| Box::pin(self.attach(slot, *content, from, endpoint))),
-            Action::Tag { tag, digest, replaces } => {
-                each(&|endpoint| Box::pin(self.tag(*tag, *digest, *replaces, endpoint)))
-            }
+            Action::Tag {
+                tag,
+                digest,
+                replaces,
+                keeps,
+            } => each(&|endpoint| Box::pin(self.tag(*tag, *digest, replaces.map(|old| (old, *keeps)), endpoint))),
         }
     }
 

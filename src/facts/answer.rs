@@ -26,10 +26,12 @@ pub enum Answer {
     Failed(Failure),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageAnswer {
     /// Whole, to the depth that was asked for.
     Whole,
+    /// Likewise; and the manifests below its own, all levels together.
+    WholeWith(Arc<[Digest]>),
     /// The manifest, one of its children, or a blob is not there.
     Lacking,
 }
@@ -86,6 +88,8 @@ impl SourceAnswer {
 pub struct SourceImage {
     /// Where it was read.
     pub repository: Repository,
+    /// The manifests below its own, all levels together.
+    pub below: Arc<[Digest]>,
     /// What a registry must be able to take to hold its manifests, each once.
     pub needs: Arc<[Capability]>,
     /// What will travel with the image.

@@ -41,8 +41,11 @@ impl Facts {
                 let facts = &mut self.units[unit.index()];
                 facts.image.forget(at);
                 facts.blobs -= at;
+                if let ImageAnswer::WholeWith(below) = &answer {
+                    facts.below.get_or_insert_with(|| Arc::clone(below));
+                }
                 match answer {
-                    ImageAnswer::Whole => {
+                    ImageAnswer::Whole | ImageAnswer::WholeWith(_) => {
                         facts.image.present |= at;
                         if depth == Depth::Blobs {
                             facts.blobs |= at;
@@ -73,6 +76,10 @@ impl Facts {
             }
             (Ask::Tag(tag), Answer::Tag(value)) => self.set_tag(tag, endpoint, value, looked),
             (Ask::Source(unit), Answer::Source(answer)) => {
+                if let Some(image) = answer.image() {
+                    let below = &mut self.units[unit.index()].below;
+                    below.get_or_insert_with(|| Arc::clone(&image.below));
+                }
                 self.sources.insert(unit, SourceFact::Answered(answer));
             }
             (ask, answer) => debug_assert!(false, "{ask:?} answered with {answer:?}"),
@@ -261,6 +268,26 @@ impl Facts {
 
     pub fn tagged(&mut self, tag: TagId, endpoint: EndpointIndex, digest: Digest, now: Timestamp) {
         self.set_tag(tag, endpoint, Some(digest), self.ticks(now));
+    }
+
+    /// A tag was moved away from a manifest. Some registries drop it then: every image of the repository that is the
+    /// manifest, lists it or is listed by it counts as not asked there.
+    pub fn displaced(&mut self, graph: &Graph, repository: RepositoryId, manifest: Digest, endpoint: EndpointIndex) {
+        let at = EndpointSet::only(endpoint);
+        let below = graph.unit_at(repository, manifest);
+        let below = below.and_then(|unit| self.units[unit.index()].below.clone());
+        for unit in graph.units_of(repository) {
+            let digest = graph.unit(*unit).digest;
+            let facts = &mut self.units[unit.index()];
+            let lists = |below: &Option<Arc<[Digest]>>, manifest: &Digest| {
+                below.as_ref().is_some_and(|below| below.contains(manifest))
+            };
+            if digest == manifest || lists(&facts.below, &manifest) || lists(&below, &digest) {
+                facts.image.forget(at);
+                facts.blobs -= at;
+                facts.forget_evidence(at);
+            }
+        }
     }
 
     /// A write's outcome is uncertain, or what was expected was not found: the place and its repository's list count

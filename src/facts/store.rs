@@ -94,6 +94,8 @@ pub struct UnitFacts {
     pub found: Vec<(Evidence, EndpointSet)>,
     /// What travels with the image and where it is not, under `evidence.present`.
     pub missing_carried: Vec<(Carried, EndpointSet)>,
+    /// The manifests below the image's own, once somebody has read them: they are the same everywhere and for ever.
+    pub below: Option<Arc<[Digest]>>,
     /// Read from a promotion record that verifies.
     pub admission: Option<Arc<Admission>>,
     pub(super) image_looked: Ages,

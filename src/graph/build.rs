@@ -22,6 +22,7 @@ pub struct Graph {
     tags: Vec<(RepositoryId, Tag)>,
     tag_ids: HashMap<(RepositoryId, Tag), TagId>,
     repository_tags: Vec<Vec<TagId>>,
+    repository_units: Vec<Vec<UnitId>>,
     projects: HashMap<Arc<str>, Arc<ProjectClaims>>,
     chains: Chains,
 }
@@ -162,6 +163,7 @@ impl Graph {
                 let id = RepositoryId(self.repositories.len() as u32);
                 self.repositories.push((target, path.clone()));
                 self.repository_tags.push(Vec::new());
+                self.repository_units.push(Vec::new());
                 self.repository_ids.insert((target, path.clone()), id);
                 id
             }
@@ -173,7 +175,9 @@ impl Graph {
                 tags: Vec::new(),
                 claim: None,
             });
-            UnitId(self.units.len() as u32 - 1)
+            let id = UnitId(self.units.len() as u32 - 1);
+            self.repository_units[repository.index()].push(id);
+            id
         })
     }
 
@@ -279,6 +283,18 @@ impl Graph {
     #[must_use]
     pub fn tags_of(&self, id: RepositoryId) -> &[TagId] {
         &self.repository_tags[id.index()]
+    }
+
+    /// The units, wanted or not, of a repository.
+    #[must_use]
+    pub fn units_of(&self, id: RepositoryId) -> &[UnitId] {
+        &self.repository_units[id.index()]
+    }
+
+    /// The unit of a digest in a repository.
+    #[must_use]
+    pub fn unit_at(&self, repository: RepositoryId, digest: Digest) -> Option<UnitId> {
+        self.unit_ids.get(&(repository, digest)).copied()
     }
 
     #[must_use]

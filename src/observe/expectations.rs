@@ -83,6 +83,7 @@ mod tests {
         let travelled = |facts: &Facts, memory: &Memory| Known { graph, facts, memory }.travelled(unit).to_vec();
         assert_eq!(travels(&facts, &memory), None);
         let offered = SourceAnswer::Whole(Arc::new(SourceImage {
+            below: Arc::default(),
             needs: Arc::default(),
             repository: fixture.source(),
             carried: [carried("offered")].into(),

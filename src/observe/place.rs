@@ -65,11 +65,17 @@ impl<R: Registry> Place<'_, R> {
 
     /// Whether a manifest and everything below it is there, down to `depth`.
     pub async fn is_whole(&self, root: &Digest, depth: Depth) -> Result<bool, LookError> {
+        Ok(self.whole(root, depth).await?.is_some())
+    }
+
+    /// The tree of a manifest, where everything below it is there, down to `depth`.
+    pub async fn whole(&self, root: &Digest, depth: Depth) -> Result<Option<ImageTree>, LookError> {
         let tree = match self.tree(root).await? {
             TreeAnswer::Whole(tree) => tree,
-            TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(false),
+            TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(None),
         };
-        Ok(depth == Depth::Manifests || self.missing_blobs(&tree).await?.is_empty())
+        let whole = depth == Depth::Manifests || self.missing_blobs(&tree).await?.is_empty();
+        Ok(whole.then_some(tree))
     }
 
     /// The blobs of a tree that are not there.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::collection::{self, Collected, Obstacle};
 use super::failure::{LookError, one_line};
+use super::image::below;
 use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
@@ -69,6 +70,7 @@ async fn offered<R: Registry>(
         None => Vec::new(),
     };
     let image = Arc::new(SourceImage {
+        below: below(&tree),
         repository: place.repository.clone(),
         needs: needs.into_iter().collect(),
         carried: carried.into_iter().collect(),

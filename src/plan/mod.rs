@@ -1,6 +1,7 @@
 //! Graph, facts and time to steps, questions and what is blocked. Pure.
 
 mod blocked;
+mod displaced;
 pub mod draw;
 mod explanation;
 pub mod file;

@@ -11,7 +11,7 @@ use super::history;
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
+use crate::model::{Admission, EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -73,6 +73,7 @@ pub fn plan(graph: &Graph, facts: &Facts, memory: &Memory, scope: &Scope, now: T
         endpoint_questions: vec![None; graph.targets().len()],
         list_questions: vec![None; graph.repository_count()],
         blocked: BTreeMap::new(),
+        displaced: Vec::new(),
     };
     match &scope.units {
         Units::All => graph.wanted().for_each(|unit| planner.look_at(unit)),
@@ -80,6 +81,7 @@ pub fn plan(graph: &Graph, facts: &Facts, memory: &Memory, scope: &Scope, now: T
             .into_iter()
             .for_each(|unit| planner.look_at(unit)),
     }
+    planner.emit_put_backs();
     planner.finish()
 }
 
@@ -105,6 +107,8 @@ pub(super) struct Planner<'a> {
     endpoint_questions: Vec<Option<(EndpointSet, Class)>>,
     list_questions: Vec<Option<(EndpointSet, Class)>>,
     blocked: BTreeMap<Cause, (usize, NodeId)>,
+    /// What tags that are moved may take away.
+    pub displaced: Vec<(UnitId, EndpointSet)>,
 }
 
 fn merge(slot: &mut Option<(EndpointSet, Class)>, at: EndpointSet, class: Class) {
@@ -211,6 +215,25 @@ impl Planner<'_> {
         if !step.at.is_empty() {
             self.planned.withheld.push((step, why));
         }
+    }
+
+    /// Where an image is copied by this plan.
+    pub fn copied(&self, node: NodeId) -> EndpointSet {
+        let steps = self.planned.steps.iter().filter(|step| step.node == node);
+        steps.fold(EndpointSet::EMPTY, |all, step| all | step.at)
+    }
+
+    pub fn is_in_scope(&self, unit: UnitId) -> bool {
+        match &self.scope.units {
+            Units::All => true,
+            Units::Only(units) => units.contains(&unit),
+        }
+    }
+
+    /// How a claim was admitted: state knows, or a promotion record says so.
+    pub fn admission(&self, unit: UnitId) -> Option<&Arc<Admission>> {
+        let remembered = self.memory.admissions.get(&unit);
+        remembered.or(self.facts.unit(unit).admission.as_ref())
     }
 
     fn release(&mut self, node: NodeId, at: EndpointSet, repair: bool) -> EndpointSet {

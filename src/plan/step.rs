@@ -36,6 +36,9 @@ pub enum Action {
         digest: Digest,
         /// What the tag stands on now; a step that finds something else is stale.
         replaces: Option<Digest>,
+        /// What is replaced gets an anchor tag first: the registry may drop it with its last tag, some claim needs it, and
+        /// it stands nowhere else.
+        keeps: bool,
     },
 }
 
@@ -71,6 +74,8 @@ pub enum Reason {
     Drift,
     /// Somebody allowed landfall to take the tag over.
     Adopted,
+    /// A tag moves away from it or from a part of it: put back if the registry drops it then.
+    Displaced,
 }
 
 impl Reason {
@@ -88,6 +93,7 @@ impl Reason {
             Self::Moved => "moved",
             Self::Drift => "drift",
             Self::Adopted => "adopted",
+            Self::Displaced => "displaced",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tags come last.
 
 use super::blocked::Cause;
+use super::displaced::Moves;
 use super::planner::Planner;
 use super::signatures::Artifact;
 use super::step::{Action, Reason, Step, Withheld};
@@ -49,22 +50,29 @@ impl Planner<'_> {
             } else {
                 at
             };
-            let step = Step {
+            let step = |keeps, at| Step {
                 node,
                 action: Action::Tag {
                     tag,
                     digest: subject.unit.digest,
                     replaces,
+                    keeps,
                 },
                 at,
                 after: after.clone(),
                 because,
             };
             if is_withheld(subject, because) {
-                self.withhold(step, Withheld::ReportOnly);
-            } else {
-                self.emit(subject.target_id, step);
+                self.withhold(step(false, at), Withheld::ReportOnly);
+                continue;
             }
+            let moves = match replaces {
+                Some(old) => self.moves(subject, tag, old, at),
+                None => Moves::free(at),
+            };
+            let mut moved = self.emit(subject.target_id, step(false, moves.plain));
+            moved |= self.emit(subject.target_id, step(true, moves.keeping));
+            self.put_back(&moves, moved);
         }
     }
 

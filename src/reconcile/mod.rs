@@ -6,6 +6,7 @@ pub mod capabilities;
 mod controller;
 mod convergence;
 mod database;
+mod displacement;
 mod error;
 pub mod history;
 mod journal;

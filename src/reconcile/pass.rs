@@ -12,7 +12,7 @@ use crate::execute::{self, Clock, Outcome, StepOutcome, Stop, World};
 use crate::facts::{Ask, Bounds, Class, Evidence, Question};
 use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
 use crate::observe::{Answered, Known};
-use crate::plan::{self, Action, Cause, Planned, Scope, Step};
+use crate::plan::{self, Action, Cause, Planned, Reason, Scope, Step};
 use crate::source::Source;
 
 /// What one pass did and found.
@@ -173,7 +173,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         stop: &Stop,
     ) -> Result<Vec<(Step, StepOutcome)>, super::ReconcileError> {
         let context = self.execution_context(&steps, now)?;
-        let outcomes = execute::execute(&self.world, &self.graph, &steps, &context, watch.progress(), stop).await;
+        let outcomes = execute::execute_in_order(&self.world, &self.graph, &steps, &context, watch.progress(), stop).await;
         for (unit, admitted) in &context.admissions {
             // Recorded before the first write of the claim, if it came to one.
             if admitted.is_new && self.recollection.is_admitted(&self.graph, *unit)? {
@@ -182,7 +182,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         }
         self.recollection.state().write(|batch| {
-            for outcome in &outcomes {
+            let put_back = |outcome: &&StepOutcome| steps[outcome.step].because == Reason::Displaced;
+            for outcome in outcomes.iter().filter(|outcome| !put_back(outcome)) {
+                self.learn(batch, &steps[outcome.step], outcome, now)?;
+            }
+            self.displace(&steps, &outcomes);
+            for outcome in outcomes.iter().filter(put_back) {
                 self.learn(batch, &steps[outcome.step], outcome, now)?;
             }
             Ok(())

@@ -228,8 +228,12 @@ impl Watch for Rules {
                         allowed.subjects.insert(unit.digest);
                     }
                     Action::Tag {
-                        tag, digest, replaces, ..
+                        tag,
+                        digest,
+                        replaces,
+                        keeps,
                     } => {
+                        allowed.subjects.extend(replaces.filter(|_| *keeps));
                         let tag = graph.tag(*tag).1.clone();
                         allowed.tags.entry((tag, *digest)).or_default().insert(*replaces);
                     }

@@ -50,6 +50,7 @@ impl Looker<'_> {
             }
             Ask::Source(unit) => Answer::Source(if self.is_whole(self.source, &self.graph.unit(unit).digest) {
                 SourceAnswer::Whole(Arc::new(SourceImage {
+                    below: Arc::default(),
                     needs: Arc::default(),
                     repository: self.source.clone(),
                     carried: self.carried(unit),

@@ -9,7 +9,7 @@ use crate::facts::Ask;
 use crate::graph::Graph;
 use crate::model::{BlockedReport, EndpointIndex, EndpointSet, NodeId, Slot, UnitId};
 use crate::plan::record::{endpoint_names, source_name};
-use crate::plan::{Action, Content, Planned, Provider, Step, Withheld, explain};
+use crate::plan::{Action, Content, Planned, Provider, Reason, Step, Withheld, explain};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableOptions {
@@ -150,6 +150,9 @@ impl<'a> Table<'a> {
 
     fn row(&self, step: &Step, withheld: Option<Withheld>) -> Row {
         let (sign, tone, action) = match &step.action {
+            Action::Copy { .. } if step.because == Reason::Displaced => {
+                ("+", Tone::Adds, "put back, if dropped".to_owned())
+            }
             Action::Copy { carried, .. } if carried.is_empty() => ("+", Tone::Adds, "copy".to_owned()),
             Action::Copy { carried, .. } => (
                 "+",
@@ -158,14 +161,24 @@ impl<'a> Table<'a> {
             ),
             Action::Sign => ("+", Tone::Adds, format!("sign {}", slot_name(step.node.slot))),
             Action::Attach { .. } => ("+", Tone::Adds, format!("attach {}", slot_name(step.node.slot))),
-            Action::Tag { tag, digest, replaces } => {
+            Action::Tag {
+                tag,
+                digest,
+                replaces,
+                keeps,
+            } => {
                 let tag = self.graph.tag(*tag).1;
                 match replaces {
                     None => ("+", Tone::Adds, format!("tag {tag}")),
                     Some(old) => (
                         "~",
                         Tone::Changes,
-                        format!("tag {tag} (from {} to {})", old.short(), digest.short()),
+                        format!(
+                            "tag {tag} (from {} to {}{})",
+                            old.short(),
+                            digest.short(),
+                            if *keeps { ", an anchor tag keeps it" } else { "" }
+                        ),
                     ),
                 }
             }

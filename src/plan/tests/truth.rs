@@ -187,6 +187,7 @@ impl Truth {
             };
         }
         SourceAnswer::Whole(Arc::new(SourceImage {
+            below: Arc::default(),
             repository: "staging.test/somewhere".parse().unwrap(),
             needs: [Capability::OciImage, Capability::OciIndex].into(),
             carried: carried(graph, unit),
