@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
+use super::exit_code::Ended as _;
 use super::plan::Look;
 use super::progress::Watching;
-use super::session::{Session, runtime, stop_on_signals};
+use super::session::{runtime, stop_on_signals};
 use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report};
+use crate::assembly::Session;
 use crate::execute::Stop;
 use crate::model::CommitId;
 use crate::plan::file::{PlanFile, PlanFileLimits};
@@ -66,7 +68,7 @@ impl ApplyCommand {
             .preview(&scope, watching, stop)
             .await
             .into_diagnostic()?;
-        session.check_writes(&preview.last)?;
+        session.check_writes(&preview.last).ended()?;
         if preview.interrupted {
             return Ok(vec![preview]);
         }
@@ -104,7 +106,7 @@ impl ApplyCommand {
         let needed = plan
             .check(graph, &preview.last, commit, session.config.digest())
             .into_diagnostic()?;
-        session.check_writes(&preview.last)?;
+        session.check_writes(&preview.last).ended()?;
         let pass = session
             .reconciler
             .run_steps(preview, needed.steps, watching, stop)

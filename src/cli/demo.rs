@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
-use super::session::{Session, runtime, stop_on_signals};
+use super::session::{runtime, stop_on_signals};
 use super::{Common, ExitCode, Terminal, report};
-use crate::cli::counting::counted;
+use crate::assembly::Session;
 use crate::demo::{Damage, Stage};
 use crate::execute::Stop;
 use crate::facts::Depth;
 use crate::model::Convergence;
+use crate::model::counted;
 use crate::plan::Scope;
 use crate::plan::draw::{TableOptions, table};
 use crate::reconcile::{Following, Unwatched};

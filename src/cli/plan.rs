@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
-use super::session::{Preview, Session};
+use super::session::Preview;
 use super::{Common, Diagram, ExitCode, Format, Terminal};
+use crate::assembly::Session;
 use crate::facts::Depth;
 use crate::plan::draw::{self, TableOptions};
 use crate::plan::{Scope, file};

@@ -1,6 +1,6 @@
 //! What was done, for people.
 
-use super::counting::counted;
+use crate::model::counted;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp};
 use miette::{IntoDiagnostic as _, Report};
 use tokio::sync::mpsc;
 
-use super::session::{Session, runtime, stop_on_signals};
+use super::session::{runtime, stop_on_signals};
 use super::{Common, ExitCode};
+use crate::assembly::{RealWorld, Session};
 use crate::facts::Depth;
 use crate::model::{Convergence, StepResult};
 use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Unwatched, Wake};
@@ -86,7 +87,7 @@ impl RunCommand {
     }
 }
 
-fn log<S: Source>(reconciler: &Reconciler<super::session::RealWorld, S>, result: Result<&Pass, ReconcileError>) {
+fn log<S: Source>(reconciler: &Reconciler<RealWorld, S>, result: Result<&Pass, ReconcileError>) {
     let pass = match result {
         Ok(pass) => pass,
         Err(error) => {

@@ -1,38 +1,20 @@
 //! What the commands that reconcile have in common: configuration, repository, state, a reconciler.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
+use miette::{IntoDiagnostic as _, Report, miette};
 
-use super::connection::{self, AllowedRegistries};
 use super::diagnostics::write_diagnostics;
-use super::known_registries::KnownRegistries;
+use super::exit_code::Ended as _;
 use super::progress::Watching;
 use super::{Common, ExitCode, Terminal, WithExitCode as _};
+use crate::assembly::{self, Session};
 use crate::config::{Config, Environment};
-use crate::execute::{AssembledWorld, Stop, SystemClock};
-use crate::model::{CommitId, Repository, Severity};
-use crate::plan::{Planned, Scope};
-use crate::reconcile::cache::Cache;
-use crate::reconcile::state::State;
-use crate::reconcile::{Following, Pass, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
-use crate::signing::KeyFileSigners;
-use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
-
-/// What the cache may hold: about 500,000 verdicts.
-pub const CACHE_BYTES: u64 = 256 << 20;
-
-/// The world outside.
-pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
-
-/// An opened repository with the memory and the reconciler that go with it.
-pub struct Session {
-    pub config: Arc<Config>,
-    pub source: Arc<GitRepository>,
-    pub state: Arc<State>,
-    pub reconciler: Reconciler<RealWorld, GitRepository>,
-}
+use crate::execute::Stop;
+use crate::model::{CommitId, Severity};
+use crate::plan::Scope;
+use crate::reconcile::{Following, Pass, ReconcileError, read_tree};
+use crate::source::{GitRepository, Source as _};
 
 /// The configuration that the command line names, or that is found.
 ///
@@ -50,22 +32,7 @@ pub fn configuration(common: &Common) -> Result<Arc<Config>, Report> {
 /// # Errors
 /// Where it cannot be opened.
 pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Report> {
-    let here = Path::new(".");
-    let location = match (&common.repo, &config.git.url) {
-        (Some(text), _) => Location::parse(text, here),
-        (None, Some(text)) => Location::parse(text, &config.git.base),
-        (None, None) => Location::parse(".", here),
-    }
-    .into_diagnostic()
-    .with_exit_code(ExitCode::Invalid)?;
-    let options = Options {
-        branch: config.git.branch.clone(),
-        folder: SubPath::parse(&config.git.folder)
-            .into_diagnostic()
-            .with_exit_code(ExitCode::Invalid)?,
-        limits: config.limits,
-    };
-    GitRepository::open(&location, options).into_diagnostic()
+    assembly::repository(common.repo.as_deref(), config).ended()
 }
 
 /// A commit, looked at.
@@ -81,46 +48,7 @@ impl Session {
     /// Where the configuration, the repository or the state cannot be opened.
     pub fn open(common: &Common) -> Result<Self, Report> {
         let config = configuration(common)?;
-        let source = Arc::new(repository(common, &config)?);
-        let state = State::open(&config.storage.state)
-            .into_diagnostic()
-            .wrap_err("landfall's memory cannot be opened")?;
-        let state = Arc::new(state);
-        let world = AssembledWorld {
-            registry: connection::registries(&config)?,
-            signers: connection::signers(&config)?,
-            journal: StateJournal::new(Arc::clone(&state)),
-            clock: SystemClock,
-        };
-        let cache = Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES));
-        let defaults = Settings::default();
-        let settings = Settings {
-            git_url: common
-                .repo
-                .clone()
-                .or_else(|| config.git.url.clone())
-                .unwrap_or_else(|| source.path().display().to_string())
-                .into(),
-            limits: config.limits,
-            requests_per_pass: config
-                .work
-                .requests_per_pass
-                .map_or(defaults.requests_per_pass, |requests| requests as u64),
-            capabilities: Some(Arc::new(KnownRegistries {
-                config: Arc::clone(&config),
-                cache: Arc::clone(&cache),
-            })),
-            verdicts: Some(cache),
-            ..defaults
-        };
-        let reconciler =
-            Reconciler::new(Arc::new(world), Arc::clone(&source), Arc::clone(&state), settings).into_diagnostic()?;
-        Ok(Self {
-            config,
-            source,
-            state,
-            reconciler,
-        })
+        Self::assemble(common.repo.as_deref(), config).ended()
     }
 
     /// The commit that the command line names, else the newest.
@@ -225,50 +153,6 @@ impl Session {
                 )
             })
             .collect()
-    }
-
-    /// Refuses before anything is written what `allow-writes` does not cover.
-    ///
-    /// # Errors
-    /// The first place that it does not cover, and the line that lifts it.
-    pub fn check_writes(&self, planned: &Planned) -> Result<(), Report> {
-        let graph = self.reconciler.graph();
-        let mut refused: Vec<Repository> = Vec::new();
-        let mut first = None;
-        for step in &planned.steps {
-            let repository = graph.unit(step.node.unit).repository;
-            for endpoint in step.at.iter() {
-                let place = graph.place(repository, endpoint);
-                if let Err(refusal) = self.config.may_write(&place) {
-                    if !refused.contains(&place) && refused.len() < 1_000 {
-                        refused.push(place);
-                    }
-                    first.get_or_insert(refusal);
-                }
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(refusal) => {
-                let prefixes: Vec<String> = graph
-                    .targets()
-                    .iter()
-                    .flat_map(|target| &target.endpoints)
-                    .map(|endpoint| format!("\"{}\"", endpoint.prefix))
-                    .collect();
-                Err(miette!(
-                    help = format!(
-                        "every endpoint of the manifests would be covered by\n  allow-writes = [{}]\nin {}, above the first [section]",
-                        prefixes.join(", "),
-                        refusal.file.display()
-                    ),
-                    "`allow-writes` does not cover {} of the repositories that this plan writes to, among them {}; nothing was written",
-                    refused.len(),
-                    refusal.place
-                ))
-                .with_exit_code(ExitCode::AccessRefused)
-            }
-        }
     }
 }
 

@@ -72,14 +72,7 @@ impl Planner<'_> {
     }
 
     /// Decides how a claimed image comes to keep what it has in `old`.
-    fn spare(
-        &mut self,
-        id: UnitId,
-        here: EndpointSet,
-        exposed: EndpointSet,
-        subject: &Subject<'_>,
-        moves: &mut Moves,
-    ) {
+    fn spare(&mut self, id: UnitId, here: EndpointSet, exposed: EndpointSet, subject: &Subject<'_>, moves: &mut Moves) {
         match self.elsewhere(id, exposed) {
             Elsewhere::Has => moves.put_back.push((id, here)),
             Elsewhere::HasNot => moves.keeping |= here,
@@ -119,7 +112,9 @@ impl Planner<'_> {
         let unit = self.graph.unit_at(subject.unit.repository, old);
         let tags = unit.into_iter().flat_map(|unit| &self.graph.unit(unit).tags);
         tags.filter(|other| **other != tag)
-            .fold(EndpointSet::EMPTY, |held, other| held | self.facts.tag(*other).values.at(old))
+            .fold(EndpointSet::EMPTY, |held, other| {
+                held | self.facts.tag(*other).values.at(old)
+            })
     }
 
     /// Whether an image is this manifest or lists it. `None` where its manifests were not read yet.

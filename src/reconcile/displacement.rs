@@ -21,7 +21,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 outcome,
                 Outcome::Done { .. } | Outcome::Failed { .. } | Outcome::Uncertain { .. }
             );
-            if let Action::Tag { replaces: Some(old), .. } = steps[*step].action
+            if let Action::Tag {
+                replaces: Some(old), ..
+            } = steps[*step].action
                 && may_have_moved
             {
                 let repository = self.graph.unit(node.unit).repository;

@@ -173,7 +173,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
         stop: &Stop,
     ) -> Result<Vec<(Step, StepOutcome)>, super::ReconcileError> {
         let context = self.execution_context(&steps, now)?;
-        let outcomes = execute::execute_in_order(&self.world, &self.graph, &steps, &context, watch.progress(), stop).await;
+        let outcomes =
+            execute::execute_in_order(&self.world, &self.graph, &steps, &context, watch.progress(), stop).await;
         for (unit, admitted) in &context.admissions {
             // Recorded before the first write of the claim, if it came to one.
             if admitted.is_new && self.recollection.is_admitted(&self.graph, *unit)? {

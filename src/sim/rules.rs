@@ -183,12 +183,7 @@ impl Rules {
     }
 }
 
-fn lacking(
-    store: &Store,
-    digest: &Digest,
-    needs: &Needs,
-    verdicts: &Verdicts,
-) -> Vec<&'static str> {
+fn lacking(store: &Store, digest: &Digest, needs: &Needs, verdicts: &Verdicts) -> Vec<&'static str> {
     let artifacts = Standing::read(store, &needs.artifacts_at, digest, &needs.public_reference, verdicts);
     let mut lacks = Vec::new();
     if needs.bundle && artifacts.bundles.is_empty() {

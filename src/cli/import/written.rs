@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic as _, Report as Failure, WrapErr as _, miette};
 use serde_json::json;
 
-use super::arrange::arrange;
-use super::document;
-use super::report::{Mistake, Report};
-use super::resolve::resolve;
-use super::wanted::AllWanted;
-use crate::cli::connection;
+use crate::adoption::import::{AllWanted, Mistake, Report, arrange, document, resolve};
+use crate::assembly;
 use crate::cli::diagnostics::write_diagnostics;
+use crate::cli::exit_code::Ended as _;
 use crate::cli::init::{text_of, write_new};
 use crate::cli::reach::Reach;
 use crate::cli::session::runtime;
@@ -67,7 +64,7 @@ pub fn import(
     let config = destination
         .reach
         .configuration(common, &sources.iter().collect::<Vec<_>>())?;
-    let registries = connection::registries(&config)?;
+    let registries = assembly::registries(&config).ended()?;
     let resolved = match runtime()?.block_on(resolve(&registries, wanted, &mut report)) {
         Ok(resolved) => resolved,
         Err(error) => {

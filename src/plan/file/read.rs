@@ -36,9 +36,13 @@ pub(super) struct FileStep {
 
 #[derive(Debug)]
 enum FileContent {
-    Copy { carried: Box<[Carried]> },
+    Copy {
+        carried: Box<[Carried]>,
+    },
     Sign,
-    Attach { artifact: Option<Digest> },
+    Attach {
+        artifact: Option<Digest>,
+    },
     Tag {
         digest: Digest,
         replaces: Option<Digest>,

@@ -1,0 +1,17 @@
+//! Why nothing was examined.
+
+use miette::Diagnostic;
+use thiserror::Error;
+
+use crate::assembly::AssemblyError;
+use crate::config::Refusal;
+
+/// Why an examination did not begin.
+#[derive(Debug, Error, Diagnostic)]
+pub enum DoctorError {
+    /// `allow-writes` does not cover what was to be tried.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Registries(#[from] AssemblyError),
+}
