@@ -17,6 +17,7 @@ mod provider;
 mod put_back;
 mod run;
 mod schedule;
+mod seen;
 mod shared_tag;
 mod sign;
 mod silence;

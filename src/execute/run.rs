@@ -10,6 +10,7 @@ use super::context::ExecutionContext;
 use super::outcome::{Outcome, StepOutcome};
 use super::progress::Progress;
 use super::schedule::extent;
+use super::seen::SeenEntries;
 use super::silence::Silence;
 use super::stop::Stop;
 use super::unit::UnitTask;
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub stop: Stop,
     pub transfer: Transfer,
     pub tags: SharedTags,
+    pub seen: SeenEntries,
     pub silence: Silence,
     pub events: UnboundedSender<Event>,
 }
@@ -59,6 +61,7 @@ pub async fn execute<W: World>(
         stop: stop.clone(),
         transfer: Transfer::new(context.transfer),
         tags: SharedTags::default(),
+        seen: SeenEntries::default(),
         silence: Silence::new(context.concurrency.silent_steps),
         events,
     });

@@ -58,11 +58,10 @@ pub enum Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceAnswer {
     Whole(Arc<SourceImage>),
-    /// The image is whole, but something beside it is not: what `image` says travels leaves that out.
+    /// The image is whole, but something beside it is not, or cannot be read: what `image` says travels leaves that out.
     WithoutAll {
         image: Arc<SourceImage>,
-        /// Manifests and blobs that are named and not there.
-        missing: Arc<[Digest]>,
+        left: Arc<[LeftBehind]>,
     },
     /// The source does not have the digest.
     Absent,
@@ -81,6 +80,13 @@ impl SourceAnswer {
             Self::Absent | Self::Lacking(_) | Self::Refused(_) => None,
         }
     }
+}
+
+/// Something beside an image that does not travel with it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeftBehind {
+    pub digest: Digest,
+    pub why: Arc<str>,
 }
 
 /// What the source offers.

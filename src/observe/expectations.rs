@@ -39,7 +39,7 @@ impl Expectations for Known<'_> {
             return Some(Arc::clone(&admission.carried));
         }
         match self.facts.source(unit) {
-            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(Arc::clone(&image.carried)),
+            Some(SourceFact::Answered(answer)) => answer.image().map(|image| Arc::clone(&image.carried)),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use super::image::below;
 use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
-use crate::facts::{Answer, Depth, Evidence, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Depth, Evidence, LeftBehind, SourceAnswer, SourceImage};
 use crate::model::{Capability, Carried, Digest};
 use crate::registry::Registry;
 use crate::transfer::TreeAnswer;
@@ -49,24 +49,26 @@ async fn offered<R: Registry>(
         .filter_map(|found| Capability::to_hold(&found.manifest.media_type))
         .collect();
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
+    let collected = collection::collect(place, image, &manifests).await?;
+    let left = collected.left();
     let Collected {
         mut carried,
         referrers,
         signatures,
-        missing,
         ..
-    } = collection::collect(place, image, &manifests).await?;
+    } = collected;
     for item in travelled {
         if !carried.contains(item) && place.is_whole(&item.digest, Depth::Blobs).await? {
             carried.insert(item.clone());
         }
     }
     let found: Vec<Evidence> = match expected {
-        Some(expected) => {
-            signed::find(place, verifier, expected, &referrers, signatures.as_ref())
-                .await?
-                .found
-        }
+        Some(expected) => match signed::find(place, verifier, expected, &referrers, signatures.as_ref()).await {
+            Ok(signed) => signed.found,
+            // What landfall cannot read is no signature of ours.
+            Err(error) if error.is_about_content() => Vec::new(),
+            Err(error) => return Err(error.into()),
+        },
         None => Vec::new(),
     };
     let image = Arc::new(SourceImage {
@@ -76,10 +78,13 @@ async fn offered<R: Registry>(
         carried: carried.into_iter().collect(),
         found,
     });
-    Ok(if missing.is_empty() {
+    for LeftBehind { digest, why } in &left {
+        tracing::warn!(source = %place.repository, image = %tree.root().digest, %digest, why = &**why, "it stays behind");
+    }
+    Ok(if left.is_empty() {
         SourceAnswer::Whole(image)
     } else {
-        let missing = missing.into_iter().collect();
-        SourceAnswer::WithoutAll { image, missing }
+        let left = left.into();
+        SourceAnswer::WithoutAll { image, left }
     })
 }

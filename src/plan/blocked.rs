@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::facts::Ask;
+use crate::facts::{Ask, LeftBehind};
 use crate::model::{Capability, Digest, EndpointIndex, KnownBy, NodeId, TagId, TargetId, UnitId};
 
 /// One root cause, and what waits for it.
@@ -54,6 +54,11 @@ pub enum Cause {
     CarriedLost {
         unit: UnitId,
         digests: Arc<[Digest]>,
+    },
+    /// Beside the image at its source is something that does not travel with it. Nothing waits for it.
+    LeftBehind {
+        unit: UnitId,
+        left: Arc<[LeftBehind]>,
     },
     /// The claim it reads from does not stand anywhere yet.
     Upstream {

@@ -2,7 +2,7 @@
 
 use super::blocked::{Blocked, Cause};
 use super::phrases::{
-    endpoint_at, image, image_at, image_at_source, node_at, origin, printable, several, source, tag_at,
+    endpoint_at, image, image_at, image_at_source, left_behind, node_at, origin, printable, several, source, tag_at,
 };
 use super::record::target_of;
 use crate::facts::Ask;
@@ -69,6 +69,17 @@ impl Explanation {
                     "push it to {} again, and it is spread; nothing else waits for it",
                     source(graph, *unit)
                 ),
+            },
+            Cause::LeftBehind { unit, left } => Self {
+                kind: "left-behind",
+                cause: format!(
+                    "{} is promoted without {}",
+                    image_at_source(graph, *unit),
+                    left_behind(left)
+                ),
+                remedy:
+                    "nothing waits for it; to have it travel, put it right at the source before the image is promoted"
+                        .to_owned(),
             },
             Cause::Upstream { unit } => Self::upstream(graph, *unit),
             Cause::Conflict { tag, endpoint, found } => Self::conflict(graph, *tag, *endpoint, *found),

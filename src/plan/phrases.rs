@@ -1,6 +1,7 @@
 //! How what the graph holds is called in sentences.
 
 use super::record::source_name;
+use crate::facts::LeftBehind;
 use crate::graph::Graph;
 use crate::model::{Digest, EndpointIndex, NodeId, Source, TagId, TargetId, UnitId};
 
@@ -21,6 +22,20 @@ pub(super) fn several(digests: &[Digest]) -> String {
     let mut parts: Vec<String> = digests.iter().take(SHOWN).map(Digest::to_string).collect();
     if digests.len() > SHOWN {
         parts.push(format!("{} more", digests.len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+/// The first few of what stays behind, each with why.
+pub(super) fn left_behind(left: &[LeftBehind]) -> String {
+    const SHOWN: usize = 3;
+    let mut parts: Vec<String> = left
+        .iter()
+        .take(SHOWN)
+        .map(|LeftBehind { digest, why }| format!("{digest} ({})", printable(why)))
+        .collect();
+    if left.len() > SHOWN {
+        parts.push(format!("{} more", left.len() - SHOWN));
     }
     parts.join(", ")
 }

@@ -175,17 +175,19 @@ impl<'a> Planner<'a> {
                 return None;
             }
             Some(SourceFact::Answered(SourceAnswer::Whole(image))) => return Some(image),
-            // What was admitted before was whole then.
-            Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if subject.admission.is_some() => {
+            // What was admitted before travels by its admission.
+            Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, left })) => {
+                if subject.admission.is_none() {
+                    let left = Arc::clone(left);
+                    self.block(Cause::LeftBehind { unit, left }, gate);
+                }
                 return Some(image);
             }
             Some(SourceFact::Answered(SourceAnswer::Absent)) => Cause::SourceAbsent { unit },
-            Some(SourceFact::Answered(SourceAnswer::Lacking(missing) | SourceAnswer::WithoutAll { missing, .. })) => {
-                Cause::SourceLacking {
-                    unit,
-                    missing: Arc::clone(missing),
-                }
-            }
+            Some(SourceFact::Answered(SourceAnswer::Lacking(missing))) => Cause::SourceLacking {
+                unit,
+                missing: Arc::clone(missing),
+            },
             Some(SourceFact::Answered(SourceAnswer::Refused(why))) => Cause::SourceRefused {
                 unit,
                 why: Arc::clone(why),

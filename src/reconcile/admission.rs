@@ -72,7 +72,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             .iter()
             .filter_map(|unit| {
                 let image = match self.facts.source(*unit) {
-                    Some(SourceFact::Answered(SourceAnswer::Whole(image))) => image,
+                    Some(SourceFact::Answered(answer)) => answer.image()?,
                     _ => return None,
                 };
                 Some((*unit, self.graph.unit(*unit).claim()?, &**image))

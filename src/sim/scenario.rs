@@ -63,7 +63,12 @@ impl Scenario {
             }
         }
         if let Ok(registry) = "source.test".parse::<Registry>() {
-            store.set_behaviour(&registry, draw_behaviour(&mut rng));
+            let behaviour = Behaviour {
+                // Nothing is listed there by landfall.
+                resolves_digest_tags: rng.random_bool(0.2),
+                ..draw_behaviour(&mut rng)
+            };
+            store.set_behaviour(&registry, behaviour);
         }
         let mut scenario = Self {
             targets,
@@ -75,13 +80,16 @@ impl Scenario {
         };
         for index in 0..rng.random_range(1..=size.names) {
             let name = ["api", "worker", "tools/cli"][index].to_owned();
-            let offered = (0..rng.random_range(1..=size.versions))
-                .map(|version| {
-                    let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
-                    push(&image, &name, store, &mut rng);
-                    image.root()
-                })
-                .collect();
+            let mut offered = Vec::new();
+            for version in 0..rng.random_range(1..=size.versions) {
+                let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
+                push(&image, &name, store, &mut rng);
+                offered.push(image.root());
+                // One platform of it is promoted by itself as well.
+                let below = image.manifests().iter().map(|manifest| manifest.digest);
+                let below = below.filter(|digest| *digest != image.root()).choose(&mut rng);
+                offered.extend(below.filter(|_| rng.random_bool(0.4)));
+            }
             scenario.offered.insert(name, offered);
         }
         scenario.change(&mut rng);

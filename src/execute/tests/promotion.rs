@@ -514,3 +514,34 @@ async fn what_is_promoted_and_refers_to_something_is_listed_where_the_registry_d
     let held = store.contents(&place("europe")).unwrap();
     assert!(!held.tags.contains_key(&Tag::referrers_of(&base.root())));
 }
+
+#[tokio::test]
+async fn a_manifest_that_only_its_registry_has_is_kept_by_an_anchor_tag_when_its_tag_moves() {
+    let scenario = Scenario::new(Choices::default());
+    scenario.converge().await;
+    let other = crate::sim::images::ImageRecipe::single().make(crate::sim::Seed(77));
+    other.push(&scenario.store, &place("asia"));
+    let behaviour = Behaviour {
+        drops_untagged: true,
+        ..Behaviour::default()
+    };
+    scenario.store.set_behaviour(&place("asia").registry, behaviour);
+    scenario.store.set_tag(&place("asia"), &tag(), other.root());
+    let (mut planned, context) = scenario.plan();
+    for keeps in [true, false] {
+        for step in &mut planned.steps {
+            if let Action::Tag { keeps: kept, .. } = &mut step.action {
+                *kept = keeps;
+            }
+        }
+        let steps: Vec<Step> = planned.steps.iter().filter(|step| is_tag(step)).cloned().collect();
+        let outcomes = scenario.run(&steps, &context).await;
+        assert!(outcomes.iter().all(|outcome| outcome.outcome.is_done()), "{outcomes:?}");
+        assert_eq!(scenario.store.has_manifest(&place("asia"), &other.root()), keeps);
+        let anchor = Tag::anchor(&other.root());
+        assert_eq!(scenario.store.tag(&place("asia"), &anchor).is_some(), keeps);
+        scenario.store.delete_tag(&place("asia"), &anchor);
+        other.push(&scenario.store, &place("asia"));
+        scenario.store.set_tag(&place("asia"), &tag(), other.root());
+    }
+}

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::truth::{Truth, World};
 use super::worlds::world;
-use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, LeftBehind, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::graph::{Graph, Notation};
 use crate::model::{Capability, CommitId, Drift, EndpointIndex, KnownBy, NodeId, Slot, TargetId, TargetMode, UnitId};
@@ -234,6 +234,14 @@ fn causes() -> (Graph, Vec<Cause>) {
         Cause::CarriedLost {
             unit: app,
             digests: [digest("bill of materials")].into(),
+        },
+        Cause::LeftBehind {
+            unit: app,
+            left: [LeftBehind {
+                digest: digest("junk"),
+                why: "it is no manifest".into(),
+            }]
+            .into(),
         },
         Cause::Upstream { unit: app },
         Cause::Upstream { unit: tool },

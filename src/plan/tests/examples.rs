@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use super::truth::{Truth, World, admission, declared};
 use super::worlds::{one_image, world};
 use crate::facts::{
-    Answer, Ask, Attempt, Class, Depth, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values,
+    Answer, Ask, Attempt, Class, Depth, Evidence, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer,
+    Values,
 };
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::model::{
@@ -466,6 +467,29 @@ fn a_source_that_cannot_give_the_image_blocks_the_claim() {
         refused(SourceAnswer::Refused(Arc::clone(&why))),
         Cause::SourceRefused { unit, why }
     );
+}
+
+#[test]
+fn what_stays_behind_is_named_and_holds_up_nothing() {
+    let mut world = world(&one_image(), Truth::EMPTY);
+    let unit = unit(&world);
+    let Answer::Source(SourceAnswer::Whole(image)) = world.truth.answer(&world.graph, Ask::Source(unit), PRIMARY)
+    else {
+        panic!("the source is whole")
+    };
+    let left: Arc<[_]> = [LeftBehind {
+        digest: digest("junk"),
+        why: "it is no manifest".into(),
+    }]
+    .into();
+    let answer = SourceAnswer::WithoutAll {
+        image,
+        left: Arc::clone(&left),
+    };
+    world.record(Ask::Source(unit), PRIMARY, Answer::Source(answer));
+    let planned = world.settle();
+    assert_eq!(causes(&planned), [&Cause::LeftBehind { unit, left }]);
+    assert_eq!(verbs(&planned).last(), Some(&(Verb::Tag, 3)));
 }
 
 #[test]
