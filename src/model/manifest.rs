@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_that_go_reads_as_another_is_refused() {
+        let index = |more: &str| format!(r#"{{"schemaVersion":2,"manifests":[]{more}}}"#);
+        assert!(parse(&index(r#","annotations":{"Layers":"1"}"#), None).is_ok());
+        let nested = format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000));
+        for more in [r#","Manifests":[]"#, r#","MediaType":"x""#, r#","x":1,"x":2"#, &nested] {
+            assert!(matches!(parse(&index(more), None), Err(ManifestError::Malformed(_))));
+        }
+    }
+
+    #[test]
     fn header_and_body_must_agree() {
         let index = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
         assert!(parse(index, Some("application/vnd.oci.image.index.v1+json; charset=utf-8")).is_ok());

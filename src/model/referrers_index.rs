@@ -50,7 +50,6 @@ pub fn referrers_index(
     }
     let manifest = Manifest::parse(bytes, content_type, limits).map_err(|error| match error {
         ManifestError::MediaType(media_type) => NotReferrers::Other(media_type),
-        ManifestError::Schema1 => NotReferrers::Image,
         error => match said_type(bytes) {
             Some(media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST) => NotReferrers::Image,
             _ => NotReferrers::Unreadable(error),
@@ -124,7 +123,6 @@ mod tests {
                 NotReferrers::Platforms,
             ),
             (index(&entry(r#","platform":{"os":"linux"}"#)), NotReferrers::Platforms),
-            (r#"{"schemaVersion":1}"#.to_owned(), NotReferrers::Image),
             (
                 r#"{"mediaType":"application/vnd.example+json"}"#.to_owned(),
                 NotReferrers::Other("application/vnd.example+json".to_owned()),
@@ -138,7 +136,7 @@ mod tests {
     #[test]
     fn of_what_may_be_an_index_nothing_is_said() {
         let twice = r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#;
-        for text in ["", "<html>", r#"{"errors":[]}"#, "{}", twice] {
+        for text in ["", "<html>", r#"{"errors":[]}"#, "{}", r#"{"schemaVersion":1}"#, twice] {
             assert!(!read(text).unwrap_err().is_certain(), "{text}");
         }
     }
