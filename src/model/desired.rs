@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Tag};
+use super::{Carry, CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Tag};
 
 /// The desired state of one commit.
 #[derive(Debug, Clone)]
@@ -81,6 +81,7 @@ pub struct Target {
     pub signatures: SignaturePlacement,
     pub drift: Drift,
     pub mode: TargetMode,
+    pub carry: Carry,
 }
 
 impl Target {

@@ -2,6 +2,7 @@
 
 mod admission;
 mod capability;
+mod carry;
 mod commit;
 mod counting;
 mod desired;
@@ -24,6 +25,7 @@ mod tag;
 
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
 pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
+pub use carry::{Carry, CosignTag, Incomplete};
 pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 pub use counting::counted;
 pub use desired::{

@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use futures_util::future::join3;
+use futures_util::future::join_all;
 
 use super::failure::{LookError, one_line};
 use super::place::Place;
 use crate::facts::LeftBehind;
-use crate::model::{Carried, CarriedKind, Digest, Limits, Tag};
+use crate::model::{Carried, CarriedKind, Carry, Digest, Limits, Tag};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
 use crate::transfer::{ImageTree, TreeAnswer, TreeError};
 
@@ -77,7 +77,9 @@ pub(super) async fn collect<R: Registry>(
     place: &Place<'_, R>,
     image: &Digest,
     manifests: &[Digest],
+    carry: &Carry,
 ) -> Result<Collected, LookError> {
+    let most = Most::of(carry, place.limits);
     let mut collected = Collected::default();
     let mut subjects: VecDeque<(Digest, usize)> = manifests.iter().map(|digest| (*digest, 0)).collect();
     while let Some((subject, depth)) = subjects.pop_front() {
@@ -92,23 +94,24 @@ pub(super) async fn collect<R: Registry>(
             if let Some(tree) = collected.read(place, &listed.digest).await? {
                 // The fallback index can list anything.
                 let refers_to = tree.root().manifest.subject.as_ref().map(|subject| subject.digest);
-                if refers_to != Some(subject) {
+                let artifact_type = tree.root().manifest.effective_artifact_type().unwrap_or_default();
+                if refers_to != Some(subject) || !carry.takes(artifact_type) {
                     continue;
                 }
-                if depth >= place.limits.carried_depth {
-                    let limit = place.limits.carried_depth;
+                if depth >= most.depth {
+                    let limit = most.depth;
                     collected.leave(
                         listed.digest,
-                        format!("it refers to {subject}: referrers of referrers travel to a depth of {limit} (limit `carried-depth`)"),
+                        format!("it refers to {subject}: referrers of referrers travel to a depth of {limit} (`depth` in `carry`, limit `carried-depth`)"),
                     );
-                } else if collected.add(CarriedKind::Referrer { subject }, &tree, place).await? {
+                } else if collected.add(CarriedKind::Referrer { subject }, &tree, place, most).await? {
                     subjects.push_back((listed.digest, depth + 1));
                 }
             }
         }
         // Nobody puts cosign's tags beside what is itself beside the image.
         let tagged = if depth == 0 {
-            tagged(place, &subject, &mut collected).await?
+            tagged(place, &subject, carry, &mut collected).await?
         } else {
             Vec::new()
         };
@@ -119,7 +122,7 @@ pub(super) async fn collect<R: Registry>(
             };
             match collected.read(place, &fetched.digest).await? {
                 Some(tree) => {
-                    collected.add(kind, &tree, place).await?;
+                    collected.add(kind, &tree, place, most).await?;
                 }
                 None if collected.left.contains_key(&fetched.digest) => {}
                 None => collected.leave(fetched.digest, "its tag stands, and it is gone".to_owned()),
@@ -171,20 +174,21 @@ impl Collected {
         kind: CarriedKind,
         tree: &ImageTree,
         place: &Place<'_, R>,
+        most: Most,
     ) -> Result<bool, LookError> {
-        let (digest, limits) = (tree.root().digest, place.limits);
-        if self.carried.len() >= limits.carried {
-            self.leave(digest, too_many(limits));
+        let digest = tree.root().digest;
+        if self.carried.len() >= most.count {
+            self.leave(digest, too_many(most));
             return Ok(false);
         }
         let bytes = self.bytes.saturating_add(tree.size());
-        if bytes > limits.carried_bytes {
+        if bytes > most.bytes {
             self.leave(
                 digest,
                 format!(
                     "with it, referrers and cosign tags would have more than {} bytes, which is what travels with an \
-                     image at most (limit `carried-bytes`)",
-                    limits.carried_bytes
+                     image at most (`bytes` in `carry`, limit `carried-bytes`)",
+                    most.bytes
                 ),
             );
             return Ok(false);
@@ -208,28 +212,49 @@ fn gone(missing: &[Digest]) -> String {
     }
 }
 
-fn too_many(limits: &Limits) -> String {
+fn too_many(most: Most) -> String {
     format!(
-        "{} referrers and cosign tags travel with an image at most (limit `carried`)",
-        limits.carried
+        "{} referrers and cosign tags travel with an image at most (`count` in `carry`, limit `carried`)",
+        most.count
     )
+}
+
+/// What both the manifests and the process allow.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    count: usize,
+    bytes: u64,
+    depth: usize,
+}
+
+impl Most {
+    fn of(carry: &Carry, limits: &Limits) -> Self {
+        Self {
+            count: carry.count.unwrap_or(usize::MAX).min(limits.carried),
+            bytes: carry.bytes.unwrap_or(u64::MAX).min(limits.carried_bytes),
+            depth: carry.depth.unwrap_or(usize::MAX).min(limits.carried_depth),
+        }
+    }
 }
 
 /// What stands under cosign's tags for a manifest of the image.
 async fn tagged<R: Registry>(
     place: &Place<'_, R>,
     subject: &Digest,
+    carry: &Carry,
     collected: &mut Collected,
 ) -> Result<Vec<(&'static str, FetchedManifest)>, LookError> {
-    let [sig, att, sbom] = ["sig", "att", "sbom"].map(|suffix| Tag::cosign(subject, suffix));
-    let fetched = join3(
-        place.fetch(ManifestAt::Tag(&sig)),
-        place.fetch(ManifestAt::Tag(&att)),
-        place.fetch(ManifestAt::Tag(&sbom)),
-    )
-    .await;
+    let tags: Vec<(&'static str, Tag)> = carry
+        .cosign_tags
+        .iter()
+        .map(|tag| (tag.as_str(), Tag::cosign(subject, tag.as_str())))
+        .collect();
+    let looks = tags
+        .iter()
+        .map(|(suffix, tag)| async move { (*suffix, place.fetch(ManifestAt::Tag(tag)).await) });
+    let looks = join_all(looks).await;
     let mut found = Vec::new();
-    for (suffix, look) in [("sig", fetched.0), ("att", fetched.1), ("sbom", fetched.2)] {
+    for (suffix, look) in looks {
         match beside(look)? {
             Beside::Is(Some(fetched)) => found.push((suffix, fetched)),
             Beside::Is(None) => {}

@@ -241,7 +241,8 @@ impl<R: Registry + Clone> Round<'_, R> {
                 let place = self.place(repository.clone());
                 let travelled = self.expectations.travelled(unit);
                 let verifier = &self.observer.verifier;
-                source::look(&place, verifier, &claim.digest, expected.as_ref(), &travelled).await
+                let carry = &self.graph.target(self.graph.target_of(unit)).carry;
+                source::look(&place, verifier, &claim.digest, expected.as_ref(), &travelled, carry).await
             }
             Source::Target { .. } => self.chained_source(unit, claim, expected.as_ref()).await,
         }
@@ -258,12 +259,13 @@ impl<R: Registry + Clone> Round<'_, R> {
     ) -> Result<Answer, LookError> {
         let upstream = self.graph.upstream(unit).ok_or(LookError::Unclaimed)?;
         let travelled = self.expectations.travelled(unit);
+        let carry = &self.graph.target(self.graph.target_of(unit)).carry;
         let lacks = |image: &SourceImage| travelled.iter().filter(|item| !image.carried.contains(item)).count();
         let mut best: Option<(usize, Answer)> = None;
         let mut first = None;
         for endpoint in self.expectations.standing(upstream).iter() {
             let place = self.place_of(upstream, endpoint);
-            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected, &travelled).await;
+            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected, &travelled, carry).await;
             let lacking = match &answer {
                 Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
                 Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),

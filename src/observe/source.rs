@@ -10,7 +10,7 @@ use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
 use crate::facts::{Answer, Depth, Evidence, LeftBehind, SourceAnswer, SourceImage};
-use crate::model::{Capability, Carried, Digest};
+use crate::model::{Capability, Carried, Carry, Digest};
 use crate::registry::Registry;
 use crate::transfer::TreeAnswer;
 
@@ -22,8 +22,9 @@ pub(super) async fn look<R: Registry>(
     image: &Digest,
     expected: Option<&Expected>,
     travelled: &[Carried],
+    carry: &Carry,
 ) -> Result<Answer, LookError> {
-    let offered = match offered(place, verifier, image, expected, travelled).await {
+    let offered = match offered(place, verifier, image, expected, travelled, carry).await {
         Ok(offered) => offered,
         Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
         Err(Obstacle::Look(error)) => return Err(error),
@@ -37,6 +38,7 @@ async fn offered<R: Registry>(
     image: &Digest,
     expected: Option<&Expected>,
     travelled: &[Carried],
+    carry: &Carry,
 ) -> Result<SourceAnswer, Obstacle> {
     let tree = match place.tree(image).await? {
         TreeAnswer::Whole(tree) => tree,
@@ -49,7 +51,7 @@ async fn offered<R: Registry>(
         .filter_map(|found| Capability::to_hold(&found.manifest.media_type))
         .collect();
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
-    let collected = collection::collect(place, image, &manifests).await?;
+    let collected = collection::collect(place, image, &manifests, carry).await?;
     let left = collected.left();
     let Collected {
         mut carried,

@@ -60,6 +60,11 @@ pub enum Cause {
         unit: UnitId,
         left: Arc<[LeftBehind]>,
     },
+    /// Likewise, and the target's `carry` has the image wait for it.
+    SourceWithoutAll {
+        unit: UnitId,
+        left: Arc<[LeftBehind]>,
+    },
     /// The claim it reads from does not stand anywhere yet.
     Upstream {
         unit: UnitId,

@@ -81,6 +81,16 @@ impl Explanation {
                     "nothing waits for it; to have it travel, put it right at the source before the image is promoted"
                         .to_owned(),
             },
+            Cause::SourceWithoutAll { unit, left } => Self {
+                kind: "source-without-all",
+                cause: format!(
+                    "{} cannot be promoted with all that it has: {}",
+                    image_at_source(graph, *unit),
+                    left_behind(left)
+                ),
+                remedy: "put it right at the source, or let it stay behind: `incomplete = \"leave\"` in the target's `carry`"
+                    .to_owned(),
+            },
             Cause::Upstream { unit } => Self::upstream(graph, *unit),
             Cause::Conflict { tag, endpoint, found } => Self::conflict(graph, *tag, *endpoint, *found),
             Cause::Silence { target, endpoint } => Self {

@@ -7,7 +7,7 @@ use super::planner::Planner;
 use super::step::{Provider, Reason};
 use crate::facts::{Ask, Class, Depth, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
-use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, Slot, Target, TargetId, UnitId};
+use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, Incomplete, NodeId, Slot, Target, TargetId, UnitId};
 
 /// What the parts of the planner share about the unit at hand.
 pub(super) struct Subject<'a> {
@@ -177,11 +177,15 @@ impl<'a> Planner<'a> {
             Some(SourceFact::Answered(SourceAnswer::Whole(image))) => return Some(image),
             // What was admitted before travels by its admission.
             Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, left })) => {
-                if subject.admission.is_none() {
-                    let left = Arc::clone(left);
-                    self.block(Cause::LeftBehind { unit, left }, gate);
+                if subject.admission.is_some() {
+                    return Some(image);
                 }
-                return Some(image);
+                let left = Arc::clone(left);
+                if subject.target.carry.incomplete == Incomplete::Leave {
+                    self.block(Cause::LeftBehind { unit, left }, gate);
+                    return Some(image);
+                }
+                Cause::SourceWithoutAll { unit, left }
             }
             Some(SourceFact::Answered(SourceAnswer::Absent)) => Cause::SourceAbsent { unit },
             Some(SourceFact::Answered(SourceAnswer::Lacking(missing))) => Cause::SourceLacking {

@@ -10,7 +10,7 @@ use super::reconciler::Reconciler;
 use crate::execute::{ExecutionContext, UnitAdmission, World};
 use crate::facts::{SourceAnswer, SourceFact, SourceImage};
 use crate::model::{
-    Admission, Claim, CommitId, Digest, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId, Verdict,
+    Admission, Claim, CommitId, Digest, Incomplete, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId, Verdict,
 };
 use crate::plan::Step;
 use crate::source::{Source, introduced};
@@ -53,6 +53,11 @@ impl<W: World, S: Source> Reconciler<W, S> {
         })
     }
 
+    /// Whether a claim is admitted though something beside its image stays behind.
+    fn may_leave(&self, unit: UnitId) -> bool {
+        self.graph.target(self.graph.target_of(unit)).carry.incomplete == Incomplete::Leave
+    }
+
     /// Where the source is read: where it was just found, else where the claim says, else where it once was.
     fn source_of(&self, unit: UnitId, admission: &Admission) -> Repository {
         if let Some(SourceFact::Answered(answer)) = self.facts.source(unit)
@@ -72,7 +77,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             .iter()
             .filter_map(|unit| {
                 let image = match self.facts.source(*unit) {
-                    Some(SourceFact::Answered(answer)) => answer.image()?,
+                    Some(SourceFact::Answered(SourceAnswer::Whole(image))) => image,
+                    Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if self.may_leave(*unit) => image,
                     _ => return None,
                 };
                 Some((*unit, self.graph.unit(*unit).claim()?, &**image))

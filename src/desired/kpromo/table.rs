@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use crate::desired::choice::{Prune, Sign};
 use crate::desired::code;
 use crate::desired::finding::{Finding, quoted};
-use crate::desired::landfall_file::TargetTable;
+use crate::desired::landfall_file::{CarryTable, TargetTable};
 use crate::desired::scalar::{Name, TagGlob, schemas};
 use crate::desired::shape::{Entries, FromToml, List, Located, Reader, Scalar, Value};
 use crate::desired::table::table;
@@ -59,8 +59,12 @@ table!(
         /// What is removed when no claim wants it any more: nothing.
         #[schemars(extend("default" = "never"))]
         "prune" => prune: Option<Located<Prune>>,
+        /// What travels with an image: what is attached to it at its source. Where left out: all that can be read, within
+        /// the limits of the process.
+        #[schemars(extend("examples" = [{ "cosign-tags": ["sig", "att"], "incomplete": "refuse" }]))]
+        "carry" => carry: Option<CarryTable>,
     }
-    later ["max-changes", "anchor", "carry"]
+    later ["max-changes", "anchor"]
     explain explain
 );
 
@@ -81,6 +85,7 @@ impl KpromoTable {
             drift: self.drift.clone(),
             mode: self.mode.clone(),
             prune: self.prune.clone(),
+            carry: self.carry.clone(),
         }
     }
 }

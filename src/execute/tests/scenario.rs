@@ -349,6 +349,7 @@ fn desired(source: &Repository, images: &[Image], choices: &Choices, signer: &Ar
         signatures: choices.placement,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
+        carry: crate::model::Carry::default(),
     };
     let claim = |number: usize, image: &Image| Claim {
         target: 0,

@@ -351,5 +351,6 @@ fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
+        carry: crate::model::Carry::default(),
     })
 }

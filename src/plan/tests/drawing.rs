@@ -243,6 +243,14 @@ fn causes() -> (Graph, Vec<Cause>) {
             }]
             .into(),
         },
+        Cause::SourceWithoutAll {
+            unit: app,
+            left: [LeftBehind {
+                digest: digest("junk"),
+                why: "it is no manifest".into(),
+            }]
+            .into(),
+        },
         Cause::Upstream { unit: app },
         Cause::Upstream { unit: tool },
         Cause::Conflict {
