@@ -9,7 +9,7 @@ use super::{
 use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, target};
 use crate::model::{
-    Carried, CarriedKind, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId, TargetId, UnitId,
+    Carried, CarriedKind, Digest, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId, TargetId, UnitId,
 };
 
 const ASIA: EndpointIndex = EndpointIndex(1);
@@ -262,6 +262,21 @@ fn a_doubted_place_and_its_list_are_not_asked() {
     assert_eq!(only_at_asia(book.facts.tag(TAG).known), NOT_ASKED);
     assert_eq!(book.facts.tag(TAG).values.get(ASIA), None);
     assert_eq!(only_at_asia(book.facts.list(RepositoryId(0))), NOT_ASKED);
+}
+
+#[test]
+fn what_a_tag_leaves_is_not_asked_any_more_with_all_that_lists_it() {
+    let mut book = Book::new();
+    let whole = |below: &[Digest]| Answer::Image(ImageAnswer::WholeWith(below.into()));
+    let (index, other) = (UNIT, UnitId(1));
+    book.record(Ask::Image(index), whole(&[digest("child")]));
+    book.record(Ask::Image(other), whole(&[]));
+    book.facts
+        .displaced(&book.graph, RepositoryId(0), digest("child"), ASIA);
+    assert_eq!(only_at_asia(book.facts.unit(index).image), NOT_ASKED);
+    assert_eq!(only_at_asia(book.facts.unit(other).image), PRESENT);
+    // Its manifests are the same for ever.
+    assert_eq!(book.facts.unit(index).below.as_deref(), Some(&[digest("child")][..]));
 }
 
 #[test]
