@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::model::{AttestationKind, CosignTag, Drift, Incomplete, PolicyMode, SignatureForm, SignaturePlacement, TargetMode};
+use crate::model::{
+    AttestationKind, CosignTag, Drift, Incomplete, PolicyMode, SignatureForm, SignaturePlacement, TargetMode,
+};
 
 use super::code;
 use super::finding::{Finding, quoted, suggestion};

@@ -3,7 +3,8 @@
 use toml::de::DeValue;
 
 use crate::model::{
-    AttestationKind, CosignTag, Digest, Drift, Incomplete, PolicyMode, Prefix, Repository, SignatureForm, SignaturePlacement, Tag, TargetMode,
+    AttestationKind, CosignTag, Digest, Drift, Incomplete, PolicyMode, Prefix, Repository, SignatureForm,
+    SignaturePlacement, Tag, TargetMode,
 };
 
 use super::choice::{Prune, Sign};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::model::{
-    AttestationKind, Carry, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag, Target,
-    TargetMode,
+    AttestationKind, Carry, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag,
+    Target, TargetMode,
 };
 
 use super::code;

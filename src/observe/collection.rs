@@ -104,7 +104,10 @@ pub(super) async fn collect<R: Registry>(
                         listed.digest,
                         format!("it refers to {subject}: referrers of referrers travel to a depth of {limit} (`depth` in `carry`, limit `carried-depth`)"),
                     );
-                } else if collected.add(CarriedKind::Referrer { subject }, &tree, place, most).await? {
+                } else if collected
+                    .add(CarriedKind::Referrer { subject }, &tree, place, most)
+                    .await?
+                {
                     subjects.push_back((listed.digest, depth + 1));
                 }
             }

@@ -265,7 +265,15 @@ impl<R: Registry + Clone> Round<'_, R> {
         let mut first = None;
         for endpoint in self.expectations.standing(upstream).iter() {
             let place = self.place_of(upstream, endpoint);
-            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected, &travelled, carry).await;
+            let answer = source::look(
+                &place,
+                &self.observer.verifier,
+                &claim.digest,
+                expected,
+                &travelled,
+                carry,
+            )
+            .await;
             let lacking = match &answer {
                 Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
                 Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),

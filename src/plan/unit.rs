@@ -7,7 +7,9 @@ use super::planner::Planner;
 use super::step::{Provider, Reason};
 use crate::facts::{Ask, Class, Depth, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
-use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, Incomplete, NodeId, Slot, Target, TargetId, UnitId};
+use crate::model::{
+    Admission, Carried, Claim, EndpointIndex, EndpointSet, Incomplete, NodeId, Slot, Target, TargetId, UnitId,
+};
 
 /// What the parts of the planner share about the unit at hand.
 pub(super) struct Subject<'a> {

@@ -10,7 +10,8 @@ use super::reconciler::Reconciler;
 use crate::execute::{ExecutionContext, UnitAdmission, World};
 use crate::facts::{SourceAnswer, SourceFact, SourceImage};
 use crate::model::{
-    Admission, Claim, CommitId, Digest, Incomplete, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId, Verdict,
+    Admission, Claim, CommitId, Digest, Incomplete, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId,
+    Verdict,
 };
 use crate::plan::Step;
 use crate::source::{Source, introduced};
@@ -78,7 +79,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
             .filter_map(|unit| {
                 let image = match self.facts.source(*unit) {
                     Some(SourceFact::Answered(SourceAnswer::Whole(image))) => image,
-                    Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if self.may_leave(*unit) => image,
+                    Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if self.may_leave(*unit) => {
+                        image
+                    }
                     _ => return None,
                 };
                 Some((*unit, self.graph.unit(*unit).claim()?, &**image))

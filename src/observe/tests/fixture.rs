@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::facts::{Answer, Ask, Class, Depth, EvidenceAnswer, Failure, Question, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Carried, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet, Limits,
+    Admission, Carried, Carry, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet, Limits,
     Origin, PolicyMode, ProjectClaims, Repository, SignatureForm, SignaturePlacement, Signer, Source, Tag, Target,
     TargetMode, UnitId, Verdict,
 };
@@ -93,7 +93,16 @@ impl Fixture {
         fixture
     }
 
+    /// What travels is limited by the target.
+    pub fn with_carry(carry: Carry) -> Self {
+        Self::carrying(None, Vec::new(), Limits::default(), &carry)
+    }
+
     fn of(root: Option<Digest>, previous: Vec<Arc<str>>, limits: Limits) -> Self {
+        Self::carrying(root, previous, limits, &Carry::default())
+    }
+
+    fn carrying(root: Option<Digest>, previous: Vec<Arc<str>>, limits: Limits, carry: &Carry) -> Self {
         let key = PrivateKey::generate().unwrap();
         let signer = Arc::new(Signer {
             name: "release".into(),
@@ -130,8 +139,9 @@ impl Fixture {
                     "production",
                     "registry.example.com",
                     &["one.test/prod", "two.test/prod"],
+                    carry,
                 ),
-                target("edge", "edge.example.com", &["three.test/edge"]),
+                target("edge", "edge.example.com", &["three.test/edge"], carry),
             ]
             .into(),
             projects: vec![Arc::new(ProjectClaims {
@@ -335,7 +345,7 @@ impl Fixture {
     }
 }
 
-fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
+fn target(name: &str, public_name: &str, endpoints: &[&str], carry: &Carry) -> Arc<Target> {
     let endpoints = endpoints.iter().enumerate().map(|(index, prefix)| Endpoint {
         name: if index == 0 {
             "primary".into()
@@ -351,6 +361,6 @@ fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
-        carry: crate::model::Carry::default(),
+        carry: carry.clone(),
     })
 }

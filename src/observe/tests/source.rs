@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::fixture::{Fixture, MIRROR, PRIMARY, repository};
 use crate::facts::{Answer, Ask, Depth, Evidence, Failure, SourceAnswer};
 use crate::model::{
-    AttestationKind, Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type,
+    AttestationKind, Carried, CarriedKind, Carry, CosignTag, Digest, EndpointSet, Limits, SignatureForm, Tag,
+    media_type,
 };
 use crate::sim::images::Image;
 use crate::sim::registry::{Behaviour, FaultPlan, Operation, Window};
@@ -364,4 +365,38 @@ async fn an_image_that_its_registry_serves_under_its_own_fallback_tag_has_no_ref
     };
     fixture.store.set_behaviour(&fixture.source().registry, behaviour);
     assert_eq!(fixture.whole().await.carried.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_target_does_not_carry_is_not_looked_for() {
+    let sbom = Carry {
+        referrers: Some(vec![globset::Glob::new("application/spdx+json").unwrap()]),
+        cosign_tags: vec![CosignTag::Sig],
+        ..Carry::default()
+    };
+    let few = Carry {
+        count: Some(1),
+        ..Carry::default()
+    };
+    let shallow = Carry {
+        depth: Some(1),
+        cosign_tags: Vec::new(),
+        ..Carry::default()
+    };
+    for (carry, travels, stays) in [(sbom, 2, 0), (few, 1, 4), (shallow, 1, 1)] {
+        let fixture = Fixture::with_carry(carry.clone());
+        let source = fixture.source();
+        let sbom = fixture.image.sbom_referrer();
+        let attestation = sbom.attestation_referrer();
+        let tagged = ["sig", "att", "sbom"].map(|suffix| fixture.image.cosign_tag(suffix));
+        for image in [&fixture.image, &sbom, &attestation].into_iter().chain(&tagged) {
+            image.push(&fixture.store, &source);
+        }
+        let (carried, left) = match fixture.offered().await {
+            SourceAnswer::Whole(image) => (image.carried.len(), 0),
+            SourceAnswer::WithoutAll { image, left } => (image.carried.len(), left.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((carried, left), (travels, stays), "{carry:?}");
+    }
 }

@@ -12,8 +12,8 @@ use crate::facts::{
 };
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::model::{
-    AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot, TagId,
-    TargetId, UnitId,
+    AttestationKind, Drift, EndpointIndex, EndpointSet, Incomplete, NodeId, SignatureForm, SignaturePlacement, Slot,
+    TagId, TargetId, UnitId,
 };
 use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb, Withheld};
 
@@ -486,10 +486,22 @@ fn what_stays_behind_is_named_and_holds_up_nothing() {
         image,
         left: Arc::clone(&left),
     };
-    world.record(Ask::Source(unit), PRIMARY, Answer::Source(answer));
+    world.record(Ask::Source(unit), PRIMARY, Answer::Source(answer.clone()));
     let planned = world.settle();
-    assert_eq!(causes(&planned), [&Cause::LeftBehind { unit, left }]);
+    let cause = Cause::LeftBehind {
+        unit,
+        left: Arc::clone(&left),
+    };
+    assert_eq!(causes(&planned), [&cause]);
     assert_eq!(verbs(&planned).last(), Some(&(Verb::Tag, 3)));
+
+    let mut manifests = one_image();
+    manifests.targets[0].carry.incomplete = Incomplete::Refuse;
+    let mut strict = self::world(&manifests, Truth::EMPTY);
+    strict.record(Ask::Source(unit), PRIMARY, Answer::Source(answer));
+    let planned = strict.settle();
+    assert_eq!(causes(&planned), [&Cause::SourceWithoutAll { unit, left }]);
+    assert_eq!(planned.steps, []);
 }
 
 #[test]
