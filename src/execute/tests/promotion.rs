@@ -2,7 +2,7 @@
 
 use super::scenario::{Choices, ENDPOINTS, Pass, Scenario, endpoint, place, tag};
 use crate::execute::Outcome;
-use crate::facts::Evidence;
+use crate::facts::{Depth, Evidence};
 use crate::model::{AttestationKind, SignatureForm, SignaturePlacement, Tag};
 use crate::plan::{Action, Content, Step};
 use crate::sim::registry::{Behaviour, Failure, Fault, FaultPlan, Operation, Operations, Rate, Window, WriteKind};
@@ -418,7 +418,9 @@ async fn with_primary_only_signatures_tags_wait_for_the_primary() {
 
 #[tokio::test]
 async fn damage_is_repaired_by_what_the_plan_says_and_nothing_is_signed_again() {
-    let scenario = Scenario::new(Choices::default());
+    let mut scenario = Scenario::new(Choices::default());
+    scenario.depth = Depth::Blobs;
+    let scenario = scenario;
     scenario.converge().await;
     let (asia, store) = (place("asia"), &scenario.store);
     let image = &scenario.image;
@@ -520,28 +522,29 @@ async fn a_manifest_that_only_its_registry_has_is_kept_by_an_anchor_tag_when_its
     let scenario = Scenario::new(Choices::default());
     scenario.converge().await;
     let other = crate::sim::images::ImageRecipe::single().make(crate::sim::Seed(77));
-    other.push(&scenario.store, &place("asia"));
-    let behaviour = Behaviour {
-        drops_untagged: true,
-        ..Behaviour::default()
-    };
-    scenario.store.set_behaviour(&place("asia").registry, behaviour);
-    scenario.store.set_tag(&place("asia"), &tag(), other.root());
-    let (mut planned, context) = scenario.plan();
+    let (asia, store) = (place("asia"), &scenario.store);
+    let anchor = Tag::anchor(&other.root());
     for keeps in [true, false] {
+        store.set_behaviour(&asia.registry, Behaviour::default());
+        scenario.image.push(store, &asia);
+        other.push(store, &asia);
+        store.set_tag(&asia, &tag(), other.root());
+        let (mut planned, context) = scenario.plan();
+        planned.steps.retain(is_tag);
         for step in &mut planned.steps {
             if let Action::Tag { keeps: kept, .. } = &mut step.action {
                 *kept = keeps;
             }
         }
-        let steps: Vec<Step> = planned.steps.iter().filter(|step| is_tag(step)).cloned().collect();
-        let outcomes = scenario.run(&steps, &context).await;
+        let drops = Behaviour {
+            drops_untagged: true,
+            ..Behaviour::default()
+        };
+        store.set_behaviour(&asia.registry, drops);
+        let outcomes = scenario.run(&planned.steps, &context).await;
         assert!(outcomes.iter().all(|outcome| outcome.outcome.is_done()), "{outcomes:?}");
-        assert_eq!(scenario.store.has_manifest(&place("asia"), &other.root()), keeps);
-        let anchor = Tag::anchor(&other.root());
-        assert_eq!(scenario.store.tag(&place("asia"), &anchor).is_some(), keeps);
-        scenario.store.delete_tag(&place("asia"), &anchor);
-        other.push(&scenario.store, &place("asia"));
-        scenario.store.set_tag(&place("asia"), &tag(), other.root());
+        assert_eq!(store.has_manifest(&asia, &other.root()), keeps);
+        assert_eq!(store.tag(&asia, &anchor).is_some(), keeps);
+        store.delete_tag(&asia, &anchor);
     }
 }

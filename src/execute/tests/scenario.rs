@@ -8,7 +8,7 @@ use super::looking::Looker;
 use super::memory::StateInMemory;
 use super::world::{Points, TestRegistries, TestSigners, TestWorld};
 use crate::execute::{Concurrency, ExecutionContext, Silent, StepOutcome, Stop, UnitAdmission, execute};
-use crate::facts::{Bounds, Evidence, Facts, SourceAnswer, SourceFact};
+use crate::facts::{Bounds, Depth, Evidence, Facts, SourceAnswer, SourceFact};
 use crate::graph::Graph;
 use crate::model::{
     Admission, AttestationKind, Carried, CarriedKind, Claim, CommitId, Desired, Digest, Drift, Endpoint, EndpointIndex,
@@ -66,6 +66,8 @@ pub struct Scenario {
     pub image: Image,
     pub carried: Arc<[Carried]>,
     pub source: Repository,
+    /// How deep is looked at what stands.
+    pub depth: Depth,
 }
 
 /// What a pass planned and what became of it.
@@ -144,6 +146,7 @@ impl Scenario {
             image,
             carried,
             source,
+            depth: Depth::default(),
         }
     }
 
@@ -193,7 +196,10 @@ impl Scenario {
     pub fn plan(&self) -> (Planned, ExecutionContext) {
         let looker = self.looker();
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let scope = Scope::default();
+        let scope = Scope {
+            depth: self.depth,
+            ..Scope::default()
+        };
         let memory = self.world.state.memory(&self.graph);
         let mut facts = Facts::new(&self.graph);
         facts.begin_pass(&Bounds::FRESH, now);
