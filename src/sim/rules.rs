@@ -154,7 +154,13 @@ impl Rules {
         if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
             if let Some(needs) = book.needs.get(&(repository.clone(), digest)) {
                 let mut lacks = lacking(store, &digest, needs, &self.verdicts);
-                let missing = Standing::missing(store, repository, &digest);
+                // Where a registry drops what loses its tag, somebody else may move one after the last look.
+                let drops = store.behaviour(&repository.registry).drops_untagged;
+                let missing = if drops {
+                    BTreeSet::new()
+                } else {
+                    Standing::missing(store, repository, &digest)
+                };
                 if missing
                     .iter()
                     .any(|missing| !book.lied.contains(&(repository.clone(), *missing)))
