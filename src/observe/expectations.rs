@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Facts, Memory, SourceAnswer, SourceFact};
+use crate::facts::{Facts, Memory, SourceFact};
 use crate::graph::Graph;
 use crate::model::{Admission, Carried, EndpointSet, UnitId};
 
@@ -60,7 +60,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, ImageAnswer, SourceImage};
+    use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
     use crate::model::{AttestationKind, CarriedKind, Digest, SignatureForm};
     use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY};
 
