@@ -115,7 +115,7 @@ table!(
 
 table!(
     /// What travels with an image. What is admitted once keeps what it had then.
-    CarryTable, "what travels" {
+    CarryTable, "the carry table" {
         /// Patterns (`*`, `?`, `[…]`, `{a,b}`) of artifact types: referrers of other types do not travel.
         #[schemars(extend("default" = ["*"], "examples" = [["application/spdx+json", "application/vnd.dev.sigstore.*"]]))]
         "referrers" => referrers: Option<List<TypeGlob>>,
