@@ -138,14 +138,14 @@ impl<'de> Visitor<'de> for Keys {
         while let Some(Key(key)) = map.next_key()? {
             if let Some(known) = other_case(self.0.keys(), &key) {
                 return Err(A::Error::custom(format_args!(
-                    "the key `{}` differs from `{known}` only in case, and some clients take it for that",
+                    "some clients take the key `{}` for `{known}`, from which it differs in case only",
                     shown(&key)
                 )));
             }
             let below = self.0.below(&key);
             if seen.contains(&key) {
                 return Err(A::Error::custom(format_args!(
-                    "the key `{}` stands there twice, and clients do not agree on which counts",
+                    "two values for the key `{}`, of which some clients take the first and others the last",
                     shown(&key)
                 )));
             }
@@ -259,7 +259,7 @@ mod tests {
             (r#"{"manifests":[{"platform":{"os.Version":"1"}}]}"#, "os.Version"),
         ] {
             let why = refusal(text);
-            assert!(why.contains(&format!("`{key}` differs from")), "{text}: {why}");
+            assert!(why.contains(&format!("take the key `{key}` for")), "{text}: {why}");
         }
     }
 
@@ -273,7 +273,7 @@ mod tests {
             r#"{"config":{"data":"","data":""}}"#,
         ] {
             let why = refusal(text);
-            assert!(why.contains("stands there twice"), "{text}: {why}");
+            assert!(why.contains("two values for the key"), "{text}: {why}");
         }
     }
 
