@@ -117,10 +117,8 @@ impl Session {
             Some(first) => Err(WritesRefused {
                 repositories: refused.len(),
                 endpoints: graph
-                    .targets()
-                    .iter()
-                    .flat_map(|target| &target.endpoints)
-                    .map(|endpoint| endpoint.prefix.clone())
+                    .endpoints()
+                    .map(|(_, _, endpoint)| endpoint.prefix.clone())
                     .collect(),
                 first,
             }),

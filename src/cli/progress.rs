@@ -1,21 +1,23 @@
 //! What a terminal shows while a pass runs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Terminal;
 use crate::execute::{Progress, StepOutcome};
-use crate::facts::Question;
+use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
 use crate::model::EndpointIndex;
-use crate::plan::{Action, Planned};
+use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
 
 /// One line on standard error: looking, then writing. Nothing where that is no terminal.
 #[derive(Debug)]
 pub struct Watching {
     bar: ProgressBar,
+    asked: AtomicU64,
 }
 
 impl Watching {
@@ -27,7 +29,12 @@ impl Watching {
         } else {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Self { bar }
+        let watching = Self {
+            bar,
+            asked: AtomicU64::new(0),
+        };
+        watching.style("{spinner} looking at {msg}");
+        watching
     }
 
     /// Takes the line away.
@@ -43,30 +50,28 @@ impl Watching {
 }
 
 impl Watch for Watching {
-    fn planned(&self, _graph: &Graph, planned: &Planned) {
-        let steps: usize = planned
-            .steps
+    fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.bar.length().unwrap_or(0) == 0 {
+            self.bar.set_message(match asked {
+                1 => "1 place".to_owned(),
+                _ => format!("{asked} places"),
+            });
+        }
+    }
+
+    fn beginning(&self, _graph: &Graph, steps: &[Step]) {
+        let steps: usize = steps
             .iter()
             .map(|step| match step.action {
                 Action::Sign => 1,
                 _ => step.at.len(),
             })
             .sum();
-        if steps > 0 {
-            self.style("{spinner} writing {bar:30} {pos}/{len} steps, {msg}");
-            self.bar.set_length(steps as u64);
-            self.bar.set_position(0);
-            self.bar.set_message("");
+        if self.bar.length().unwrap_or(0) == 0 {
+            self.style("{spinner} writing {bar:30} {pos}/{len} steps");
         }
-    }
-
-    fn asking(&self, questions: &[Question]) {
-        let places: usize = questions.iter().map(|question| question.at.len()).sum();
-        self.style("{spinner} looking at {msg}");
-        self.bar.set_message(match places {
-            1 => "1 place".to_owned(),
-            _ => format!("{places} places"),
-        });
+        self.bar.inc_length(steps as u64);
     }
 
     fn progress(&self) -> &dyn Progress {

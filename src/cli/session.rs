@@ -167,7 +167,12 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Report> {
         .into_diagnostic()
 }
 
-/// Stops in two stages: with the first signal no new step begins, with the second what runs is dropped.
+/// How long steps that run may take to come to their end after the first signal. Supervisors give 30 s as a rule
+/// (Kubernetes' `terminationGracePeriodSeconds`) before they kill.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(25);
+
+/// Stops in two stages: with the first signal no new step begins, with the second, or when time is up, what runs is
+/// dropped. The next pass finishes what it left.
 pub fn stop_on_signals() -> Stop {
     let stop = Stop::new();
     let told = stop.clone();
@@ -180,12 +185,22 @@ pub fn stop_on_signals() -> Stop {
             }
         };
         for stage in 0..2 {
+            let patience = async {
+                match stage {
+                    0 => std::future::pending().await,
+                    _ => tokio::time::sleep(SHUTDOWN).await,
+                }
+            };
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminated.recv() => {}
+                () = patience => {}
             }
             if stage == 0 {
-                tracing::warn!("stopping: steps that run come to their end; a second signal drops them");
+                let seconds = SHUTDOWN.as_secs();
+                tracing::warn!(
+                    "stopping: steps that run have {seconds} s to come to their end; a second signal drops them"
+                );
                 told.drain();
             } else {
                 told.cancel();

@@ -43,8 +43,8 @@ pub(super) struct CapabilityKeys {
     /// Whether it refuses to move a tag that stands.
     #[schemars(extend("examples" = [true]))]
     pub immutable_tags: Option<bool>,
-    /// Whether a manifest goes with the last of its tags, also when that is moved away. Where not, nothing is put back
-    /// after a tag was moved.
+    /// Whether a manifest goes with the last of its tags, also when that is moved away. Where not, what
+    /// a moved tag leaves needs no anchor tag.
     #[schemars(extend("examples" = [true]))]
     pub drops_untagged: Option<bool>,
     /// Whether it takes a blob over from another of its repositories. Where not, it is not asked to: blobs are uploaded.

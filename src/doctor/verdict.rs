@@ -161,7 +161,7 @@ fn tags(known: &Capabilities, showing: Showing, found: &mut Vec<Conclusion>) {
             found,
             Otherwise,
             "A manifest goes with the last of its tags here, whoever else needs it. Where landfall moves a tag, what claims \
-             need is kept or put back, and plans say so; what nobody claims is gone.",
+             need is kept or put back; what nobody claims is gone.",
         );
     }
     match known.can(Capability::ImmutableTags) {

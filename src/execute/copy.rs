@@ -7,7 +7,6 @@ use futures_util::{FutureExt, StreamExt};
 use super::carry::{Carriage, index_entry};
 use super::failure::Failure;
 use super::journal::Journal;
-use super::run::Event;
 use super::unit::{Completions, UnitTask};
 use super::world::World;
 use crate::model::{Carried, EndpointIndex, EndpointSet, Repository};
@@ -47,7 +46,7 @@ impl<W: World> UnitTask<W> {
         // A kill between the manifest and the last look at its blobs leaves an image that only looks whole.
         self.world.journal().will_copy(&places, self.view.digest)?;
         let carriage = Carriage::new(carried, sources.clone());
-        let taken = |bytes| self.tell(Event::Copied(bytes));
+        let taken = |bytes| self.taken(bytes);
         let copies = self
             .shared
             .transfer

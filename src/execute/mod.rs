@@ -14,13 +14,13 @@ mod journal;
 mod outcome;
 mod progress;
 mod provider;
-mod put_back;
 mod run;
 mod schedule;
 mod seen;
 mod shared_tag;
 mod sign;
 mod silence;
+mod standing;
 mod stop;
 mod tag;
 #[cfg(test)]
@@ -29,11 +29,10 @@ mod unit;
 mod view;
 mod world;
 
-pub use context::{Concurrency, ExecutionContext, UnitAdmission};
+pub use context::{Concurrency, ExecutionContext, ExecutionOptions, UnitAdmission};
 pub use journal::{ArtifactKey, Journal, JournalError, SignedArtifact};
 pub use outcome::{Outcome, StepOutcome};
 pub use progress::{Progress, Silent};
-pub use put_back::execute_in_order;
-pub use run::execute;
+pub use run::{Event, Events, Executor, Run, RunId, execute};
 pub use stop::Stop;
 pub use world::{AssembledWorld, Clock, SystemClock, World};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::answer::{Answer, Evidence, Failure, ImageAnswer};
+use super::answer::{Answer, Evidence, Failure, ImageAnswer, SourceAnswer};
 use super::question::{Ask, Depth};
 use super::{Facts, SourceFact};
 use crate::graph::Graph;
@@ -82,6 +82,10 @@ impl Facts {
                 }
                 self.sources.insert(unit, SourceFact::Answered(answer));
             }
+            (Ask::Standing(unit), Answer::Source(answer @ SourceAnswer::Whole(_))) => {
+                self.sources.insert(unit, SourceFact::Answered(answer));
+            }
+            (Ask::Standing(unit), Answer::Source(_)) => *self.not_standing.entry(unit).or_default() |= at,
             (ask, answer) => debug_assert!(false, "{ask:?} answered with {answer:?}"),
         }
     }
@@ -97,7 +101,7 @@ impl Facts {
             Ask::Endpoint(target) => &mut self.endpoints[target.index()],
             Ask::Tags(repository) => {
                 let facts = &mut self.repositories[repository.index()];
-                facts.names.retain_mut(|(known, _)| {
+                facts.names.retain_mut(|(_, known)| {
                     *known -= at;
                     !known.is_empty()
                 });
@@ -118,6 +122,10 @@ impl Facts {
                 facts.values.forget(at);
                 facts.listed -= at;
                 &mut facts.known
+            }
+            Ask::Standing(unit) => {
+                *self.not_standing.entry(unit).or_default() |= at;
+                return;
             }
             Ask::Source(unit) => {
                 let fact = if forbidden {
@@ -149,7 +157,7 @@ impl Facts {
         let at = EndpointSet::only(endpoint);
         let facts = &mut self.repositories[repository.index()];
         facts.list.forget(at);
-        facts.names.retain_mut(|(known, _)| {
+        facts.names.retain_mut(|(_, known)| {
             *known -= at;
             !known.is_empty()
         });
@@ -160,9 +168,9 @@ impl Facts {
                 facts.list.present |= at;
                 let names: BTreeSet<Tag> = tags.into_iter().collect();
                 // Mirrors mostly hold the same tags: one list serves them all.
-                match facts.names.iter_mut().find(|(_, known)| **known == names) {
-                    Some((known, _)) => *known |= at,
-                    None => facts.names.push((at, Arc::new(names))),
+                match facts.names.iter_mut().find(|(known, _)| **known == names) {
+                    Some((_, known)) => *known |= at,
+                    None => facts.names.push((Arc::new(names), at)),
                 }
             }
         }
@@ -188,7 +196,7 @@ impl Facts {
         let listed = self.repositories[repository.index()]
             .names
             .iter()
-            .any(|(at, names)| at.contains(endpoint) && is_in(names));
+            .any(|(names, at)| at.contains(endpoint) && is_in(names));
         let at = EndpointSet::only(endpoint);
         if listed {
             let tag = &mut self.tags[id.index()];
@@ -271,13 +279,20 @@ impl Facts {
     }
 
     /// A tag was moved away from a manifest. Some registries drop it then: every image of the repository that is the
-    /// manifest, lists it or is listed by it counts as not asked there.
-    pub fn displaced(&mut self, graph: &Graph, repository: RepositoryId, manifest: Digest, endpoint: EndpointIndex) {
+    /// manifest, lists it or is listed by it counts as not asked there. Gives these.
+    pub fn displaced(
+        &mut self,
+        graph: &Graph,
+        repository: RepositoryId,
+        manifest: Digest,
+        endpoint: EndpointIndex,
+    ) -> Vec<UnitId> {
+        let mut displaced = Vec::new();
         let at = EndpointSet::only(endpoint);
         let below = graph.unit_at(repository, manifest);
         let below = below.and_then(|unit| self.units[unit.index()].below.clone());
         for unit in graph.units_of(repository) {
-            let digest = graph.unit(*unit).digest;
+            let digest = graph.unit(unit).digest;
             let facts = &mut self.units[unit.index()];
             let lists = |below: &Option<Arc<[Digest]>>, manifest: &Digest| {
                 below.as_ref().is_some_and(|below| below.contains(manifest))
@@ -286,8 +301,10 @@ impl Facts {
                 facts.image.forget(at);
                 facts.blobs -= at;
                 facts.forget_evidence(at);
+                displaced.push(unit);
             }
         }
+        displaced
     }
 
     /// A write's outcome is uncertain, or what was expected was not found: the place and its repository's list count
@@ -312,7 +329,7 @@ impl Facts {
                 facts.listed -= at;
                 graph.tag(tag).0
             }
-            Ask::Source(unit) => {
+            Ask::Source(unit) | Ask::Standing(unit) => {
                 self.sources.remove(&unit);
                 return;
             }
@@ -324,7 +341,7 @@ impl Facts {
         };
         let facts = &mut self.repositories[repository.index()];
         facts.list.forget(at);
-        facts.names.retain_mut(|(known, _)| {
+        facts.names.retain_mut(|(_, known)| {
             *known -= at;
             !known.is_empty()
         });

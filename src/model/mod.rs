@@ -10,9 +10,12 @@ mod diagnostic;
 mod digest;
 mod endpoint;
 mod limits;
+mod line_index;
 mod manifest;
 mod manifest_keys;
 mod node;
+mod null;
+mod obstacle;
 mod position;
 mod prefix;
 mod referrers_index;
@@ -20,8 +23,10 @@ mod report;
 mod repository;
 mod roots;
 mod segments;
+mod signer;
 mod suggestion;
 mod tag;
+mod taken;
 
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
 pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
@@ -30,20 +35,25 @@ pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 pub use counting::counted;
 pub use desired::{
     AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,
-    SignatureForm, SignaturePlacement, Signer, Source, Target, TargetMode,
+    SignatureForm, SignaturePlacement, Source, Target, TargetMode,
 };
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::{Digest, DigestError};
 pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
 pub use limits::Limits;
+pub use line_index::LineIndex;
 pub use manifest::{Descriptor, Manifest, ManifestError, ManifestKind, media_type};
-pub use node::{NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
+pub use node::{ArtifactKind, NodeId, RepositoryId, Slot, TagId, TargetId, UnitId};
+pub use null::{null_or, null_or_map};
+pub use obstacle::{Obstacle, ObstacleKind};
 pub use position::Position;
 pub use prefix::Prefix;
 pub use referrers_index::{NotReferrers, referrers_index};
 pub use report::{BlockedReport, Convergence, HeldReport, Report, StepReport, StepResult};
 pub use repository::{PathError, Registry, Repository, RepositoryPath};
-pub use roots::Roots;
+pub use roots::{Reads, Roots};
 pub use segments::is_within;
+pub use signer::{Signer, SignerIdentity, SignerKey};
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};
+pub use taken::{Excess, Taken};

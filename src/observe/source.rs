@@ -78,6 +78,7 @@ async fn offered<R: Registry>(
         repository: place.repository.clone(),
         needs: needs.into_iter().collect(),
         carried: carried.into_iter().collect(),
+        found_standing: false,
         found,
     });
     for LeftBehind { digest, why } in &left {

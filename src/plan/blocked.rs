@@ -80,6 +80,10 @@ pub enum Cause {
         target: TargetId,
         endpoint: EndpointIndex,
     },
+    /// Its signer has another key now, and as many as may be in a minute were signed anew.
+    Rotation {
+        until: Timestamp,
+    },
     /// The registry there is known to be unable to hold it; with [`Capability::ImmutableTags`], to refuse to move a tag.
     Unsupported {
         target: TargetId,
@@ -109,15 +113,6 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether something could not be looked at, rather than was found to be in the way.
-    #[must_use]
-    pub fn hides_facts(&self) -> bool {
-        matches!(
-            self,
-            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::Failed { .. }
-        )
-    }
-
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

@@ -2,13 +2,13 @@
 //!
 //! Some registries (zot, and Gitea for what was only ever tagged) drop a manifest with the last of its tags, also when
 //! that moves away, whether or not an index lists the manifest or somebody claims it by its digest. What some claim
-//! needs of it is put back afterwards; what only this registry still has is kept by an anchor tag before.
+//! needs of it is looked at again and put back afterwards; what only this registry still has is kept by an anchor tag
+//! before.
 
 use super::planner::Planner;
-use super::step::{Action, Provider, Reason, Step};
 use super::unit::Subject;
 use crate::facts::{Ask, SourceFact};
-use crate::model::{Capability, Digest, EndpointSet, NodeId, Slot, TagId, UnitId};
+use crate::model::{Capability, Digest, EndpointSet, TagId, UnitId};
 
 /// Where a tag may be moved, and what has to be done about what it leaves.
 #[derive(Debug, Default)]
@@ -16,8 +16,6 @@ pub(super) struct Moves {
     pub plain: EndpointSet,
     /// Where what is left gets an anchor tag first: nobody else has it.
     pub keeping: EndpointSet,
-    /// Claimed images that may lose something there.
-    pub put_back: Vec<(UnitId, EndpointSet)>,
 }
 
 impl Moves {
@@ -48,19 +46,19 @@ impl Planner<'_> {
         }
         let graph = self.graph;
         for id in graph.units_of(subject.unit.repository) {
-            let unit = graph.unit(*id);
+            let unit = graph.unit(id);
             let Some(claim) = unit.claim() else { continue };
             let here = exposed & claim.endpoints;
-            if here.is_empty() || self.admission(*id).is_none() {
+            if here.is_empty() || self.admission(id).is_none() {
                 continue;
             }
-            match self.contains(*id, old) {
+            match self.contains(id, old) {
                 Some(false) => {}
-                Some(true) => self.spare(*id, here, exposed, subject, &mut moves),
+                Some(true) => self.spare(id, here, exposed, subject, &mut moves),
                 None => {
-                    let unasked = here - self.facts.unit(*id).image.asked();
-                    if !self.is_in_scope(*id) {
-                        self.ask(Ask::Image(*id), unasked, subject.class);
+                    let unasked = here - self.facts.unit(id).image.asked();
+                    if !self.is_in_scope(id) {
+                        self.ask(Ask::Image(id), unasked, subject.class);
                     }
                     moves.plain -= unasked;
                 }
@@ -74,7 +72,8 @@ impl Planner<'_> {
     /// Decides how a claimed image comes to keep what it has in `old`.
     fn spare(&mut self, id: UnitId, here: EndpointSet, exposed: EndpointSet, subject: &Subject<'_>, moves: &mut Moves) {
         match self.elsewhere(id, exposed) {
-            Elsewhere::Has => moves.put_back.push((id, here)),
+            // It is looked at again once the tag has moved, and put back.
+            Elsewhere::Has => {}
             Elsewhere::HasNot => moves.keeping |= here,
             Elsewhere::NotKnown => {
                 self.ask(Ask::Source(id), EndpointSet::PRIMARY, subject.class);
@@ -124,45 +123,5 @@ impl Planner<'_> {
         }
         let below = self.facts.unit(id).below.as_ref()?;
         Some(below.contains(&manifest))
-    }
-
-    /// Plans what has to be put back at `moved`, once the tag has moved there.
-    pub(super) fn put_back(&mut self, moves: &Moves, moved: EndpointSet) {
-        for (id, at) in &moves.put_back {
-            let at = *at & moved;
-            match self.displaced.iter_mut().find(|(known, _)| known == id) {
-                Some((_, known)) => *known |= at,
-                None if at.is_empty() => {}
-                None => self.displaced.push((*id, at)),
-            }
-        }
-    }
-
-    /// Comes last, so that what is copied for another reason is not copied twice.
-    pub(super) fn emit_put_backs(&mut self) {
-        for (id, mut at) in std::mem::take(&mut self.displaced) {
-            let node = NodeId {
-                unit: id,
-                slot: Slot::Image,
-            };
-            at -= self.copied(node);
-            if at.is_empty() {
-                continue;
-            }
-            let target = self.graph.target_of(id);
-            let present = self.facts.unit(id).image.present & self.facts.endpoints(target).present;
-            let others = (present - at).iter().map(Provider::Endpoint);
-            let step = Step {
-                node,
-                action: Action::Copy {
-                    from: others.chain([Provider::Source]).collect(),
-                    carried: [].into(),
-                },
-                at,
-                after: Box::default(),
-                because: Reason::Displaced,
-            };
-            self.emit(target, step);
-        }
     }
 }

@@ -5,6 +5,7 @@ use super::phrases::{
     endpoint_at, image, image_at, image_at_source, left_behind, node_at, origin, printable, several, source, tag_at,
 };
 use super::record::target_of;
+use super::signatures::ROTATIONS_PER_MINUTE;
 use crate::facts::Ask;
 use crate::graph::Graph;
 use crate::model::{BlockedReport, Capability, Digest, EndpointIndex, KnownBy, TagId, TargetId, UnitId};
@@ -103,6 +104,14 @@ impl Explanation {
                          --sign-despite-silence`"
                     .to_owned(),
             },
+            Cause::Rotation { until } => Self {
+                kind: "rotation",
+                cause: format!(
+                    "the signer has another key: at most {ROTATIONS_PER_MINUTE} signatures and attestations are made anew in \
+                     a minute, and the rest waits until {until:.0}"
+                ),
+                remedy: "it goes on by itself under `landfall run`, and with each `landfall apply`".to_owned(),
+            },
             Cause::Unsupported {
                 target,
                 endpoint,
@@ -171,7 +180,7 @@ impl Explanation {
         let place = match ask {
             Ask::Endpoint(_) => endpoint_at(graph, target, endpoint),
             Ask::Tags(repository) => format!("the tags of {}", graph.place(repository, endpoint)),
-            Ask::Image(unit) => image_at(graph, unit, endpoint),
+            Ask::Image(unit) | Ask::Standing(unit) => image_at(graph, unit, endpoint),
             Ask::Evidence(unit) => format!("what is attached to {}", image_at(graph, unit, endpoint)),
             Ask::Tag(tag) => tag_at(graph, tag, endpoint),
             Ask::Source(unit) => image_at_source(graph, unit),
@@ -298,11 +307,18 @@ impl Explanation {
                 "{} stands on {found}, which landfall never set nor any commit declared",
                 tag_at(graph, tag, endpoint)
             ),
-            remedy: "if that digest is wrong, delete the tag there and landfall sets it anew; if it is right, declare \
-                     it for the tag"
-                .to_owned(),
+            remedy: format!(
+                "if that digest is wrong, let landfall replace it: `landfall adopt \"{}\" --reason \"...\"`, then \
+                 `landfall apply`; if it is right, declare it for the tag",
+                as_glob(&tag_at(graph, tag, endpoint))
+            ),
         }
     }
+}
+
+/// A pattern that matches this name only: brackets are part of the addresses of some hosts.
+fn as_glob(name: &str) -> String {
+    name.replace('[', "[[]")
 }
 
 fn credentials(prefix: &dyn std::fmt::Display) -> String {

@@ -20,6 +20,7 @@ mod unit;
 
 pub use blocked::{Blocked, Cause};
 pub use explanation::explain;
-pub use planner::{Planned, Scope, Units, plan};
+pub use planner::{Planned, Scope, Sum, UnitPlan, Units, plan, plan_unit, rotations_left, with_upstream};
 pub use record::{QuestionRecord, StepRecord, Verb};
+pub use signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 pub use step::{Action, Content, Provider, Reason, Step, Withheld};

@@ -70,9 +70,8 @@ impl Planner<'_> {
                 Some(old) => self.moves(subject, tag, old, at),
                 None => Moves::free(at),
             };
-            let mut moved = self.emit(subject.target_id, step(false, moves.plain));
-            moved |= self.emit(subject.target_id, step(true, moves.keeping));
-            self.put_back(&moves, moved);
+            self.emit(subject.target_id, step(false, moves.plain));
+            self.emit(subject.target_id, step(true, moves.keeping));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Passes until none makes progress.
+//! What commands ask of a reconciler: look, converge, do just this.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,7 +20,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.pass(scope, &Bounds::FRESH, Writes::None, watch, stop).await
     }
 
-    /// Runs passes to a fixpoint. What was answered in one of them is not asked again in the next.
+    /// Asks everything in scope anew, and does what is due until nothing is left that can be done.
     ///
     /// # Errors
     /// Where landfall's own state cannot be read or written.
@@ -64,9 +64,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
         if !steps.is_empty() {
             pass.ran = self.run(steps, now, watch, stop).await?;
         }
-        self.memory.tried.clear();
+        self.engine.memory.tried.clear();
         pass.interrupted = stop.is_draining();
-        pass.last = plan::plan(&self.graph, &self.facts, &self.memory, &Scope::default(), now);
+        pass.last = plan::plan(
+            &self.engine.graph,
+            &self.engine.facts,
+            &self.engine.memory,
+            &Scope::default(),
+            now,
+        );
         self.settle(&pass, now)?;
         Ok(pass)
     }
@@ -78,25 +84,14 @@ impl<W: World, S: Source> Reconciler<W, S> {
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Vec<Pass>, ReconcileError> {
-        let mut passes = Vec::new();
-        loop {
-            let since_start = self
-                .world
-                .clock()
-                .now()
-                .duration_since(started)
-                .max(SignedDuration::ZERO);
-            let bounds = Bounds {
-                tags: since_start,
-                images: since_start,
-                evidence: since_start,
-            };
-            let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
-            let again = pass.progressed() && !pass.interrupted && !pass.is_settled();
-            passes.push(pass);
-            if !again || passes.len() >= self.settings.passes {
-                return Ok(passes);
-            }
-        }
+        let now = self.world.clock().now();
+        let since_start = now.duration_since(started).max(SignedDuration::ZERO);
+        let bounds = Bounds {
+            tags: since_start,
+            images: since_start,
+            evidence: since_start,
+        };
+        let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
+        Ok(vec![pass])
     }
 }

@@ -35,13 +35,13 @@ impl<W: World, S: Source> Reconciler<W, S> {
             steps: passes
                 .iter()
                 .flat_map(|pass| &pass.ran)
-                .map(|(step, outcome)| step_report(&self.graph, step, Some(outcome.endpoint), &outcome.outcome))
+                .map(|(step, outcome)| step_report(&self.engine.graph, step, Some(outcome.endpoint), &outcome.outcome))
                 .collect(),
             blocked: last
                 .last
                 .blocked
                 .iter()
-                .map(|blocked| explain(&self.graph, blocked))
+                .map(|blocked| explain(&self.engine.graph, blocked))
                 .collect(),
             withheld: last
                 .last
@@ -51,7 +51,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 .map(|(step, endpoint)| StepReport {
                     result: StepResult::Withheld,
                     error: None,
-                    ..step_report(&self.graph, step, Some(endpoint), &Outcome::Skipped)
+                    ..step_report(&self.engine.graph, step, Some(endpoint), &Outcome::Skipped)
                 })
                 .collect(),
             held: revision
@@ -64,9 +64,10 @@ impl<W: World, S: Source> Reconciler<W, S> {
                         .and_then(|index| desired.targets.get(index))
                         .map_or("?", |target| &*target.name);
                     HeldReport {
-                        claim: match &held.tag {
-                            Some(tag) => format!("{target}/{}:{tag}", held.repository),
-                            None => format!("{target}/{}@{}", held.repository, held.digest),
+                        claim: match (&held.tag, &held.digest) {
+                            (Some(tag), _) => format!("{target}/{}:{tag}", held.repository),
+                            (None, Some(digest)) => format!("{target}/{}@{digest}", held.repository),
+                            (None, None) => format!("{target}/{}", held.repository),
                         },
                         reason: format!("{} ({}:{})", held.code, held.origin.file, held.origin.line),
                     }
@@ -74,8 +75,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 .collect(),
             diagnostics: revision.diagnostics.clone(),
             open_questions: last.last.questions.len(),
-            images: self.graph.wanted().count(),
-            endpoints: self.graph.targets().iter().map(|target| target.endpoints.len()).sum(),
+            images: self.engine.graph.wanted().count(),
+            endpoints: self.engine.graph.endpoints().count(),
         })
     }
 }

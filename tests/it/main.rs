@@ -12,5 +12,6 @@ mod kpromo;
 mod manifests;
 mod program;
 mod shared_metadata;
+mod signers;
 mod simulation;
 mod snapshot;

@@ -1,4 +1,7 @@
 //! A plan for people: what is done to which image, what is in the way and what lifts it.
+//!
+//! Laid out by ourselves, not by `comfy-table`: columns are as wide as one image's steps ask for, a row that does not fit
+//! becomes two lines instead of cells that wrap, and a reference is never cut.
 
 use std::fmt::Write as _;
 
@@ -9,7 +12,7 @@ use crate::facts::Ask;
 use crate::graph::Graph;
 use crate::model::{BlockedReport, EndpointIndex, EndpointSet, NodeId, Slot, UnitId};
 use crate::plan::record::{endpoint_names, source_name};
-use crate::plan::{Action, Content, Planned, Provider, Reason, Step, Withheld, explain};
+use crate::plan::{Action, Content, Planned, Provider, Step, Withheld, explain};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableOptions {
@@ -63,7 +66,7 @@ pub fn table(graph: &Graph, planned: &Planned, options: &TableOptions) -> String
 }
 
 fn endpoints_in_use(graph: &Graph) -> usize {
-    let mut used = vec![EndpointSet::EMPTY; graph.targets().len()];
+    let mut used = vec![EndpointSet::EMPTY; graph.target_count()];
     for unit in graph.wanted() {
         if let Some(claim) = graph.unit(unit).claim() {
             used[graph.target_of(unit).index()] |= claim.endpoints;
@@ -150,9 +153,6 @@ impl<'a> Table<'a> {
 
     fn row(&self, step: &Step, withheld: Option<Withheld>) -> Row {
         let (sign, tone, action) = match &step.action {
-            Action::Copy { .. } if step.because == Reason::Displaced => {
-                ("+", Tone::Adds, "put back, if dropped".to_owned())
-            }
             Action::Copy { carried, .. } if carried.is_empty() => ("+", Tone::Adds, "copy".to_owned()),
             Action::Copy { carried, .. } => (
                 "+",
@@ -225,7 +225,7 @@ impl<'a> Table<'a> {
         let first = match from.first()? {
             Provider::Source => {
                 let claim = self.graph.unit(step.node.unit).claim()?;
-                source_name(self.graph, &claim.source)
+                source_name(self.graph, step.node.unit, &claim.source)
             }
             Provider::Endpoint(endpoint) => self.endpoint_name(step.node, *endpoint).to_owned(),
         };

@@ -7,30 +7,32 @@ use crate::model::{EndpointIndex, EndpointSet, UnitId};
 use crate::reconcile::state::{Batch, StateError};
 
 impl Recollection {
-    pub(super) fn remember_unfinished(
-        &self,
-        graph: &Graph,
-        units: &[UnitId],
-        memory: &mut Memory,
-    ) -> Result<(), StateError> {
-        let unfinished = self.state.unfinished()?;
-        if unfinished.is_empty() {
-            return Ok(());
+    pub(super) fn remember_unfinished(&self, graph: &Graph, units: &[UnitId], memory: &mut Memory) {
+        if self.unfinished.is_empty() {
+            return;
         }
         for id in units {
             let unit = graph.unit(*id);
             for endpoint in graph.target(graph.target_of(*id)).all_endpoints().iter() {
                 let place = graph.place(unit.repository, endpoint);
-                if unfinished.contains(&(place, unit.digest)) {
+                if self.unfinished.contains(&(place, unit.digest)) {
                     memory.unfinished.entry(*id).or_default().insert(endpoint);
                 }
             }
         }
-        Ok(())
+    }
+
+    /// A copy did not come to its end: what stands there may lack blobs.
+    pub(super) fn copy_failed(&mut self, graph: &Graph, id: UnitId, endpoint: EndpointIndex, memory: &mut Memory) {
+        let unit = graph.unit(id);
+        self.unfinished
+            .insert((graph.place(unit.repository, endpoint), unit.digest));
+        memory.unfinished.entry(id).or_default().insert(endpoint);
     }
 
     /// A copy came to its end: every blob was seen.
     pub(super) fn copy_ended(
+        &mut self,
         batch: &Batch<'_>,
         graph: &Graph,
         unit: UnitId,
@@ -44,11 +46,15 @@ impl Recollection {
             }
         }
         let unit = graph.unit(unit);
-        batch.end_copy(&graph.place(unit.repository, endpoint), unit.digest)
+        let place = graph.place(unit.repository, endpoint);
+        batch.end_copy(&place, unit.digest)?;
+        self.unfinished.remove(&(place, unit.digest));
+        Ok(())
     }
 
     /// Where a look down to the blobs has found by now, of what a copy left, that all of it is there.
     pub fn leave_unfinished(
+        &mut self,
         batch: &Batch<'_>,
         graph: &Graph,
         facts: &Facts,
@@ -61,7 +67,7 @@ impl Recollection {
             .collect();
         for (unit, at) in whole {
             for endpoint in at.iter() {
-                Self::copy_ended(batch, graph, unit, endpoint, memory)?;
+                self.copy_ended(batch, graph, unit, endpoint, memory)?;
             }
         }
         Ok(())

@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StateError {
     #[error(
-        "another landfall holds the state {file}: stop it, or give this one a folder of its own with `state` under \
-         [storage] in config.toml"
+        "another landfall holds the state {file}: wait for it to end, or stop it; with a state of its own this one would \
+         not know what the other one signs"
     )]
     InUse { file: String },
     #[error(
