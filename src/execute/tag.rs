@@ -22,6 +22,7 @@ impl<W: World> UnitTask<W> {
             .await
             .map_err(|error| Failure::reading(&error))?
             .ok_or_else(|| Failure::stale(format_args!("{place}@{digest} is gone")))?;
+        // As it was served: the same bytes under another media type would be another manifest to those who pull it.
         let media_type = match &manifest.media_type {
             Some(media_type) => media_type.clone(),
             None => {

@@ -99,6 +99,7 @@ impl<W: World> UnitTask<W> {
                 Some(()) = running.next() => {}
             }
         }
+        // Ended before the last is heard: nothing may come to an end after its run was told to be over.
         drop(running);
         while let Ok((position, endpoint, result)) = completed.try_recv() {
             self.complete(&mut schedule, position, endpoint, result);

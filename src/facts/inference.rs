@@ -57,6 +57,7 @@ impl Facts {
             }
             (Ask::Evidence(unit), Answer::Evidence(answer)) => {
                 let facts = &mut self.units[unit.index()];
+                // An answer replaces the one before it whole: what it does not name is gone.
                 facts.forget_evidence(at);
                 facts.evidence.present |= at;
                 for found in answer.found {
@@ -271,6 +272,7 @@ impl Facts {
 
     /// An artifact was attached and is now among the image's.
     pub fn attached(&mut self, unit: UnitId, endpoint: EndpointIndex, evidence: Evidence) {
+        // That others were looked for there is not said by this: only its own write is known.
         self.units[unit.index()].add_found(evidence, EndpointSet::only(endpoint));
     }
 

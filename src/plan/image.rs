@@ -124,6 +124,8 @@ impl<'a> Planner<'a> {
         if subject.admission.is_none() {
             return Some([Provider::Source].into());
         }
+        // Only now that no endpoint has it: an admitted image otherwise lives without its source, which may long have
+        // gone.
         if present.is_empty() && subject.source.is_none() {
             subject.source = self.source(subject);
             subject.source?;
@@ -155,6 +157,7 @@ fn copies(
         .iter()
         .filter(travels)
         .fold(EndpointSet::EMPTY, |all, item| all | subject.facts.missing_at(item));
+    // Where nobody looked for what travels, nothing is known to be missing.
     for endpoint in (lacking & present & subject.facts.evidence.present).iter() {
         let pieces: Arc<[Carried]> = carried
             .iter()

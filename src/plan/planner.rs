@@ -191,6 +191,7 @@ fn merge<K: Ord>(known: Entry<'_, K, Question>, question: Question) {
     known
         .and_modify(|known| {
             known.at |= question.at;
+            // The most urgent of those who ask decides: a new image does not wait in the line of sweeps.
             known.class = known.class.min(question.class);
         })
         .or_insert(question);

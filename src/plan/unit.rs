@@ -100,6 +100,7 @@ impl<'a> Planner<'a> {
 
         let facts = self.facts.unit(id);
         let in_state = self.memory.admissions.get(&id);
+        // What was decided here comes before what a registry holds of it: a record is for states that were lost.
         let admission = in_state.or(facts.admission.as_ref());
         let class = if admission.is_some() {
             self.scope.class
@@ -117,6 +118,8 @@ impl<'a> Planner<'a> {
         );
         let up = claim.endpoints & endpoints.present;
 
+        // One list answers most questions about a new image. What was admitted mostly stands, and lists carry no
+        // digests: it is asked directly.
         let no_repository = if admission.is_none() {
             let list = self.facts.list(unit.repository);
             self.ask(Ask::Tags(unit.repository), up - list.asked(), class);

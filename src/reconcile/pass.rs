@@ -173,6 +173,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let pause = due.map(|due| std::time::Duration::try_from(due.duration_since(now)).unwrap_or_default());
         let is_draining = self.engine.is_draining();
         let batch = tokio::select! {
+            // A stop first: where batches keep coming it would never have its turn.
             biased;
             () = stop.drained(), if !is_draining => return Ok(()),
             batch = tasks.happened(watch.progress()) => batch,

@@ -122,6 +122,7 @@ impl<'a, R: WritableRegistry> Delivery<'a, R> {
                 Claim::Theirs(waiting) => waiting.ended().await,
             }
         };
+        // From where it will be read unless that fails: then it holds a place of another pair, which harms nobody.
         let source = self.from.first().map(|source| &source.registry);
         let permit = self.transfer.lanes.together(source, &to.registry).await;
         Lacking::new(destination, ticket, permit)

@@ -14,6 +14,8 @@ mod keys;
 mod pairings;
 mod promotion;
 mod registry;
+#[path = "../sampling/mod.rs"]
+mod sampling;
 mod servers;
 mod shared_metadata;
 mod signatures;

@@ -11,6 +11,8 @@ mod faults;
 mod kpromo;
 mod manifests;
 mod program;
+#[path = "../sampling/mod.rs"]
+mod sampling;
 mod shared_metadata;
 mod signers;
 mod simulation;

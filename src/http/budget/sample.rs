@@ -34,6 +34,7 @@ impl Sample {
     }
 
     pub(super) fn serve(&mut self, sent_at: Moment) {
+        // By when it was sent: a slow answer to a request of an earlier rate says nothing of the present one.
         if sent_at >= self.start {
             self.served += 1.0;
             if sent_at >= self.middle {

@@ -80,6 +80,7 @@ impl Window {
             Verdict::Unknown => {}
             Verdict::Served => {
                 let took = now.saturating_sub(sent_at).as_secs_f64();
+                // Smoothed, so that one slow answer does not stop the growth.
                 self.latency += (took - self.latency) / 16.0;
                 if now >= self.since + MEMORY {
                     self.quickest_before = std::mem::replace(&mut self.quickest, took);

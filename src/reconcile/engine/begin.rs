@@ -41,6 +41,8 @@ impl Engine {
             for lane in self.lanes.open() {
                 while let Some((class, item)) = self.lanes.next(&lane) {
                     if self.begin_in(&lane, class, item, now, begins) {
+                        // One in each lane, then round again: a begin may fill another lane, and no lane is to take all
+                        // room at once.
                         has_begun = true;
                         break;
                     }
@@ -62,6 +64,7 @@ impl Engine {
 
     /// Asks the first of a unit's questions that goes through this lane.
     fn begin_look(&mut self, lane: &Lane, class: Class, unit: UnitId, now: Timestamp, begins: &mut Vec<Begin>) -> bool {
+        // What a look takes is known once it is back: until then it counts as the one request that it takes at least.
         if self.requests + self.in_flight.looks() as u64 >= self.session.requests {
             return false;
         }
@@ -85,6 +88,7 @@ impl Engine {
         let Some((ask, endpoint, depth)) = first else {
             return false;
         };
+        // One question at a time: the rest gets in line again, behind those who wait already.
         if has_more {
             let group = self.group(unit);
             self.lanes.wait(lane, class, group, Item::Unit(unit));
@@ -179,6 +183,7 @@ impl Engine {
             return false;
         }
         self.gathering.remove(&unit);
+        // And once more when each step ends: what is asked while the write is under way may be answered from before it.
         for step in &steps {
             for endpoint in step.at.iter() {
                 self.spoil_places(step, endpoint);

@@ -24,6 +24,7 @@ impl Retries {
     pub fn failed(&mut self, ask: Ask, endpoint: EndpointIndex, wait: Option<SignedDuration>, now: Timestamp) {
         let failures = self.places.get(&(ask, endpoint)).map_or(0, |(failures, _)| *failures);
         self.forget(ask, endpoint);
+        // The longer of both: a registry that names a moment knows its quota, and not how often it has failed us.
         let own = FIRST.saturating_mul(1 << failures.min(16)).min(LONGEST);
         let at = now
             .saturating_add(own.max(wait.unwrap_or_default()))

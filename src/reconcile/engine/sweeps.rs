@@ -71,6 +71,7 @@ impl Sweeps {
     pub fn take(&mut self, now: Timestamp) -> Option<Ask> {
         let (at, ask) = *self.due.first().filter(|(at, _)| *at <= now)?;
         self.due.remove(&(at, ask));
+        // Counted from now, not from when it was due: a sweep that is late does not make the next ones come in a crowd.
         self.insert(ask, now, self.periods.of(ask));
         Some(ask)
     }

@@ -171,6 +171,7 @@ impl Transfer {
                 .expect("whoever copies a blob tells every destination before letting go of it")?;
         }
         let (root, below) = (tree.root(), &tree.manifests()[..tree.manifests().len() - 1]);
+        // Level by level: registries that validate refuse an index before the manifests that it lists.
         for level in below.chunk_by(|a, b| a.height == b.height) {
             let sends = level
                 .iter()

@@ -186,6 +186,7 @@ struct Feeder {
 
 impl Pump<'_> {
     async fn run(mut self, mut content: BlobStream) -> Result<(), RegistryError> {
+        // One piece is always held back, so that the last is handed on only when the stream has ended without an error.
         let mut held: Option<Bytes> = None;
         while let Some(piece) = content.next().await {
             let piece = piece?;
@@ -211,6 +212,7 @@ impl Pump<'_> {
         let mut full = Vec::new();
         let mut served = 0;
         for feeder in std::mem::take(&mut self.feeders) {
+            // Those with room first: whoever is full is waited for only once all others have the piece.
             match feeder.sender.try_send(piece.clone()) {
                 Ok(()) => {
                     served += 1;

@@ -113,6 +113,7 @@ impl<W> Gate<W> {
                 Lane::Token | Lane::Read | Lane::Write => Window::new(limits.in_flight),
                 Lane::Download => Window::fixed(streams.downloads),
                 Lane::Upload => Window::fixed(streams.uploads),
+                // Bounded by the uploads: a part that waited for others to end could keep its own upload from ending.
                 Lane::Part => Window::fixed(usize::MAX),
             }),
             waiting: LANES.map(|_| FairQueue::default()),
@@ -125,6 +126,7 @@ impl<W> Gate<W> {
     /// Whether it may go at once. Then it counts as sent.
     pub(super) fn enter(&mut self, now: Moment, lane: Lane) -> bool {
         let index = lane as usize;
+        // Nobody overtakes those who wait, though there is room: they were first.
         let free = self.waiting[index].is_empty() && self.windows[index].has_room();
         let goes = free && self.ready(lane) <= now;
         if goes {
@@ -155,6 +157,7 @@ impl<W> Gate<W> {
             again: None,
         };
         loop {
+            // Anew after each: what was sent has moved the pace on, and with it the moment at which the others may go.
             look.again = None;
             let order = (0..LANES.len()).map(|step| match step {
                 0 => 0,

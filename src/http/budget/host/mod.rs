@@ -80,6 +80,7 @@ impl HostBudget {
             state.gate.wait(lane, line, waiter);
             arrival
         };
+        // It may be the only one who waits, and then nobody else would set the timer.
         self.look();
         // The waiter is dropped unheard only with the budget, which this future holds.
         arrival.await.unwrap_or(Err(Refused {
@@ -124,6 +125,7 @@ impl HostBudget {
             budget: Arc::clone(self),
             lane,
             sent_at,
+            // A place for an upload sends nothing itself: its parts are what is answered.
             told: lane == Lane::Upload,
         }
     }

@@ -312,6 +312,8 @@ impl Pace {
             let again = self.before.is_some_and(|before| close(least, before.least));
             return (least * MARGIN, if again { hold } else { Growth::SEARCH });
         }
+        // What was served is no more than is allowed; but after a short time it says little, so one refusal cuts only
+        // so deep.
         let lower = least.min(refused * 0.9).max(refused * DEEPEST_CUT);
         match self.growth {
             Growth::Search { .. } if least < refused && self.is_confirmed(evidence) => {
@@ -329,8 +331,11 @@ impl Pace {
             }
             Growth::Search { .. } if passed < 2 * ROUND_TIME => (refused * 0.8, Growth::SEARCH),
             Growth::Search { .. } => (lower, Growth::SEARCH),
+            // The excess was small: what was held, or the last rate that a whole round was served at, is right.
             Growth::Probe { held, .. } if refused <= held * CLOSE => (held.max(self.passed * WIDE_MARGIN), hold),
             Growth::Probe { held, .. } => (held.max(self.passed * 0.94), hold),
+            // Cut again and again soon after each refusal: what is allowed is far below, and small cuts would take long
+            // to find it.
             Growth::Hold { cuts: 3.., .. } => (lower, Growth::SEARCH),
             Growth::Hold { cuts, .. } => {
                 let cuts = if evidence.sending < LONG_ENOUGH { cuts + 1 } else { 0 };
