@@ -9,10 +9,12 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
 use super::plan::Look;
 use super::progress::Watching;
-use super::session::{Session, runtime, stop_on_signals};
-use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report};
+use super::session::{Session, runtime};
+use super::stopping::stop_on_signals;
+use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report, signers, writes};
 use crate::execute::Stop;
 use crate::model::CommitId;
+use crate::plan::Step;
 use crate::plan::file::{PlanFile, PlanFileLimits};
 use crate::reconcile::{Following, Pass};
 
@@ -29,8 +31,8 @@ pub struct ApplyCommand {
 
 impl ApplyCommand {
     /// # Errors
-    /// Where configuration, repository or state cannot be read, the commit is refused, or `allow-writes` does not
-    /// cover what is to be written.
+    /// Where configuration, repository or state cannot be read, the commit is refused, `allow-writes` does not cover what
+    /// is to be written, or what is to be signed cannot be signed.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
         let commit = session.commit(common)?;
@@ -39,24 +41,27 @@ impl ApplyCommand {
         let started = Timestamp::now();
         let passes = runtime()?.block_on(async {
             let stop = stop_on_signals();
+            watching.tell_what_a_stop_waits_for(&stop);
             match &self.plan {
                 Some(path) => self.run_plan(path, commit, &mut session, &watching, &stop).await,
                 None => self.converge(&mut session, &watching, &stop).await,
             }
         });
         watching.finish();
-        let report = session.reconciler.report(&passes?, started, Timestamp::now());
+        let report = session
+            .reconciler
+            .report(&passes?, started, Timestamp::now(), &session.advice);
         let Some(report) = report else {
             return Ok(judged);
         };
         match common.format {
-            Format::Text => write!(output, "{}", report::text(&report)).into_diagnostic()?,
+            Format::Text => write!(output, "{}", report::text(&report, terminal.style)).into_diagnostic()?,
             Format::Json => {
                 serde_json::to_writer_pretty(&mut *output, &report).into_diagnostic()?;
                 writeln!(output).into_diagnostic()?;
             }
         }
-        Ok(judged.and(report::exit_code(&report)))
+        Ok(judged.and(ExitCode::after_doing(&report.standing.shortfall)))
     }
 
     async fn converge(&self, session: &mut Session, watching: &Watching, stop: &Stop) -> Result<Vec<Pass>, Report> {
@@ -66,7 +71,7 @@ impl ApplyCommand {
             .preview(&scope, watching, stop)
             .await
             .into_diagnostic()?;
-        session.check_writes(&preview.last)?;
+        refuse(session, &preview.last.steps).await?;
         if preview.interrupted {
             return Ok(vec![preview]);
         }
@@ -104,7 +109,7 @@ impl ApplyCommand {
         let needed = plan
             .check(graph, &preview.last, commit, session.config.digest())
             .into_diagnostic()?;
-        session.check_writes(&preview.last)?;
+        refuse(session, &needed.steps).await?;
         let pass = session
             .reconciler
             .run_steps(preview, needed.steps, watching, stop)
@@ -112,4 +117,15 @@ impl ApplyCommand {
             .into_diagnostic()?;
         Ok(vec![pass])
     }
+}
+
+/// Before the first write: nothing is begun that cannot be written or signed to its end.
+async fn refuse(session: &Session, steps: &[Step]) -> Result<(), Report> {
+    let graph = session.reconciler.graph();
+    if let Some(uncovered) = writes::uncovered(&session.config, graph, steps) {
+        return Err(uncovered.into_report());
+    }
+    signers::check(&session.config, &signers::needed(graph, steps))
+        .await?
+        .refuse()
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
-use super::session::{Session, runtime, stop_on_signals};
-use super::{Common, ExitCode, Terminal, report};
+use super::session::{Session, runtime};
+use super::stopping::stop_on_signals;
+use super::{Common, ExitCode, Terminal, WithExitCode as _, report};
 use crate::cli::counting::counted;
 use crate::demo::{Damage, Stage};
 use crate::execute::Stop;
@@ -35,6 +36,14 @@ impl DemoCommand {
                 std::fs::create_dir_all(folder)
                     .into_diagnostic()
                     .wrap_err_with(|| format!("{} cannot be created", folder.display()))?;
+                if std::fs::read_dir(folder).into_diagnostic()?.next().is_some() {
+                    return Err(miette!(
+                        help = "name a new directory, or empty this one; nothing in it is overwritten",
+                        "{} is not empty: an earlier demonstration may be in it",
+                        folder.display()
+                    ))
+                    .with_exit_code(ExitCode::Invalid);
+                }
                 folder.canonicalize().into_diagnostic()?
             }
             None => temporary.path().to_owned(),
@@ -53,13 +62,15 @@ impl DemoCommand {
         )
         .into_diagnostic()?;
         runtime.block_on(perform(&stage, &folder, common, terminal, output))?;
-        writeln!(output, "\nCheck it by hand:\n{}", stage.commands()).into_diagnostic()?;
         if self.keep.is_some() {
+            writeln!(output, "\nCheck it by hand:\n{}", stage.commands()).into_diagnostic()?;
             writeln!(output, "The registries keep running: Ctrl-C ends them.").into_diagnostic()?;
             output.flush().into_diagnostic()?;
             runtime.block_on(async { stop_on_signals().drained().await });
         } else {
-            writeln!(output, "With `--keep DIR` the registries stay up for that.").into_diagnostic()?;
+            let more = "\nAll of it is gone now. With `--keep DIR` the registries stay up, and the commands to check it by hand are \
+                        shown.";
+            writeln!(output, "{more}").into_diagnostic()?;
         }
         Ok(ExitCode::AsDesired)
     }
@@ -115,7 +126,12 @@ async fn converge(
         width: terminal.width,
         ..TableOptions::default()
     };
-    write!(output, "{}", table(session.reconciler.graph(), &preview.last, &options)).into_diagnostic()?;
+    let planned = session
+        .reconciler
+        .standing(&preview, &session.advice)
+        .ok_or_else(|| miette!("no commit was followed"))?;
+    let plan = table(session.reconciler.graph(), &preview.last, &planned, &options);
+    write!(output, "{plan}").into_diagnostic()?;
     let passes = session
         .reconciler
         .converge_since(&preview, &scope, &Unwatched, &stop)
@@ -123,17 +139,17 @@ async fn converge(
         .into_diagnostic()?;
     let report = session
         .reconciler
-        .report(&passes, started, Timestamp::now())
+        .report(&passes, started, Timestamp::now(), &session.advice)
         .ok_or_else(|| miette!("no commit was followed"))?;
     write!(
         output,
         "\n{}{} reached the registries.\n",
-        report::text(&report),
+        report::text(&report, terminal.style),
         counted(stage.writes_since(mark), "write")
     )
     .into_diagnostic()?;
     output.flush().into_diagnostic()?;
-    if report.result == Convergence::AsDesired {
+    if report.standing.result == Convergence::AsDesired {
         Ok(())
     } else {
         Err(miette!("the registries are not as desired"))

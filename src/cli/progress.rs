@@ -5,7 +5,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Terminal;
-use crate::execute::{Progress, StepOutcome};
+use super::stopping::{Bytes, Running};
+use crate::execute::{Progress, StepOutcome, Stop};
 use crate::facts::Question;
 use crate::graph::Graph;
 use crate::model::EndpointIndex;
@@ -16,6 +17,7 @@ use crate::reconcile::Watch;
 #[derive(Debug)]
 pub struct Watching {
     bar: ProgressBar,
+    running: Running,
 }
 
 impl Watching {
@@ -27,7 +29,15 @@ impl Watching {
         } else {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Self { bar }
+        Self {
+            bar,
+            running: Running::default(),
+        }
+    }
+
+    /// From the moment the stop is called for, says every few seconds what it waits for.
+    pub fn tell_what_a_stop_waits_for(&self, stop: &Stop) {
+        self.running.tell_what_a_stop_waits_for(stop);
     }
 
     /// Takes the line away.
@@ -40,10 +50,19 @@ impl Watching {
             self.bar.set_style(style);
         }
     }
+
+    /// How much was copied so far: a large image is one step for a long time.
+    fn show_copied(&self) {
+        self.bar.set_message(match self.running.bytes_copied() {
+            0 => String::new(),
+            bytes => format!(", {} copied", Bytes(bytes)),
+        });
+    }
 }
 
 impl Watch for Watching {
-    fn planned(&self, _graph: &Graph, planned: &Planned) {
+    fn planned(&self, graph: &Graph, planned: &Planned) {
+        self.running.planned(graph, planned);
         let steps: usize = planned
             .steps
             .iter()
@@ -53,10 +72,10 @@ impl Watch for Watching {
             })
             .sum();
         if steps > 0 {
-            self.style("{spinner} writing {bar:30} {pos}/{len} steps, {msg}");
+            self.style("{spinner} writing {bar:30} {pos}/{len} steps{msg}");
             self.bar.set_length(steps as u64);
             self.bar.set_position(0);
-            self.bar.set_message("");
+            self.show_copied();
         }
     }
 
@@ -75,9 +94,17 @@ impl Watch for Watching {
 }
 
 impl Progress for Watching {
-    fn started(&self, _step: usize, _endpoint: EndpointIndex) {}
+    fn started(&self, step: usize, endpoint: EndpointIndex) {
+        self.running.started(step, endpoint);
+    }
 
-    fn finished(&self, _outcome: &StepOutcome) {
+    fn finished(&self, outcome: &StepOutcome) {
+        self.running.finished(outcome);
         self.bar.inc(1);
+    }
+
+    fn copied(&self, bytes: u64) {
+        self.running.copied(bytes);
+        self.show_copied();
     }
 }

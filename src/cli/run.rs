@@ -1,19 +1,29 @@
 //! `landfall run`: keeps registries as the branch says.
 
+mod telling;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use miette::{IntoDiagnostic as _, Report};
+use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 use tokio::sync::mpsc;
 
-use super::session::{Session, runtime, stop_on_signals};
-use super::{Common, ExitCode};
+use self::telling::{Level, Line, Telling};
+use super::session::{RealWorld, Session, runtime};
+use super::stopping::{Running, stop_on_signals};
+use super::{Common, ExitCode, Terminal, advice, signers, writes};
+use crate::execute::{Progress, Stop};
 use crate::facts::Depth;
-use crate::model::{Convergence, StepResult};
-use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Unwatched, Wake};
-use crate::source::{Source, Watcher};
+use crate::graph::Graph;
+use crate::model::CommitId;
+use crate::plan::{Advice, Audience, Planned};
+use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Wake, Watch};
+use crate::source::{GitRepository, Source as _, Watcher};
 
 /// Keep registries as the branch says, until told to stop
+///
+/// What it does and finds stands in its log, on standard error. It holds landfall's memory for as long as it runs: `plan`,
+/// `apply`, `accept` and `adopt` work once it has been stopped.
 #[derive(Debug, clap::Args)]
 pub struct RunCommand {
     /// Look at every blob too whenever registries are looked at
@@ -25,10 +35,25 @@ fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
+/// Watches what is being done, for the log of a stop.
+#[derive(Default)]
+struct Watched(Running);
+
+impl Watch for Watched {
+    fn planned(&self, graph: &Graph, planned: &Planned) {
+        self.0.planned(graph, planned);
+    }
+
+    fn progress(&self) -> &dyn Progress {
+        &self.0
+    }
+}
+
 impl RunCommand {
     /// # Errors
-    /// Where configuration, repository or state cannot be opened. What goes wrong later is logged and tried again.
-    pub fn run(self, common: &Common) -> Result<ExitCode, Report> {
+    /// Where configuration, repository or state cannot be opened, a signer's key does not do, or the state fails: then a
+    /// new start finds out whether it can be used again. What else goes wrong later is logged and tried again.
+    pub fn run(self, common: &Common, _terminal: &Terminal) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
         self.begin(&mut session)?;
         let options = Loop {
@@ -36,8 +61,12 @@ impl RunCommand {
             registries: signed(session.config.observe_interval),
             scope_depth: if self.blobs { Depth::Blobs } else { Depth::Manifests },
         };
+        let advice = advice::advice(common, &session.config, Audience::Daemon);
         runtime()?.block_on(async {
+            self.check_signers(&mut session).await?;
             let stop = stop_on_signals();
+            let watched = Watched::default();
+            watched.0.tell_what_a_stop_waits_for(&stop);
             let (sender, mut wakes) = mpsc::channel(1);
             match Watcher::new(&session.source) {
                 Ok(mut watcher) => {
@@ -54,15 +83,54 @@ impl RunCommand {
                 }
                 Err(error) => tracing::warn!(%error, "the branch is looked at by its interval only"),
             }
-            tracing::info!(repository = %session.source.path().display(), "following");
+            tracing::info!(
+                version = env!("CARGO_PKG_VERSION"),
+                repository = %session.source.path().display(),
+                branch = session.source.branch().into_diagnostic()?,
+                commits = ?session.config.git.interval,
+                registries = ?session.config.observe_interval,
+                "landfall runs"
+            );
+            let mut heard = Heard {
+                telling: Telling::default(),
+                advice,
+                config: std::sync::Arc::clone(&session.config),
+                checked: None,
+                stop: stop.clone(),
+                broken: None,
+            };
             session
                 .reconciler
-                .run_loop(&options, &mut wakes, &Unwatched, &stop, |reconciler, result| {
-                    log(reconciler, result);
+                .run_loop(&options, &mut wakes, &watched, &stop, |reconciler, result| {
+                    heard.hear(reconciler, result);
                 })
                 .await;
-        });
-        Ok(ExitCode::AsDesired)
+            match heard.broken {
+                Some(error) => Err(error).into_diagnostic().wrap_err(
+                    "landfall's memory failed: nothing can be done without it, and a new start opens it anew",
+                ),
+                None => Ok(ExitCode::AsDesired),
+            }
+        })
+    }
+
+    /// What the configuration names and does not open is wrong from the start. A signer that it does not name is told of,
+    /// since what others signed can be kept all the same.
+    async fn check_signers(&self, session: &mut Session) -> Result<(), Report> {
+        let head = session.source.head().into_diagnostic()?;
+        if session.reconciler.follow(head, Following::Look).is_err() {
+            // The loop says why.
+            return Ok(());
+        }
+        let wanted = signers::wanted(session.reconciler.graph());
+        let faults = signers::check(&session.config, &wanted).await?;
+        if faults.is_misconfigured() {
+            return faults.refuse();
+        }
+        for line in faults.lines() {
+            tracing::warn!("what is to be signed cannot be signed here: {line}");
+        }
+        Ok(())
     }
 
     /// Without an accepted commit nothing is written until `floor` says where to begin.
@@ -75,8 +143,8 @@ impl RunCommand {
         let Some(floor) = session.config.git.floor else {
             return Err(miette::miette!(
                 help = format!(
-                    "`landfall accept {head}` begins at the head of `{branch}`; so does\n  [git]\n  floor = \"{head}\"\n\
-                     in the configuration"
+                    "{} begins at the head of `{branch}`; so does\n  [git]\n  floor = \"{head}\"\nin the configuration",
+                    session.advice.by_hand(&format!("accept {head}"))
                 ),
                 "no commit of `{branch}` was accepted yet, and a daemon does not choose one"
             ));
@@ -86,55 +154,70 @@ impl RunCommand {
     }
 }
 
-fn log<S: Source>(reconciler: &Reconciler<super::session::RealWorld, S>, result: Result<&Pass, ReconcileError>) {
-    let pass = match result {
-        Ok(pass) => pass,
-        Err(error) => {
-            tracing::error!(%error, "nothing new is followed");
-            return;
-        }
-    };
-    let Some(report) = reconciler.report(std::slice::from_ref(pass), pass.began, Timestamp::now()) else {
-        return;
-    };
-    for step in &report.steps {
-        match step.result {
-            StepResult::Done => {
-                tracing::info!(
-                    node = step.node,
-                    endpoint = step.endpoint,
-                    step = step.action,
-                    because = step.because,
-                    "done"
-                );
+/// Puts what the loop tells into the log.
+struct Heard {
+    telling: Telling,
+    advice: Advice,
+    config: std::sync::Arc<crate::config::Config>,
+    /// The commit whose endpoints were held against `allow-writes`.
+    checked: Option<CommitId>,
+    stop: Stop,
+    /// Why the state cannot be used any more.
+    broken: Option<ReconcileError>,
+}
+
+impl Heard {
+    fn hear(&mut self, reconciler: &Reconciler<RealWorld, GitRepository>, result: Result<&Pass, ReconcileError>) {
+        let lines = match result {
+            Ok(pass) => {
+                let passes = std::slice::from_ref(pass);
+                match reconciler.report(passes, pass.began, Timestamp::now(), &self.advice) {
+                    Some(report) => {
+                        self.check_writes(reconciler.graph(), report.standing.commit);
+                        self.telling.report(&report)
+                    }
+                    None => Vec::new(),
+                }
             }
-            _ => {
-                let error = step.error.as_deref().unwrap_or_default();
-                tracing::warn!(
-                    node = step.node,
-                    endpoint = step.endpoint,
-                    step = step.action,
-                    error,
-                    "not done"
-                );
-            }
+            Err(error) => self.error(error),
+        };
+        for line in lines {
+            log(&line);
         }
     }
-    for blocked in &report.blocked {
-        tracing::warn!(
-            kind = blocked.kind,
-            nodes = blocked.nodes,
-            example = blocked.example,
-            remedy = blocked.remedy,
-            "{}",
-            blocked.cause
-        );
+
+    fn error(&mut self, error: ReconcileError) -> Vec<Line> {
+        let text = error.to_string();
+        match error {
+            // A database that failed once answers nothing any more: whoever restarts this process opens it anew.
+            ReconcileError::State(_) => {
+                self.broken = Some(error);
+                self.stop.drain();
+                Vec::new()
+            }
+            ReconcileError::Rewritten { head, .. } => {
+                let remedy = self.advice.by_hand(&format!("accept {head}"));
+                self.telling.error(&text, &[], Some(remedy))
+            }
+            ReconcileError::Invalid { diagnostics, .. } => self.telling.error(&text, &diagnostics, None),
+            ReconcileError::Source(_) => self.telling.error(&text, &[], None),
+        }
     }
-    let (commit, images, endpoints, requests) =
-        (report.commit.short(), report.images, report.endpoints, report.requests);
-    match report.result {
-        Convergence::AsDesired => tracing::info!(commit, images, endpoints, requests, "as desired"),
-        Convergence::Partly => tracing::warn!(commit, images, endpoints, requests, "partly converged"),
-        Convergence::Interrupted => tracing::warn!(commit, "interrupted"),
+
+    fn check_writes(&mut self, graph: &Graph, commit: CommitId) {
+        if self.checked.replace(commit) != Some(commit)
+            && let Some(uncovered) = writes::uncovered_claims(&self.config, graph)
+        {
+            tracing::error!("{uncovered}");
+        }
+    }
+}
+
+fn log(line: &Line) {
+    let (text, remedy) = (&line.text, line.remedy.as_deref());
+    match line.level {
+        Level::Error => tracing::error!(remedy, "{text}"),
+        Level::Warning => tracing::warn!(remedy, "{text}"),
+        Level::Information => tracing::info!(remedy, "{text}"),
     }
 }

@@ -9,11 +9,12 @@ use super::connection::{self, AllowedRegistries};
 use super::diagnostics::write_diagnostics;
 use super::known_registries::KnownRegistries;
 use super::progress::Watching;
-use super::{Common, ExitCode, Terminal, WithExitCode as _};
+pub use super::stopping::stop_on_signals;
+use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _, advice};
 use crate::config::{Config, Environment};
-use crate::execute::{AssembledWorld, Stop, SystemClock};
-use crate::model::{CommitId, Repository, Severity};
-use crate::plan::{Planned, Scope};
+use crate::execute::{AssembledWorld, SystemClock};
+use crate::model::{CommitId, Severity};
+use crate::plan::{Advice, Audience, Scope};
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
 use crate::reconcile::{Following, Pass, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
@@ -32,6 +33,8 @@ pub struct Session {
     pub source: Arc<GitRepository>,
     pub state: Arc<State>,
     pub reconciler: Reconciler<RealWorld, GitRepository>,
+    /// For remedies that work for whoever ran this command.
+    pub advice: Advice,
 }
 
 /// The configuration that the command line names, or that is found.
@@ -70,7 +73,6 @@ pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Rep
 
 /// A commit, looked at.
 pub struct Preview {
-    pub commit: CommitId,
     /// What its manifests end the program with.
     pub judged: ExitCode,
     pub pass: Pass,
@@ -81,6 +83,7 @@ impl Session {
     /// Where the configuration, the repository or the state cannot be opened.
     pub fn open(common: &Common) -> Result<Self, Report> {
         let config = configuration(common)?;
+        let advice = advice::advice(common, &config, Audience::Command);
         let source = Arc::new(repository(common, &config)?);
         let state = State::open(&config.storage.state)
             .into_diagnostic()
@@ -120,6 +123,7 @@ impl Session {
             source,
             state,
             reconciler,
+            advice,
         })
     }
 
@@ -143,10 +147,14 @@ impl Session {
     /// Where the commit is refused as a whole.
     pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<ExitCode, Report> {
         let diagnostics = match self.reconciler.follow(commit, following) {
-            Ok(revision) => revision.diagnostics.clone(),
+            Ok(_) => self.reconciler.diagnostics(),
             Err(ReconcileError::Invalid { diagnostics, .. }) => diagnostics,
             Err(error @ ReconcileError::Rewritten { .. }) => {
-                return Err(error).into_diagnostic().with_exit_code(ExitCode::AccessRefused);
+                return Err(miette!(
+                    help = format!("{} says so", self.advice.by_hand(&format!("accept {commit}"))),
+                    "{error}"
+                ))
+                .with_exit_code(ExitCode::AccessRefused);
             }
             Err(error) => return Err(error).into_diagnostic(),
         };
@@ -156,7 +164,7 @@ impl Session {
             .is_none_or(|revision| revision.commit != commit);
         if !diagnostics.is_empty() {
             let tree = read_tree(&*self.source, commit).into_diagnostic()?;
-            write_diagnostics(&mut std::io::stderr().lock(), &diagnostics, &tree).into_diagnostic()?;
+            write_diagnostics(&mut ErrorOutput::open(), &diagnostics, &tree).into_diagnostic()?;
         }
         let errors = diagnostics
             .iter()
@@ -170,11 +178,7 @@ impl Session {
             ))
             .with_exit_code(ExitCode::Invalid);
         }
-        let cycles = self.cycles();
-        if !cycles.is_empty() {
-            eprintln!("{}", cycles.join("\n"));
-        }
-        Ok(if errors > 0 || !cycles.is_empty() {
+        Ok(if errors > 0 {
             ExitCode::Invalid
         } else {
             ExitCode::AsDesired
@@ -196,79 +200,7 @@ impl Session {
             })
             .into_diagnostic()?;
         watching.finish();
-        Ok(Preview { commit, judged, pass })
-    }
-
-    /// Claims that read from each other in a ring, file by file.
-    fn cycles(&self) -> Vec<String> {
-        let graph = self.reconciler.graph();
-        graph
-            .cycles()
-            .into_iter()
-            .map(|cycle| {
-                let places: Vec<String> = cycle
-                    .0
-                    .iter()
-                    .map(|id| {
-                        let unit = graph.unit(*id);
-                        let (target, path) = graph.repository(unit.repository);
-                        let at = unit.claim().map_or_else(String::new, |claim| {
-                            format!(" ({}:{})", claim.origin.file, claim.origin.line)
-                        });
-                        format!("{} {path}@{}{at}", graph.target(target).name, unit.digest.short())
-                    })
-                    .collect();
-                format!(
-                    "error: these claims wait for each other, and none can be the first: {}; give one of them a source \
-                     that is no target",
-                    places.join(" <- ")
-                )
-            })
-            .collect()
-    }
-
-    /// Refuses before anything is written what `allow-writes` does not cover.
-    ///
-    /// # Errors
-    /// The first place that it does not cover, and the line that lifts it.
-    pub fn check_writes(&self, planned: &Planned) -> Result<(), Report> {
-        let graph = self.reconciler.graph();
-        let mut refused: Vec<Repository> = Vec::new();
-        let mut first = None;
-        for step in &planned.steps {
-            let repository = graph.unit(step.node.unit).repository;
-            for endpoint in step.at.iter() {
-                let place = graph.place(repository, endpoint);
-                if let Err(refusal) = self.config.may_write(&place) {
-                    if !refused.contains(&place) && refused.len() < 1_000 {
-                        refused.push(place);
-                    }
-                    first.get_or_insert(refusal);
-                }
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(refusal) => {
-                let prefixes: Vec<String> = graph
-                    .targets()
-                    .iter()
-                    .flat_map(|target| &target.endpoints)
-                    .map(|endpoint| format!("\"{}\"", endpoint.prefix))
-                    .collect();
-                Err(miette!(
-                    help = format!(
-                        "every endpoint of the manifests would be covered by\n  allow-writes = [{}]\nin {}, above the first [section]",
-                        prefixes.join(", "),
-                        refusal.file.display()
-                    ),
-                    "`allow-writes` does not cover {} of the repositories that this plan writes to, among them {}; nothing was written",
-                    refused.len(),
-                    refusal.place
-                ))
-                .with_exit_code(ExitCode::AccessRefused)
-            }
-        }
+        Ok(Preview { judged, pass })
     }
 }
 
@@ -281,32 +213,4 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Report> {
         .enable_all()
         .build()
         .into_diagnostic()
-}
-
-/// Stops in two stages: with the first signal no new step begins, with the second what runs is dropped.
-pub fn stop_on_signals() -> Stop {
-    let stop = Stop::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(signal) => signal,
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be handled");
-                return;
-            }
-        };
-        for stage in 0..2 {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            if stage == 0 {
-                tracing::warn!("stopping: steps that run come to their end; a second signal drops them");
-                told.drain();
-            } else {
-                told.cancel();
-            }
-        }
-    });
-    stop
 }

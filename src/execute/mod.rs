@@ -21,6 +21,7 @@ mod sign;
 mod silence;
 mod stop;
 mod tag;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod unit;

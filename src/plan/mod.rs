@@ -1,5 +1,6 @@
 //! Graph, facts and time to steps, questions and what is blocked. Pure.
 
+mod advice;
 mod blocked;
 pub mod draw;
 mod explanation;
@@ -9,7 +10,9 @@ mod image;
 mod phrases;
 mod planner;
 mod record;
+mod remedies;
 mod signatures;
+mod standing;
 mod step;
 mod support;
 mod tags;
@@ -17,8 +20,10 @@ mod tags;
 mod tests;
 mod unit;
 
+pub use advice::{Advice, Audience};
 pub use blocked::{Blocked, Cause};
 pub use explanation::explain;
 pub use planner::{Planned, Scope, Units, plan};
 pub use record::{QuestionRecord, StepRecord, Verb};
+pub use standing::{Findings, standing};
 pub use step::{Action, Content, Provider, Reason, Step, Withheld};

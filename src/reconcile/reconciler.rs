@@ -15,7 +15,8 @@ use crate::execute::{Clock, Concurrency, World};
 use crate::facts::{Facts, Memory};
 use crate::graph::{Graph, Touched};
 use crate::model::{
-    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
+    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, RefusedReport, SignaturePlacement, Slot, TagId,
+    UnitId,
 };
 use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
 use crate::source::Source;
@@ -67,6 +68,8 @@ pub struct Reconciler<W: World, S: Source> {
     pub(super) facts: Facts,
     pub(super) memory: Memory,
     pub(super) revision: Option<Revision>,
+    /// A commit that was to be followed, and is not.
+    pub(super) refused: Option<RefusedReport>,
     pub(super) parse_cache: ParseCache,
     pub(super) roots: RootsCache,
 }
@@ -90,6 +93,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             facts: Facts::default(),
             memory: Memory::default(),
             revision: None,
+            refused: None,
             parse_cache: ParseCache::default(),
             roots: RootsCache::default(),
         })

@@ -60,6 +60,20 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// Where the branch was rewritten or taken back, where landfall.toml does not parse, where Git or the state cannot
     /// be read. An error in one project's files is no error here: it is reported, and holds that project's claims.
     pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<&Revision, ReconcileError> {
+        match self.read_to_follow(commit, following) {
+            Ok(revision) => {
+                self.refused = None;
+                Ok(self.revision.insert(revision))
+            }
+            Err(error) => {
+                self.refused = Some(error.refusal(commit));
+                Err(error)
+            }
+        }
+    }
+
+    /// The commit, judged and taken up. Where it is refused, what was followed before stays.
+    fn read_to_follow(&mut self, commit: CommitId, following: Following) -> Result<Revision, ReconcileError> {
         let branch = self.source.branch()?;
         let accepted = self.recollection.accepted(&branch)?;
         if let (Some(accepted), Following::Accept) = (accepted, following) {
@@ -89,15 +103,19 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 }
             },
         };
-        let revision = self.revision.insert(revision);
         if following == Following::Accept && accepted != Some(commit) {
             // What was read for a look before has to be kept now.
             let entries = read_anew.unwrap_or_else(|| NewEntries {
                 entries: Vec::new(),
                 anew: true,
             });
-            self.recollection
-                .accept(&branch, commit, &revision.ledger, &entries.entries, entries.anew)?;
+            let kept = self
+                .recollection
+                .accept(&branch, commit, &revision.ledger, &entries.entries, entries.anew);
+            if let Err(error) = kept {
+                self.revision = Some(revision);
+                return Err(error);
+            }
         }
         Ok(revision)
     }
