@@ -1,10 +1,13 @@
 //! Keeps container registries as a Git repository says.
 
+pub mod adoption;
+pub mod assembly;
 pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod demo;
 pub mod desired;
+pub mod doctor;
 pub mod execute;
 pub mod facts;
 pub mod graph;

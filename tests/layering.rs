@@ -54,6 +54,39 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reconcile",
         ],
     ),
+    (
+        "assembly",
+        &[
+            "model",
+            "source",
+            "config",
+            "graph",
+            "plan",
+            "http",
+            "registry",
+            "credentials",
+            "signing",
+            "execute",
+            "reconcile",
+        ],
+    ),
+    (
+        "adoption",
+        &["model", "yaml", "desired", "registry", "trust", "assembly"],
+    ),
+    (
+        "doctor",
+        &[
+            "model",
+            "config",
+            "http",
+            "registry",
+            "credentials",
+            "execute",
+            "reconcile",
+            "assembly",
+        ],
+    ),
 ];
 
 /// These join everything.

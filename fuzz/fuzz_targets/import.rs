@@ -1,7 +1,7 @@
 //! What regsync and `skopeo sync` are told, references as Docker's tools write them, ranges of versions.
 #![no_main]
 
-use landfall::cli::import_fuzzing::{read_regsync, read_skopeo_sync, read_text};
+use landfall::adoption::import::fuzzing::{read_regsync, read_skopeo_sync, read_text};
 
 const TAG: &str = "v1.20.3-rc.1";
 

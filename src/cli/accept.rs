@@ -4,8 +4,8 @@ use std::io::Write;
 
 use miette::{IntoDiagnostic as _, Report};
 
-use super::session::Session;
 use super::{Common, ExitCode, WithExitCode as _};
+use crate::assembly::Session;
 use crate::source::Source as _;
 
 /// Follow this commit from now on, whatever was followed before

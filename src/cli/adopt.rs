@@ -5,8 +5,9 @@ use std::io::Write;
 use globset::Glob;
 use miette::{IntoDiagnostic as _, Report};
 
-use super::session::{Preview, Session};
+use super::session::Preview;
 use super::{Common, ExitCode, Terminal};
+use crate::assembly::Session;
 use crate::plan::{Cause, Scope};
 
 /// Let landfall replace what these tags stand on, where it neither set nor declared it

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
+use super::exit_code::Ended as _;
 use super::plan::Look;
 use super::progress::Watching;
-use super::session::{Session, runtime};
+use super::session::runtime;
 use super::stopping::stop_on_signals;
-use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report, signers, writes};
+use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, advice, report, signers};
+use crate::assembly::{Session, writes_refused};
 use crate::execute::Stop;
 use crate::model::CommitId;
-use crate::plan::Step;
 use crate::plan::file::{PlanFile, PlanFileLimits};
+use crate::plan::{Audience, Step};
 use crate::reconcile::{Following, Pass};
 
 /// Do what the manifests say, pass by pass, until nothing is left to do
@@ -36,7 +38,8 @@ impl ApplyCommand {
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
         let commit = session.commit(common)?;
-        let judged = session.follow(commit, Following::Accept)?;
+        let advice = advice::advice(common, &session.config, Audience::Command);
+        let judged = session.follow(commit, Following::Accept, &advice)?;
         let watching = Watching::new(terminal);
         let started = Timestamp::now();
         let passes = runtime()?.block_on(async {
@@ -48,9 +51,7 @@ impl ApplyCommand {
             }
         });
         watching.finish();
-        let report = session
-            .reconciler
-            .report(&passes?, started, Timestamp::now(), &session.advice);
+        let report = session.reconciler.report(&passes?, started, Timestamp::now(), &advice);
         let Some(report) = report else {
             return Ok(judged);
         };
@@ -122,9 +123,9 @@ impl ApplyCommand {
 /// Before the first write: nothing is begun that cannot be written or signed to its end.
 async fn refuse(session: &Session, steps: &[Step]) -> Result<(), Report> {
     let graph = session.reconciler.graph();
-    if let Some(uncovered) = writes::uncovered(&session.config, graph, steps) {
-        return Err(uncovered.into_report());
-    }
+    writes_refused(&session.config, graph, steps)
+        .map_or(Ok(()), Err)
+        .ended()?;
     signers::check(&session.config, &signers::needed(graph, steps))
         .await?
         .refuse()

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
-use super::session::{Session, runtime};
+use super::session::runtime;
 use super::stopping::stop_on_signals;
-use super::{Common, ExitCode, Terminal, WithExitCode as _, report};
-use crate::cli::counting::counted;
+use super::{Common, ExitCode, Terminal, WithExitCode as _, advice, report};
+use crate::assembly::Session;
 use crate::demo::{Damage, Stage};
 use crate::execute::Stop;
 use crate::facts::Depth;
-use crate::model::Convergence;
-use crate::plan::Scope;
+use crate::model::{Convergence, counted};
 use crate::plan::draw::{TableOptions, table};
+use crate::plan::{Advice, Audience, Scope};
 use crate::reconcile::{Following, Unwatched};
 
 /// Watch a commit become signed, attested, replicated images, see them damaged, and repaired
@@ -91,21 +91,23 @@ async fn perform(
     };
     let mut session = Session::open(&common)?;
     let commit = session.commit(&common)?;
-    session.follow(commit, Following::Accept)?;
+    let advice = advice::advice(&common, &session.config, Audience::Command);
+    session.follow(commit, Following::Accept, &advice)?;
     writeln!(output, "\n── Promote ──").into_diagnostic()?;
-    converge(stage, &mut session, terminal, output).await?;
+    converge(stage, &mut session, &advice, terminal, output).await?;
     for damage in Damage::ALL {
         writeln!(output, "\n── Damage ──\n{}", stage.damage(damage)).into_diagnostic()?;
-        converge(stage, &mut session, terminal, output).await?;
+        converge(stage, &mut session, &advice, terminal, output).await?;
     }
     writeln!(output, "\n── Look once more ──").into_diagnostic()?;
-    converge(stage, &mut session, terminal, output).await
+    converge(stage, &mut session, &advice, terminal, output).await
 }
 
 /// Shows the plan, runs it, and shows what was done.
 async fn converge(
     stage: &Stage,
     session: &mut Session,
+    advice: &Advice,
     terminal: &Terminal,
     output: &mut dyn Write,
 ) -> Result<(), Report> {
@@ -128,7 +130,7 @@ async fn converge(
     };
     let planned = session
         .reconciler
-        .standing(&preview, &session.advice)
+        .standing(&preview, advice)
         .ok_or_else(|| miette!("no commit was followed"))?;
     let plan = table(session.reconciler.graph(), &preview.last, &planned, &options);
     write!(output, "{plan}").into_diagnostic()?;
@@ -139,7 +141,7 @@ async fn converge(
         .into_diagnostic()?;
     let report = session
         .reconciler
-        .report(&passes, started, Timestamp::now(), &session.advice)
+        .report(&passes, started, Timestamp::now(), advice)
         .ok_or_else(|| miette!("no commit was followed"))?;
     write!(
         output,

@@ -5,6 +5,9 @@ use std::fmt;
 
 use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
 
+use crate::adoption::snapshot::FindError;
+use crate::assembly::{AssemblyError, WritesRefused};
+use crate::doctor::DoctorError;
 use crate::model::{Convergence, Shortfall};
 
 /// The exit codes of every command.
@@ -130,11 +133,74 @@ pub trait WithExitCode<T> {
 
 impl<T, E: Into<Report>> WithExitCode<T> for Result<T, E> {
     fn with_exit_code(self, code: ExitCode) -> Result<T, Report> {
+        self.map_err(|error| ending(error, code))
+    }
+}
+
+fn ending(error: impl Into<Report>, code: ExitCode) -> Report {
+    Report::new(Ending {
+        code,
+        error: error.into().into(),
+    })
+}
+
+/// Errors of the modules that the commands call, each of which says by its kind what the program ends with.
+pub trait Ends {
+    /// What to end the program with.
+    fn exit_code(&self) -> ExitCode;
+}
+
+impl Ends for AssemblyError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Location(_) | Self::Registries(_) | Self::Signers(_) => ExitCode::Invalid,
+            Self::Repository(_) | Self::State(_) | Self::Reconciler(_) => ExitCode::Failed,
+        }
+    }
+}
+
+impl Ends for WritesRefused {
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::AccessRefused
+    }
+}
+
+impl Ends for DoctorError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Refused(_) => ExitCode::AccessRefused,
+            Self::Registries(error) => error.exit_code(),
+        }
+    }
+}
+
+impl Ends for FindError {
+    fn exit_code(&self) -> ExitCode {
+        let denied = match self {
+            Self::Unknown { .. } => return ExitCode::Invalid,
+            Self::NoList { error, .. } => error.is_denied(),
+            Self::Unreadable(error) => error.is_denied(),
+        };
+        if denied {
+            ExitCode::AccessRefused
+        } else {
+            ExitCode::Failed
+        }
+    }
+}
+
+/// Errors that end the program with the code of their kind.
+pub trait Ended<T> {
+    /// # Errors
+    /// Where this is one.
+    fn ended(self) -> Result<T, Report>;
+}
+
+impl<T, E: Ends + Into<Report>> Ended<T> for Result<T, E> {
+    fn ended(self) -> Result<T, Report> {
         self.map_err(|error| {
-            Report::new(Ending {
-                code,
-                error: error.into().into(),
-            })
+            let code = error.exit_code();
+            ending(error, code)
         })
     }
 }
@@ -232,7 +298,7 @@ mod tests {
             ..nothing
         };
         let absent = Shortfall { blocked: 1, ..nothing };
-        let codes = |shortfall| {
+        let codes = |shortfall: &Shortfall| {
             [
                 ExitCode::after_looking(shortfall, false).number(),
                 ExitCode::after_looking(shortfall, true).number(),

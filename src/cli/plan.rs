@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 
-use super::session::{Preview, Session, runtime};
-use super::{Common, Diagram, ErrorOutput, ExitCode, Format, Terminal, signers, writes};
+use super::session::{Preview, runtime};
+use super::{Common, Diagram, ErrorOutput, ExitCode, Format, Terminal, advice, signers};
+use crate::assembly::{Session, writes_refused};
 use crate::facts::Depth;
 use crate::plan::draw::{self, TableOptions};
-use crate::plan::{Scope, Step, file};
+use crate::plan::{Audience, Scope, Step, file};
 use crate::source::Source as _;
 
 /// Show what apply would do, and write nothing
@@ -74,7 +75,8 @@ impl PlanCommand {
         if pass.interrupted {
             return Ok(ExitCode::Interrupted);
         }
-        let Some(standing) = session.reconciler.standing(&pass, &session.advice) else {
+        let advice = advice::advice(common, &session.config, Audience::Command);
+        let Some(standing) = session.reconciler.standing(&pass, &advice) else {
             return Ok(judged);
         };
         let able = self.tell_beforehand(&session, &pass.last.steps)?;
@@ -121,8 +123,9 @@ impl PlanCommand {
             ));
         }
         let graph = session.reconciler.graph();
-        if let Some(refused) = writes::uncovered(&session.config, graph, steps) {
-            ErrorOutput::say(&format!("note: `apply` would refuse to write: {refused}"));
+        if let Some(refused) = writes_refused(&session.config, graph, steps) {
+            let remedy = refused.remedy();
+            ErrorOutput::say(&format!("note: `apply` would refuse to write: {refused}; {remedy}"));
         }
         let faults = runtime()?.block_on(signers::check(&session.config, &signers::needed(graph, steps)))?;
         for line in faults.lines() {

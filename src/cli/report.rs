@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::counting::counted;
-use crate::model::{Convergence, Report, Severity, Standing, StepReport, StepResult};
+use crate::model::{Convergence, Report, Severity, Standing, StepReport, StepResult, counted};
 use crate::plan::draw::{Style, Tone};
 
 /// Steps that share node, action and result are one line; failures say why.

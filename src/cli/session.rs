@@ -1,41 +1,21 @@
 //! What the commands that reconcile have in common: configuration, repository, state, a reconciler.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
+use miette::{IntoDiagnostic as _, Report, miette};
 
-use super::connection::{self, AllowedRegistries};
+use super::advice::advice;
 use super::diagnostics::write_diagnostics;
-use super::known_registries::KnownRegistries;
+use super::exit_code::Ended as _;
 use super::progress::Watching;
 pub use super::stopping::stop_on_signals;
-use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _, advice};
+use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _};
+use crate::assembly::{self, Session};
 use crate::config::{Config, Environment};
-use crate::execute::{AssembledWorld, SystemClock};
 use crate::model::{CommitId, Severity};
 use crate::plan::{Advice, Audience, Scope};
-use crate::reconcile::cache::Cache;
-use crate::reconcile::state::State;
-use crate::reconcile::{Following, Pass, ReconcileError, Reconciler, Settings, StateJournal, read_tree};
-use crate::signing::KeyFileSigners;
-use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
-
-/// What the cache may hold: about 500,000 verdicts.
-pub const CACHE_BYTES: u64 = 256 << 20;
-
-/// The world outside.
-pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
-
-/// An opened repository with the memory and the reconciler that go with it.
-pub struct Session {
-    pub config: Arc<Config>,
-    pub source: Arc<GitRepository>,
-    pub state: Arc<State>,
-    pub reconciler: Reconciler<RealWorld, GitRepository>,
-    /// For remedies that work for whoever ran this command.
-    pub advice: Advice,
-}
+use crate::reconcile::{Following, Pass, ReconcileError, read_tree};
+use crate::source::{GitRepository, Source as _};
 
 /// The configuration that the command line names, or that is found.
 ///
@@ -53,22 +33,7 @@ pub fn configuration(common: &Common) -> Result<Arc<Config>, Report> {
 /// # Errors
 /// Where it cannot be opened.
 pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Report> {
-    let here = Path::new(".");
-    let location = match (&common.repo, &config.git.url) {
-        (Some(text), _) => Location::parse(text, here),
-        (None, Some(text)) => Location::parse(text, &config.git.base),
-        (None, None) => Location::parse(".", here),
-    }
-    .into_diagnostic()
-    .with_exit_code(ExitCode::Invalid)?;
-    let options = Options {
-        branch: config.git.branch.clone(),
-        folder: SubPath::parse(&config.git.folder)
-            .into_diagnostic()
-            .with_exit_code(ExitCode::Invalid)?,
-        limits: config.limits,
-    };
-    GitRepository::open(&location, options).into_diagnostic()
+    assembly::repository(common.repo.as_deref(), config).ended()
 }
 
 /// A commit, looked at.
@@ -83,48 +48,7 @@ impl Session {
     /// Where the configuration, the repository or the state cannot be opened.
     pub fn open(common: &Common) -> Result<Self, Report> {
         let config = configuration(common)?;
-        let advice = advice::advice(common, &config, Audience::Command);
-        let source = Arc::new(repository(common, &config)?);
-        let state = State::open(&config.storage.state)
-            .into_diagnostic()
-            .wrap_err("landfall's memory cannot be opened")?;
-        let state = Arc::new(state);
-        let world = AssembledWorld {
-            registry: connection::registries(&config)?,
-            signers: connection::signers(&config)?,
-            journal: StateJournal::new(Arc::clone(&state)),
-            clock: SystemClock,
-        };
-        let cache = Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES));
-        let defaults = Settings::default();
-        let settings = Settings {
-            git_url: common
-                .repo
-                .clone()
-                .or_else(|| config.git.url.clone())
-                .unwrap_or_else(|| source.path().display().to_string())
-                .into(),
-            limits: config.limits,
-            requests_per_pass: config
-                .work
-                .requests_per_pass
-                .map_or(defaults.requests_per_pass, |requests| requests as u64),
-            capabilities: Some(Arc::new(KnownRegistries {
-                config: Arc::clone(&config),
-                cache: Arc::clone(&cache),
-            })),
-            verdicts: Some(cache),
-            ..defaults
-        };
-        let reconciler =
-            Reconciler::new(Arc::new(world), Arc::clone(&source), Arc::clone(&state), settings).into_diagnostic()?;
-        Ok(Self {
-            config,
-            source,
-            state,
-            reconciler,
-            advice,
-        })
+        Self::assemble(common.repo.as_deref(), config).ended()
     }
 
     /// The commit that the command line names, else the newest.
@@ -145,13 +69,13 @@ impl Session {
     ///
     /// # Errors
     /// Where the commit is refused as a whole.
-    pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<ExitCode, Report> {
+    pub fn follow(&mut self, commit: CommitId, following: Following, advice: &Advice) -> Result<ExitCode, Report> {
         let diagnostics = match self.reconciler.follow(commit, following) {
             Ok(_) => self.reconciler.diagnostics(),
             Err(ReconcileError::Invalid { diagnostics, .. }) => diagnostics,
             Err(error @ ReconcileError::Rewritten { .. }) => {
                 return Err(miette!(
-                    help = format!("{} says so", self.advice.by_hand(&format!("accept {commit}"))),
+                    help = format!("{} says that it is meant", advice.by_hand(&format!("accept {commit}"))),
                     "{error}"
                 ))
                 .with_exit_code(ExitCode::AccessRefused);
@@ -191,11 +115,16 @@ impl Session {
     /// Where the commit is refused, or Git or the state cannot be read.
     pub fn preview(&mut self, common: &Common, scope: &Scope, terminal: &Terminal) -> Result<Preview, Report> {
         let commit = self.commit(common)?;
-        let judged = self.follow(commit, Following::Look)?;
+        let judged = self.follow(
+            commit,
+            Following::Look,
+            &advice(common, &self.config, Audience::Command),
+        )?;
         let watching = Watching::new(terminal);
         let pass = runtime()?
             .block_on(async {
                 let stop = stop_on_signals();
+                watching.tell_what_a_stop_waits_for(&stop);
                 self.reconciler.preview(scope, &watching, &stop).await
             })
             .into_diagnostic()?;

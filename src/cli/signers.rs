@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use miette::{Report, miette};
 
+use super::exit_code::Ended as _;
 use super::{ExitCode, WithExitCode as _};
+use crate::assembly;
 use crate::config::Config;
 use crate::graph::Graph;
 use crate::model::{Foreign, Signer};
@@ -52,7 +54,7 @@ struct Fault {
 /// # Errors
 /// A password variable that is not set.
 pub async fn check(config: &Config, signers: &[Arc<Signer>]) -> Result<Faults, Report> {
-    let keys = super::connection::signers(config)?;
+    let keys = assembly::signers(config).ended()?;
     let mut faults = Vec::new();
     for signer in signers {
         if let Err(error) = keys.check(signer).await {

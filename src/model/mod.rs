@@ -3,6 +3,7 @@
 mod admission;
 mod capability;
 mod commit;
+mod counting;
 mod desired;
 mod diagnostic;
 mod digest;
@@ -24,6 +25,7 @@ mod tag;
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
 pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
 pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
+pub use counting::counted;
 pub use desired::{
     AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,
     SignatureForm, SignaturePlacement, Signer, Source, Target, TargetMode,

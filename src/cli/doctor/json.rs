@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::examination::{Examination, evidence};
+use crate::doctor::{Examination, evidence};
 use crate::model::KnownBy;
 
 pub fn json(examination: &Examination) -> Value {

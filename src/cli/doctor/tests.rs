@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::examination::{ConclusionKind, Examination};
-use super::examine::Examiner;
-use super::{json, text};
+use super::{exit_code, json, text};
+use crate::assembly::KnownRegistries;
 use crate::cli::ExitCode;
-use crate::cli::known_registries::KnownRegistries;
 use crate::config::{Config, Environment};
 use crate::demo::registry::{Access, Credentials, EmbeddedOptions, EmbeddedRegistry};
+use crate::doctor::{ConclusionKind, Examination, Examiner};
 use crate::execute::Stop;
 use crate::model::{Ability, Capability, Digest, KnownBy, Prefix, Repository};
 use crate::reconcile::cache::Cache;
@@ -145,7 +144,7 @@ async fn a_registry_that_does_everything_is_read_without_a_write() {
         .set_tag(&repository, &"v1".parse().unwrap(), image.root());
     let before = surgery.registry.store().repositories();
     let examination = surgery.read().await;
-    assert_eq!(examination.exit_code(), ExitCode::AsDesired);
+    assert_eq!(exit_code(&examination), ExitCode::AsDesired);
     assert_eq!(surgery.registry.store().repositories(), before);
     insta::assert_snapshot!(surgery.golden(&text::text(&examination, 100)));
 }
@@ -204,12 +203,12 @@ async fn immutable_tags_are_found_and_said_to_hurt_signatures() {
         ConclusionKind::Cannot,
         "takes no second signature, and the fallback tag no second referrer"
     ));
-    assert_eq!(examination.exit_code(), ExitCode::Differences);
+    assert_eq!(exit_code(&examination), ExitCode::Differences);
     assert!(surgery.manifests().is_empty());
     // Whether tags of signatures are spared is not remembered.
     let later = surgery.read().await;
     assert!(says(&later, ConclusionKind::Care, "Unless `sha256-*` is spared"));
-    assert_eq!(later.exit_code(), ExitCode::AsDesired);
+    assert_eq!(exit_code(&later), ExitCode::AsDesired);
 }
 
 #[tokio::test]
@@ -237,7 +236,7 @@ async fn what_cannot_be_deleted_is_named() {
             "{digest}"
         );
     }
-    assert_eq!(examination.exit_code(), ExitCode::Differences);
+    assert_eq!(exit_code(&examination), ExitCode::Differences);
     insta::assert_snapshot!(surgery.golden(&text::text(&examination, 100)));
 }
 
@@ -293,7 +292,7 @@ async fn what_is_declared_stands_and_what_contradicts_it_is_said() {
     let catalog = examination.capabilities.of(Capability::Catalog).unwrap();
     assert_eq!(catalog.known_by, KnownBy::Declared);
     assert_eq!(examination.contradictions.len(), 1);
-    assert_eq!(examination.exit_code(), ExitCode::Differences);
+    assert_eq!(exit_code(&examination), ExitCode::Differences);
     let shown = text::text(&examination, 200);
     let line = "! mounting blobs: config.toml declares no, and it shows yes; mend `capabilities.mount`";
     assert!(shown.contains(line), "{shown}");
@@ -316,7 +315,7 @@ async fn what_was_tried_is_remembered_until_it_expires_or_is_contradicted() {
     let contradicted = surgery.read().await;
     assert_eq!(can(&contradicted, Capability::Referrers), Some(false));
     assert_eq!(contradicted.contradictions[0].capability, Capability::Referrers);
-    assert_eq!(contradicted.exit_code(), ExitCode::AsDesired);
+    assert_eq!(exit_code(&contradicted), ExitCode::AsDesired);
     surgery.now += LIFETIME;
     let expired = surgery.read().await;
     assert_eq!(expired.capabilities.of(Capability::Mount), None);
@@ -341,7 +340,7 @@ async fn credentials_and_tokens_are_shown_without_their_secrets() {
     assert!(!shown.contains(PASSWORD) && !shown.contains("Bearer"), "{shown}");
     let (connection, _) = shown.split_once("\n\nWhat it does").unwrap();
     insta::assert_snapshot!(surgery.golden(connection));
-    assert_eq!(examination.exit_code(), ExitCode::AsDesired);
+    assert_eq!(exit_code(&examination), ExitCode::AsDesired);
 }
 
 #[tokio::test]
@@ -356,7 +355,7 @@ async fn refused_credentials_end_with_4() {
     .await;
     surgery.keys = "write = { username = \"robot\", password-env = \"ROBOT_PASSWORD\" }".to_owned();
     let refused = surgery.read().await;
-    assert_eq!(refused.exit_code(), ExitCode::AccessRefused);
+    assert_eq!(exit_code(&refused), ExitCode::AccessRefused);
     let shown = text::text(&refused, 300);
     assert!(
         shown.ends_with("\nNothing more was asked.\n") && shown.contains("are refused"),
@@ -378,7 +377,7 @@ async fn a_registry_that_is_not_there_ends_with_1() {
         stop: &surgery.stop,
     };
     let examination = examiner.examine().await.unwrap();
-    assert_eq!(examination.exit_code(), ExitCode::Failed);
+    assert_eq!(exit_code(&examination), ExitCode::Failed);
     assert!(examination.trial.is_none());
 }
 
@@ -396,7 +395,7 @@ async fn a_trial_that_is_interrupted_cleans_up() {
     });
     let examination = surgery.write().await;
     interrupter.await.unwrap();
-    assert_eq!(examination.exit_code(), ExitCode::Interrupted);
+    assert_eq!(exit_code(&examination), ExitCode::Interrupted);
     assert!(examination.trial.as_ref().unwrap().left.is_empty());
     assert!(surgery.manifests().is_empty());
 }

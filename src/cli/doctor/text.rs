@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::examination::{ConclusionKind, Examination, Outcome, TrialReport, evidence};
-use crate::cli::counting::counted;
+use crate::doctor::{ConclusionKind, Examination, Outcome, TrialReport, evidence};
+use crate::model::counted;
 use crate::model::{Capability, KnownBy};
 
 /// As wide as the longest name of a capability.

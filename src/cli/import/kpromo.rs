@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use miette::{Context as _, IntoDiagnostic as _, Report, miette};
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use crate::cli::counting::counted;
 use crate::cli::diagnostics::write_diagnostics;
 use crate::cli::directory::{tree_from_directory, tree_with_landfall};
 use crate::cli::init::mirror;
 use crate::cli::{ExitCode, WithExitCode as _};
 use crate::desired::{self, ImportError, Imported};
+use crate::model::counted;
 use crate::model::{Prefix, Roots, Tree};
 
 /// Write kpromo's manifests as landfall.toml and promotions/, ready for review

@@ -1,17 +1,8 @@
 //! `landfall import`: what another tool was told, told to landfall.
 
-mod arrange;
-mod document;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod kpromo;
-mod reference;
 mod regsync;
-mod report;
-mod resolve;
 mod skopeo_sync;
-mod versions;
-mod wanted;
 mod written;
 
 use std::io::Write;

@@ -7,17 +7,14 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic as _, Report as Failure, WrapErr as _, miette};
 use serde_json::json;
 
-use super::arrange::arrange;
-use super::document;
-use super::report::{Mistake, Report};
-use super::resolve::resolve;
-use super::wanted::AllWanted;
-use crate::cli::connection;
+use crate::adoption::import::{AllWanted, Mistake, Report, arrange, document, resolve};
+use crate::assembly;
 use crate::cli::diagnostics::write_diagnostics;
+use crate::cli::exit_code::Ended as _;
 use crate::cli::init::{text_of, write_new};
 use crate::cli::reach::Reach;
 use crate::cli::session::runtime;
-use crate::cli::{Common, ExitCode, Format, WithExitCode as _};
+use crate::cli::{Common, ErrorOutput, ExitCode, Format, WithExitCode as _};
 use crate::desired::{self, Manifests};
 use crate::model::{CommitId, Prefix, Tree};
 use crate::yaml::Node;
@@ -60,14 +57,14 @@ pub fn import(
         }
     };
     if !report.mistakes.is_empty() {
-        write_mistakes(&mut std::io::stderr().lock(), file, &report.mistakes).into_diagnostic()?;
+        write_mistakes(&mut ErrorOutput::open(), file, &report.mistakes).into_diagnostic()?;
         return Ok(ExitCode::Invalid);
     }
     let sources: Vec<_> = wanted.sources().cloned().collect();
     let config = destination
         .reach
         .configuration(common, &sources.iter().collect::<Vec<_>>())?;
-    let registries = connection::registries(&config)?;
+    let registries = assembly::registries(&config).ended()?;
     let resolved = match runtime()?.block_on(resolve(&registries, wanted, &mut report)) {
         Ok(resolved) => resolved,
         Err(error) => {
@@ -86,7 +83,7 @@ pub fn import(
     report.notes.sort();
     let lost = report.notes.iter().any(|note| note.lost);
     if manifests.projects.is_empty() {
-        write_notes(&mut std::io::stderr().lock(), file, &report).into_diagnostic()?;
+        write_notes(&mut ErrorOutput::open(), file, &report).into_diagnostic()?;
         return Err(miette!(
             "{} names no image that could be carried over; nothing was written",
             file.display()
@@ -100,7 +97,7 @@ pub fn import(
                 commit: CommitId([0; 20]),
                 files: [].into(),
             };
-            write_diagnostics(&mut std::io::stderr().lock(), &refused, &nothing).into_diagnostic()?;
+            write_diagnostics(&mut ErrorOutput::open(), &refused, &nothing).into_diagnostic()?;
             return Ok(ExitCode::Invalid);
         }
     };

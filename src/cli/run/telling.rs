@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{CommitId, Convergence, Diagnostic, Report, Severity, StepReport};
+use crate::model::{CommitId, Convergence, Diagnostic, Report, Severity, StepReport, counted};
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,10 +72,10 @@ impl Telling {
         if self.commit != Some(standing.commit) {
             self.commit = Some(standing.commit);
             lines.push(Line::information(format!(
-                "commit {} is followed: {} images, {} endpoints",
+                "commit {} is followed: {}, {}",
                 standing.commit.short(),
-                report.images,
-                report.endpoints
+                counted(report.images, "image"),
+                counted(report.endpoints, "endpoint")
             )));
         }
         // An error that a commit leaves as it was is not told again.
@@ -150,8 +150,9 @@ impl Telling {
         let commit = standing.commit.short();
         lines.push(match &verdict {
             (Convergence::AsDesired, _) => Line::information(format!(
-                "as desired: {} images at {} endpoints, commit {commit}",
-                report.images, report.endpoints
+                "as desired: {} at {}, commit {commit}",
+                counted(report.images, "image"),
+                counted(report.endpoints, "endpoint")
             )),
             (Convergence::Due, why) => Line::information(format!("not as desired yet: {why}, commit {commit}")),
             (Convergence::Partly, why) => Line::warning(format!("not as desired: {why}, commit {commit}")),

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 
 use super::report::{Comparison, Head, Report};
-use crate::cli::counting::counted;
 use crate::cli::diagnostics::write_diagnostics;
 use crate::desired::review::ClaimChange;
+use crate::model::counted;
 
 /// Changes that are shown; JSON has them all.
 const SHOWN: usize = 200;

@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StateError {
     #[error(
-        "another landfall holds the state {file}: stop it, or give this one a folder of its own with `state` under \
-         [storage] in config.toml"
+        "another landfall holds the state {file}, and one at a time does; where that is `landfall run`, its log says how \
+         things stand: stop it, do this, and start it again"
     )]
     InUse { file: String },
     #[error(

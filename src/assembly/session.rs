@@ -1,0 +1,92 @@
+//! The composition root: from the configuration to a repository, its memory, and a reconciler of the world outside.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::known_registries::KnownRegistries;
+use super::{AllowedRegistries, AssemblyError, registries, signers};
+use crate::config::Config;
+use crate::execute::{AssembledWorld, SystemClock};
+use crate::reconcile::cache::Cache;
+use crate::reconcile::state::State;
+use crate::reconcile::{Reconciler, Settings, StateJournal};
+use crate::signing::KeyFileSigners;
+use crate::source::{GitRepository, Location, Options, SubPath};
+
+/// What the cache may hold: about 500,000 verdicts.
+pub const CACHE_BYTES: u64 = 256 << 20;
+
+/// The world outside.
+pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
+
+/// An opened repository with the memory and the reconciler that go with it.
+pub struct Session {
+    pub config: Arc<Config>,
+    pub source: Arc<GitRepository>,
+    pub state: Arc<State>,
+    pub reconciler: Reconciler<RealWorld, GitRepository>,
+}
+
+/// The repository of this name, else the one of the configuration, else the current directory.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn repository(named: Option<&str>, config: &Config) -> Result<GitRepository, AssemblyError> {
+    let here = Path::new(".");
+    let location = match (named, &config.git.url) {
+        (Some(text), _) => Location::parse(text, here),
+        (None, Some(text)) => Location::parse(text, &config.git.base),
+        (None, None) => Location::parse(".", here),
+    }
+    .map_err(AssemblyError::Location)?;
+    let options = Options {
+        branch: config.git.branch.clone(),
+        folder: SubPath::parse(&config.git.folder).map_err(AssemblyError::Location)?,
+        limits: config.limits,
+    };
+    GitRepository::open(&location, options).map_err(AssemblyError::Repository)
+}
+
+impl Session {
+    /// Opens the repository of this name, as [`repository`] does, and what the configuration says goes with it.
+    ///
+    /// # Errors
+    /// Where the repository or the state cannot be opened, or the configuration cannot be used.
+    pub fn assemble(named: Option<&str>, config: Arc<Config>) -> Result<Self, AssemblyError> {
+        let source = Arc::new(repository(named, &config)?);
+        let state = Arc::new(State::open(&config.storage.state)?);
+        let world = AssembledWorld {
+            registry: registries(&config)?,
+            signers: signers(&config)?,
+            journal: StateJournal::new(Arc::clone(&state)),
+            clock: SystemClock,
+        };
+        let cache = Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES));
+        let defaults = Settings::default();
+        let settings = Settings {
+            git_url: named
+                .map(str::to_owned)
+                .or_else(|| config.git.url.clone())
+                .unwrap_or_else(|| source.path().display().to_string())
+                .into(),
+            limits: config.limits,
+            requests_per_pass: config
+                .work
+                .requests_per_pass
+                .map_or(defaults.requests_per_pass, |requests| requests as u64),
+            capabilities: Some(Arc::new(KnownRegistries {
+                config: Arc::clone(&config),
+                cache: Arc::clone(&cache),
+            })),
+            verdicts: Some(cache),
+            ..defaults
+        };
+        let reconciler = Reconciler::new(Arc::new(world), Arc::clone(&source), Arc::clone(&state), settings)?;
+        Ok(Self {
+            config,
+            source,
+            state,
+            reconciler,
+        })
+    }
+}
