@@ -5,7 +5,7 @@ use std::fs;
 use axum::response::Response;
 
 use super::*;
-use crate::assembly::{registries, signers};
+use crate::assembly::registries;
 use crate::config::Environment;
 use crate::http::test_server::{Received, TestServer, answer};
 

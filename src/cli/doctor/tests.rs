@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{exit_code, json, text};
 use crate::assembly::KnownRegistries;
 use crate::cli::ExitCode;
+use crate::cli::exit_code::Ended as _;
 use crate::config::{Config, Environment};
 use crate::demo::registry::{Access, Credentials, EmbeddedOptions, EmbeddedRegistry};
 use crate::doctor::{ConclusionKind, Examination, Examiner};
@@ -88,7 +89,7 @@ impl Surgery {
             now: self.now,
             stop: &self.stop,
         };
-        examiner.examine().await
+        examiner.examine().await.ended()
     }
 
     async fn read(&self) -> Examination {
