@@ -102,8 +102,10 @@ impl PlanCommand {
             if common.format == Format::Text && self.diagram.notation().is_none() {
                 writeln!(
                     output,
-                    "Plan {digest} is in {0}: `landfall apply {0}` runs it.",
-                    path.display()
+                    "Plan {digest} is in {}: `landfall apply {}{}` runs it.",
+                    path.display(),
+                    advice::shell_word(&path.display().to_string()),
+                    advice.flags
                 )
                 .into_diagnostic()?;
             }

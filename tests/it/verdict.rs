@@ -94,6 +94,10 @@ async fn a_plan_that_was_saved_is_applied_to_its_end_with_what_travels() {
     site.promote();
     let planned = site.landfall(&["plan", "--out", "plan.json"]).await;
     assert_eq!(planned.status.code(), Some(0), "{planned:?}");
+    assert!(
+        said(&planned).contains("`landfall apply plan.json --config config.toml` runs it"),
+        "{planned:?}"
+    );
     let applied = site.landfall(&["apply", "plan.json"]).await;
     assert_eq!(applied.status.code(), Some(0), "{applied:?}");
     assert!(said(&applied).contains("as desired"), "{applied:?}");
