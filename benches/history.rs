@@ -1,5 +1,6 @@
 //! Time to make the ledger of a long history, and to keep it up: see docs/performance.md. Needs git.
 
+mod long_list;
 mod past;
 
 use std::time::Duration;
@@ -78,5 +79,21 @@ fn ledger(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, ledger);
+fn list(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("there is room for temporary files");
+    let repository = folder.path().join("repository");
+    long_list::write(&repository);
+    let mut group = criterion.benchmark_group("971 commits, 87 of which add to each image of a list of 1.2 MB");
+    group.sample_size(10).measurement_time(Duration::from_secs(20));
+    let head = open(&repository).head().expect("it has commits");
+    group.bench_function("the ledger, from nothing", |bencher| {
+        bencher.iter_with_large_drop(|| {
+            let mut ledger = Ledger::default();
+            declare(&open(&repository), head, None, &mut ledger).expect("git made it");
+            ledger
+        });
+    });
+}
+
+criterion_group!(benches, ledger, list);
 criterion_main!(benches);

@@ -149,6 +149,7 @@ pub fn source_is_whole(graph: &Graph, facts: &mut Facts, unit: UnitId) {
         needs: Arc::default(),
         repository: repository.clone(),
         carried: [].into(),
+        found_standing: false,
         found: Vec::new(),
     };
     let answer = Answer::Source(SourceAnswer::Whole(Arc::new(image)));
@@ -174,7 +175,7 @@ pub fn cold(graph: &Graph) -> (Facts, Memory) {
         source_is_whole(graph, &mut facts, unit);
     }
     let memory = Memory {
-        intact: true,
+        new: graph.wanted().collect(),
         ..Memory::default()
     };
     (facts, memory)
@@ -183,10 +184,7 @@ pub fn cold(graph: &Graph) -> (Facts, Memory) {
 /// Everything stands everywhere, and landfall remembers having promoted it.
 pub fn warm(graph: &Graph) -> (Facts, Memory) {
     let mut facts = Facts::new(graph);
-    let mut memory = Memory {
-        intact: true,
-        ..Memory::default()
-    };
+    let mut memory = Memory::default();
     everybody_answers(graph, &mut facts);
     let admission = Arc::new(Admission {
         source: "staging.example.com/p000/r0000".parse().expect("a repository"),
@@ -203,11 +201,9 @@ pub fn warm(graph: &Graph) -> (Facts, Memory) {
         memory.admissions.insert(unit, Arc::clone(&admission));
         let artifact = |slot| {
             let digest = Digest::of(graph.node_name(NodeId { unit, slot }).as_bytes());
-            match slot {
-                Slot::Signature(form) => Some(Evidence::Signature(form, digest)),
-                Slot::Attestation(kind) => Some(Evidence::Attestation(kind, digest)),
-                Slot::Gate | Slot::Image | Slot::Tag(_) => None,
-            }
+            let by = graph.unit(unit).claim()?.signer.as_ref()?.identity();
+            let kind = Slot::artifact(slot)?;
+            Some(Evidence { kind, digest, by })
         };
         let found: Vec<Evidence> = graph.unit(unit).slots().filter_map(artifact).collect();
         for endpoint in endpoints() {

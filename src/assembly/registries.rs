@@ -23,6 +23,7 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, AssemblyErr
             idle: timeouts.idle.unwrap_or(defaults.timeouts.idle),
             body: timeouts.body.unwrap_or(defaults.timeouts.body),
             commit: timeouts.commit.unwrap_or(defaults.timeouts.commit),
+            ..defaults.timeouts
         },
         concurrency: Concurrency {
             requests: config.work.concurrency.unwrap_or(defaults.concurrency.requests),

@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use miette::{IntoDiagnostic as _, Report, WrapErr as _};
+use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
 use super::exit_code::Ended as _;
 use super::plan::Look;
@@ -17,8 +17,9 @@ use crate::assembly::{Session, writes_refused};
 use crate::execute::Stop;
 use crate::model::CommitId;
 use crate::plan::file::{PlanFile, PlanFileLimits};
-use crate::plan::{Audience, Step};
+use crate::plan::{Advice, Audience, Step};
 use crate::reconcile::{Following, Pass};
+use crate::source::{Relation, Source as _, SourceError};
 
 /// Do what the manifests say, pass by pass, until nothing is left to do
 #[derive(Debug, clap::Args)]
@@ -27,8 +28,49 @@ pub struct ApplyCommand {
     #[arg(value_name = "FILE")]
     plan: Option<PathBuf>,
 
+    /// Carry out the commit that `--revision` names without following it from now on: it may be of another branch, or
+    /// older than what was followed
+    #[arg(long)]
+    not_accepted: bool,
+
     #[command(flatten)]
     look: Look,
+}
+
+/// What `--revision` names is followed from then on, so it has to be on the way that the branch took: anything else would
+/// bind the branch to what was never merged into it.
+fn check_revision(session: &Session, commit: CommitId, advice: &Advice) -> Result<(), Report> {
+    let source = &session.source;
+    let read = || -> Result<_, SourceError> {
+        let (branch, head) = (source.branch()?, source.head()?);
+        Ok((branch, head, source.relation(commit, head)?))
+    };
+    let (branch, head, relation) = read().into_diagnostic()?;
+    if !matches!(relation, Relation::Same | Relation::FastForward) {
+        return Err(miette!(
+            help = format!(
+                "merge it first, or carry it out without following it: {}",
+                advice.by_hand(&format!("apply --revision {commit} --not-accepted"))
+            ),
+            "commit {commit} is not in the history of branch `{branch}` (its first parents, from {head} on)"
+        ))
+        .with_exit_code(ExitCode::Invalid);
+    }
+    let Some(accepted) = session.state.accepted(&branch).into_diagnostic()? else {
+        return Ok(());
+    };
+    let is_older = source.relation(commit, accepted).into_diagnostic()? == Relation::FastForward;
+    if is_older && accepted != commit {
+        return Err(miette!(
+            help = format!(
+                "revert in Git what came after it, or carry it out without following it: {}",
+                advice.by_hand(&format!("apply --revision {commit} --not-accepted"))
+            ),
+            "commit {commit} is older than {accepted}, which branch `{branch}` was followed to before"
+        ))
+        .with_exit_code(ExitCode::Invalid);
+    }
+    Ok(())
 }
 
 impl ApplyCommand {
@@ -39,7 +81,15 @@ impl ApplyCommand {
         let mut session = Session::open(common)?;
         let commit = session.commit(common)?;
         let advice = advice::advice(common, &session.config, Audience::Command);
-        let judged = session.follow(commit, Following::Accept, &advice)?;
+        let following = if self.not_accepted {
+            Following::Look
+        } else {
+            if common.revision.is_some() {
+                check_revision(&session, commit, &advice)?;
+            }
+            Following::Accept
+        };
+        let judged = session.follow(commit, following, &advice)?;
         let watching = Watching::new(terminal);
         let started = Timestamp::now();
         let passes = runtime()?.block_on(async {

@@ -153,7 +153,7 @@ impl Command {
         match self {
             Self::Init(command) if terminal.interactive => command.run(Some(&mut std::io::stdin().lock()), &mut output),
             Self::Init(command) => command.run(None, &mut output),
-            Self::Validate(command) => command.run(common.written, &mut output),
+            Self::Validate(command) => command.run(common, &mut output),
             Self::Fmt(command) => command.run(&mut output),
             Self::Key(command) => command.run(),
             Self::Explain(command) => command.run(common, &mut output),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::desired;
-use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
+use crate::model::{CommitId, Excess, Limits, Reads, RepoPath, Roots, Taken, Tree, TreeFile, is_within};
 use crate::source::blob_id;
 
 /// Why a directory cannot be read.
@@ -33,7 +33,7 @@ pub enum DirectoryError {
 /// What cannot be read is an error, never an absence; only a missing file or directory is one.
 pub fn tree_from_directory(directory: &Path) -> Result<Tree, DirectoryError> {
     let mut reading = Reading::new(directory)?;
-    reading.below(Roots::FILE)?;
+    reading.part(Roots::FILE)?;
     reading.tree()
 }
 
@@ -53,6 +53,8 @@ struct Reading<'a> {
     directory: &'a Path,
     limits: Limits,
     files: BTreeMap<RepoPath, TreeFile>,
+    /// What each part of what was read takes.
+    taken: BTreeMap<String, Taken>,
 }
 
 impl<'a> Reading<'a> {
@@ -70,18 +72,30 @@ impl<'a> Reading<'a> {
             directory,
             limits: Limits::default(),
             files: BTreeMap::new(),
+            taken: BTreeMap::new(),
         })
     }
 
-    /// Everything that the landfall.toml which was read asks for.
+    /// Everything that the landfall.toml which was read asks for, as far as the limits allow: as a commit is read.
     fn tree(mut self) -> Result<Tree, DirectoryError> {
         let roots = self
             .files
             .get(&RepoPath::from(Roots::FILE))
             .map(desired::roots)
             .unwrap_or_default();
-        for folder in Roots::FOLDERS.into_iter().chain(roots.named().map(RepoPath::as_str)) {
-            self.below(folder)?;
+        for folder in ["keys", "trust"] {
+            self.part(folder)?;
+        }
+        let projects = ["promotions"].into_iter().chain(roots.named().map(RepoPath::as_str));
+        for folder in projects {
+            for part in self.parts_of(folder)? {
+                self.part(&part)?;
+            }
+        }
+        let parts = self.taken.iter().map(|(path, taken)| (&**path, *taken));
+        for (path, excess) in self.limits.exceeded_together(parts) {
+            self.files.retain(|file, _| !is_within(file.as_str(), path));
+            self.files.insert(RepoPath::from(path), excess.file());
         }
         Ok(Tree {
             commit: CommitId([0; 20]),
@@ -89,56 +103,123 @@ impl<'a> Reading<'a> {
         })
     }
 
-    /// Reads a file, or a directory and all below it. What is reached through a link is not there.
-    fn below(&mut self, name: &str) -> Result<(), DirectoryError> {
+    /// What stands in a folder of projects; where it is no folder, that itself.
+    fn parts_of(&self, name: &str) -> Result<Vec<String>, DirectoryError> {
+        match self.kind(name)? {
+            Kind::Missing => Ok(Vec::new()),
+            Kind::Folder => self.children(name),
+            _ => Ok(vec![name.to_owned()]),
+        }
+    }
+
+    /// Reads a part of the repository: a file, or a folder and all below it.
+    fn part(&mut self, part: &str) -> Result<(), DirectoryError> {
+        let reads = Reads::at(part);
+        let mut taken = Taken::default();
+        let mut files = BTreeMap::new();
+        let mut pending = vec![(part.to_owned(), 0)];
+        while let Some((name, depth)) = pending.pop() {
+            taken.files += 1;
+            let last = name.rsplit('/').next().unwrap_or_default();
+            let file = match self.kind(&name)? {
+                Kind::Missing => continue,
+                Kind::Folder => {
+                    let children = self.children(&name)?;
+                    pending.extend(children.into_iter().map(|child| (child, depth + 1)));
+                    None
+                }
+                Kind::Link => Some(TreeFile::Symlink),
+                Kind::Repository => Some(TreeFile::Submodule),
+                Kind::File if reads.hold(last) => {
+                    let path = self.directory.join(&name);
+                    let file =
+                        read_file(&path, &self.limits).map_err(|source| DirectoryError::Read { path, source })?;
+                    if let TreeFile::Regular { bytes, .. } = &file {
+                        taken.bytes += bytes.len() as u64;
+                    }
+                    Some(file)
+                }
+                Kind::File => Some(TreeFile::Other),
+            };
+            let too_deep = (depth > self.limits.tree_depth).then_some(Excess {
+                limit: self.limits.tree_depth as u64,
+                what: Excess::LEVELS,
+            });
+            if let Some(excess) = self.limits.exceeded_by(taken).or(too_deep) {
+                self.files.insert(RepoPath::from(part), excess.file());
+                return Ok(());
+            }
+            files.extend(file.map(|file| (RepoPath::from(name.as_str()), file)));
+        }
+        self.files.extend(files);
+        self.taken.insert(part.to_owned(), taken);
+        Ok(())
+    }
+
+    /// What stands at a path. What is reached through a link is not there.
+    fn kind(&self, name: &str) -> Result<Kind, DirectoryError> {
         for folder in name.match_indices('/').map(|(slash, _)| &name[..slash]) {
-            let path = self.directory.join(folder);
-            match fs::symlink_metadata(&path) {
+            match fs::symlink_metadata(self.directory.join(folder)) {
                 Ok(metadata) if metadata.is_dir() => {}
-                Ok(_) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Err(source) => return Err(DirectoryError::Read { path, source }),
+                Ok(_) => return Ok(Kind::Missing),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kind::Missing),
+                Err(source) => {
+                    let path = self.directory.join(folder);
+                    return Err(DirectoryError::Read { path, source });
+                }
             }
         }
-        let mut pending = vec![name.to_owned()];
-        while let Some(name) = pending.pop() {
-            let path = self.directory.join(&name);
-            let read = |source| DirectoryError::Read {
-                path: path.clone(),
-                source,
-            };
-            let metadata = match fs::symlink_metadata(&path) {
-                Ok(metadata) => metadata,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(read(error)),
-            };
-            let kind = metadata.file_type();
-            if kind.is_symlink() {
-                self.files.insert(RepoPath::from(name.as_str()), TreeFile::Symlink);
-            } else if kind.is_file() {
-                let file = read_file(&path, &self.limits).map_err(read)?;
-                self.files.insert(RepoPath::from(name.as_str()), file);
-            } else if kind.is_dir() {
-                for entry in fs::read_dir(&path).map_err(read)? {
-                    let entry = entry.map_err(read)?;
-                    let below = entry
-                        .file_name()
-                        .into_string()
-                        .map_err(|_| DirectoryError::Name { path: entry.path() })?;
-                    pending.push(format!("{name}/{below}"));
-                }
-            } else {
-                return Err(DirectoryError::Special { path });
-            }
-            if self.files.len() + pending.len() > self.limits.tree_files {
+        let path = self.directory.join(name);
+        let kind = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kind::Missing),
+            Err(source) => return Err(DirectoryError::Read { path, source }),
+        };
+        if kind.is_symlink() {
+            Ok(Kind::Link)
+        } else if kind.is_file() {
+            Ok(Kind::File)
+        } else if !kind.is_dir() {
+            Err(DirectoryError::Special { path })
+        } else if path.join(".git").exists() {
+            Ok(Kind::Repository)
+        } else {
+            Ok(Kind::Folder)
+        }
+    }
+
+    fn children(&self, name: &str) -> Result<Vec<String>, DirectoryError> {
+        let path = self.directory.join(name);
+        let read = |source| DirectoryError::Read {
+            path: path.clone(),
+            source,
+        };
+        let mut children = Vec::new();
+        for entry in fs::read_dir(&path).map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let child = entry
+                .file_name()
+                .into_string()
+                .map_err(|_| DirectoryError::Name { path: entry.path() })?;
+            children.push(format!("{name}/{child}"));
+            if children.len() > self.limits.tree_files {
                 return Err(DirectoryError::TooMany {
-                    path: self.directory.to_owned(),
+                    path,
                     limit: self.limits.tree_files,
                 });
             }
         }
-        Ok(())
+        Ok(children)
     }
+}
+
+enum Kind {
+    Missing,
+    File,
+    Link,
+    Folder,
+    /// A folder with a repository of its own: its files are not part of this one.
+    Repository,
 }
 
 fn read_file(path: &Path, limits: &Limits) -> io::Result<TreeFile> {

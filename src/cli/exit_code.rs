@@ -9,6 +9,7 @@ use crate::adoption::snapshot::FindError;
 use crate::assembly::{AssemblyError, WritesRefused};
 use crate::doctor::DoctorError;
 use crate::model::{Convergence, Shortfall};
+use crate::source::SourceError;
 
 /// The exit codes of every command.
 ///
@@ -154,7 +155,31 @@ impl Ends for AssemblyError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Location(_) | Self::Registries(_) | Self::Signers(_) => ExitCode::Invalid,
-            Self::Repository(_) | Self::State(_) | Self::Reconciler(_) => ExitCode::Failed,
+            Self::Repository(error) => error.exit_code(),
+            Self::State(_) | Self::Reconciler(_) => ExitCode::Failed,
+        }
+    }
+}
+
+impl Ends for SourceError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            // What was named is not there, or nothing that is read.
+            Self::Transport { .. }
+            | Self::Location { .. }
+            | Self::SubPath { .. }
+            | Self::NotARepository { .. }
+            | Self::ObjectFormat { .. }
+            | Self::ReferenceFormat { .. }
+            | Self::Unborn { .. }
+            | Self::NoSuchBranch { .. }
+            | Self::NoSuchRevision { .. }
+            | Self::NoSuchCommit { .. }
+            | Self::NotInHistory { .. }
+            | Self::Shallow { .. } => ExitCode::Invalid,
+            Self::MissingObject { .. } | Self::Corrupt { .. } | Self::TooLarge { .. } | Self::Git { .. } => {
+                ExitCode::Failed
+            }
         }
     }
 }

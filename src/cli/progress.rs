@@ -1,5 +1,6 @@
 //! What a terminal shows while a pass runs.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -7,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Terminal;
 use super::stopping::{Bytes, Running};
 use crate::execute::{Progress, StepOutcome, Stop};
-use crate::facts::Question;
+use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
 use crate::model::EndpointIndex;
-use crate::plan::{Action, Planned};
+use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
 
 /// One line on standard error: looking, then writing. Nothing where that is no terminal.
@@ -18,6 +19,7 @@ use crate::reconcile::Watch;
 pub struct Watching {
     bar: ProgressBar,
     running: Running,
+    asked: AtomicU64,
 }
 
 impl Watching {
@@ -29,10 +31,13 @@ impl Watching {
         } else {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        Self {
+        let watching = Self {
             bar,
             running: Running::default(),
-        }
+            asked: AtomicU64::new(0),
+        };
+        watching.style("{spinner} looking at {msg}");
+        watching
     }
 
     /// From the moment the stop is called for, says every few seconds what it waits for.
@@ -61,31 +66,30 @@ impl Watching {
 }
 
 impl Watch for Watching {
-    fn planned(&self, graph: &Graph, planned: &Planned) {
-        self.running.planned(graph, planned);
-        let steps: usize = planned
-            .steps
+    fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.bar.length().unwrap_or(0) == 0 {
+            self.bar.set_message(match asked {
+                1 => "1 place".to_owned(),
+                _ => format!("{asked} places"),
+            });
+        }
+    }
+
+    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+        self.running.beginning(graph, steps);
+        let steps: usize = steps
             .iter()
             .map(|step| match step.action {
                 Action::Sign => 1,
                 _ => step.at.len(),
             })
             .sum();
-        if steps > 0 {
+        if self.bar.length().unwrap_or(0) == 0 {
             self.style("{spinner} writing {bar:30} {pos}/{len} steps{msg}");
-            self.bar.set_length(steps as u64);
-            self.bar.set_position(0);
             self.show_copied();
         }
-    }
-
-    fn asking(&self, questions: &[Question]) {
-        let places: usize = questions.iter().map(|question| question.at.len()).sum();
-        self.style("{spinner} looking at {msg}");
-        self.bar.set_message(match places {
-            1 => "1 place".to_owned(),
-            _ => format!("{places} places"),
-        });
+        self.bar.inc_length(steps as u64);
     }
 
     fn progress(&self) -> &dyn Progress {
@@ -94,10 +98,6 @@ impl Watch for Watching {
 }
 
 impl Progress for Watching {
-    fn started(&self, step: usize, endpoint: EndpointIndex) {
-        self.running.started(step, endpoint);
-    }
-
     fn finished(&self, outcome: &StepOutcome) {
         self.running.finished(outcome);
         self.bar.inc(1);

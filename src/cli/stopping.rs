@@ -6,13 +6,18 @@ use std::time::Duration;
 
 use crate::execute::{Progress, StepOutcome, Stop};
 use crate::graph::Graph;
-use crate::model::EndpointIndex;
-use crate::plan::{Action, Planned};
+use crate::model::{EndpointIndex, NodeId};
+use crate::plan::{Action, Step};
 
 /// How long a stop may go on without a word.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Stops in two stages: with the first signal no new step begins, with the second what runs is dropped.
+/// How long steps that run may take to come to their end after the first signal. Supervisors give 30 s as a rule
+/// (Kubernetes' `terminationGracePeriodSeconds`) before they kill.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(25);
+
+/// Stops in two stages: with the first signal no new step begins, with the second, or when time is up, what runs is
+/// dropped. The next pass finishes what it left.
 pub fn stop_on_signals() -> Stop {
     let stop = Stop::new();
     let told = stop.clone();
@@ -25,12 +30,22 @@ pub fn stop_on_signals() -> Stop {
             }
         };
         for stage in 0..2 {
+            let patience = async {
+                match stage {
+                    0 => std::future::pending().await,
+                    _ => tokio::time::sleep(SHUTDOWN).await,
+                }
+            };
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminated.recv() => {}
+                () = patience => {}
             }
             if stage == 0 {
-                tracing::warn!("stopping: steps that run come to their end; a second signal drops them");
+                let seconds = SHUTDOWN.as_secs();
+                tracing::warn!(
+                    "stopping: steps that run have {seconds} s to come to their end; a second signal drops them"
+                );
                 told.drain();
             } else {
                 tracing::warn!("stopping at once: the next pass finishes what is dropped");
@@ -41,23 +56,15 @@ pub fn stop_on_signals() -> Stop {
     stop
 }
 
-/// The steps that are being done. Clones share it.
+/// The steps that were begun and have not ended. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Running(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the steps of the plan that is run are called.
-    names: Vec<StepName>,
-    running: BTreeMap<(usize, EndpointIndex), String>,
+    running: BTreeMap<(NodeId, EndpointIndex), Vec<String>>,
     /// Bytes of blobs that reached endpoints.
     copied: u64,
-}
-
-#[derive(Debug)]
-struct StepName {
-    what: String,
-    endpoints: Arc<[String]>,
 }
 
 impl Running {
@@ -65,27 +72,23 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes up what the steps of a plan are called.
-    pub fn planned(&self, graph: &Graph, planned: &Planned) {
-        let endpoints: Vec<Arc<[String]>> = graph
-            .targets()
-            .iter()
-            .map(|target| {
-                target
-                    .endpoints
-                    .iter()
-                    .map(|endpoint| endpoint.name.to_string())
-                    .collect()
-            })
-            .collect();
-        let name = |step: &crate::plan::Step| StepName {
-            what: format!("{} {}", step.action.verb(), graph.node_name(step.node)),
-            endpoints: match step.action {
-                Action::Sign => Arc::from([]),
-                _ => Arc::clone(&endpoints[graph.target_of(step.node.unit).index()]),
-            },
-        };
-        self.state().names = planned.steps.iter().map(name).collect();
+    /// Takes up steps that begin.
+    pub fn beginning(&self, graph: &Graph, steps: &[Step]) {
+        let mut state = self.state();
+        for step in steps {
+            let what = format!("{} {}", step.action.verb(), graph.node_name(step.node));
+            let target = graph.target(graph.target_of(step.node.unit));
+            if matches!(step.action, Action::Sign) {
+                // Signing touches no endpoint, and ends at the primary.
+                let at = (step.node, EndpointIndex::PRIMARY);
+                state.running.entry(at).or_default().push(what);
+                continue;
+            }
+            for endpoint in step.at.iter() {
+                let name = format!("{what} at {}", target.endpoint(endpoint).name);
+                state.running.entry((step.node, endpoint)).or_default().push(name);
+            }
+        }
     }
 
     #[must_use]
@@ -98,8 +101,9 @@ impl Running {
     pub fn names(&self) -> String {
         const SHOWN: usize = 5;
         let state = self.state();
-        let names: Vec<&str> = state.running.values().take(SHOWN).map(String::as_str).collect();
-        match state.running.len().saturating_sub(SHOWN) {
+        let all = || state.running.values().flatten();
+        let names: Vec<&str> = all().take(SHOWN).map(String::as_str).collect();
+        match all().count().saturating_sub(SHOWN) {
             0 => names.join(", "),
             more => format!("{} and {more} more", names.join(", ")),
         }
@@ -125,20 +129,18 @@ impl Running {
 }
 
 impl Progress for Running {
-    fn started(&self, step: usize, endpoint: EndpointIndex) {
-        let mut state = self.state();
-        let Some(name) = state.names.get(step) else {
-            return;
-        };
-        let name = match name.endpoints.get(usize::from(endpoint.0)) {
-            Some(at) => format!("{} at {at}", name.what),
-            None => name.what.clone(),
-        };
-        state.running.insert((step, endpoint), name);
-    }
-
     fn finished(&self, outcome: &StepOutcome) {
-        self.state().running.remove(&(outcome.step, outcome.endpoint));
+        let mut state = self.state();
+        let at = (outcome.node, outcome.endpoint);
+        if let Some(names) = state.running.get_mut(&at) {
+            // What is signed ends before it is attached at the same place.
+            if !names.is_empty() {
+                names.remove(0);
+            }
+            if names.is_empty() {
+                state.running.remove(&at);
+            }
+        }
     }
 
     fn copied(&self, bytes: u64) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::model::{Prefix, nearest};
+use crate::model::{LineIndex, Prefix, nearest};
 
 /// None of these ever holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,8 +44,8 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct Mistake {
     pub file: PathBuf,
-    pub line: usize,
-    pub column: usize,
+    pub line: u32,
+    pub column: u32,
     pub message: String,
     pub help: Option<String>,
 }
@@ -70,25 +70,16 @@ impl fmt::Display for Mistake {
 impl ConfigError {
     /// A mistake at a place that the TOML parser names.
     pub(super) fn from_toml(error: &toml::de::Error, text: &str, file: &Path) -> Self {
-        let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+        let at = LineIndex::new(text).position(error.span().unwrap_or_default());
         let (message, help) = explain(error.message());
         Self::Mistake(Box::new(Mistake {
             file: file.to_owned(),
-            line,
-            column,
+            line: at.line,
+            column: at.column,
             message,
             help,
         }))
     }
-}
-
-fn position(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
 }
 
 /// serde says which keys it expected; people want to know which one they meant.
@@ -168,6 +159,7 @@ mod tests {
 
     #[test]
     fn columns_count_characters() {
-        assert_eq!(position("a = \"ü\"\nb = \"ü\" x", 18), (2, 9));
+        let found = mistake("a = \"ü\"\nb = \"ü\" x");
+        assert_eq!((found.line, found.column), (2, 9), "{found}");
     }
 }

@@ -206,11 +206,17 @@ pub(super) struct LimitKeys {
     /// Size of a file in the desired-state repository.
     #[schemars(extend("default" = "4 MiB"))]
     pub manifest_file: Option<Size>,
-    /// Files of one commit that are read.
+    /// Files and folders below one project's folder in the desired-state repository.
+    #[schemars(extend("default" = 50_000))]
+    pub project_files: Option<Count>,
+    /// Size of the manifests among them.
+    #[schemars(extend("default" = "8 MiB"))]
+    pub project_bytes: Option<Size>,
+    /// Files and folders of one commit, all projects together.
     #[schemars(extend("default" = 200_000))]
     pub tree_files: Option<Count>,
-    /// Their size, all together.
-    #[schemars(extend("default" = "512 MiB"))]
+    /// Size of the manifests among them.
+    #[schemars(extend("default" = "16 MiB"))]
     pub tree_bytes: Option<Size>,
     /// How deep their folders may nest.
     #[schemars(extend("default" = 32))]

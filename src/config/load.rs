@@ -247,6 +247,8 @@ fn limits(keys: &LimitKeys) -> Limits {
         carried_bytes: bytes(keys.carried_bytes, default.carried_bytes),
         carried_depth: number(keys.carried_depth, default.carried_depth),
         manifest_file: length(keys.manifest_file, default.manifest_file),
+        project_files: number(keys.project_files, default.project_files),
+        project_bytes: bytes(keys.project_bytes, default.project_bytes),
         tree_files: number(keys.tree_files, default.tree_files),
         tree_bytes: bytes(keys.tree_bytes, default.tree_bytes),
         tree_depth: number(keys.tree_depth, default.tree_depth),

@@ -14,10 +14,10 @@ use super::ledger::Ledger;
 use super::manifest_file::{Content, ManifestFile};
 use super::position::Position;
 use super::projects::{Grant, Project};
-use super::promotions_file::{ImageTable, PromotionsFile};
+use super::promotions_file::{Image, ImageTable, PromotionsFile};
 use super::resolve::Held;
 use super::route::{NoRoute, Router};
-use super::scope::Scope;
+use super::scope::{Lines, Scope};
 use super::shape::Located;
 use super::upstream;
 
@@ -32,7 +32,7 @@ pub(super) struct Judged {
 /// An image of a file, at the place where it is to stand.
 pub(super) struct Use<'a> {
     pub file: &'a RepoPath,
-    pub image: &'a ImageTable,
+    pub image: &'a Image,
     pub source: Source,
     pub grant: &'a Grant,
 }
@@ -62,7 +62,7 @@ pub(super) fn judge(
     ledger: &Ledger,
 ) -> Judged {
     let router = Router { configuration, project };
-    let mut judge = Judge::new(configuration, &project.name);
+    let mut judge = Judge::new(configuration, &project.name, scope);
     for file in files {
         if let Some(Content::Promotions(content)) = &file.content {
             take_file(&mut judge, &router, &file.path, content, scope);
@@ -79,11 +79,8 @@ fn take_file<'a>(
     scope: &Scope,
 ) {
     let images = || {
-        content
-            .images
-            .iter()
-            .flatten()
-            .filter(|(name, _)| scope.holds(&name.value))
+        let images = content.images.iter().flat_map(|images| &images.0);
+        images.filter(|image| scope.holds(&image.name.value))
     };
     if *scope != Scope::All && images().next().is_none() {
         return;
@@ -97,29 +94,20 @@ fn take_file<'a>(
             for (at, finding) in findings {
                 judge.report(path, at, finding);
             }
-            for (name, image) in images() {
+            for image in images() {
                 for below in &router.project.paths {
-                    judge.hold_image(path, image, target, &below.join(&name.value), code);
+                    judge.hold_image(path, image, target, &below.join(&image.name.value), code);
                 }
             }
             return;
         }
     };
     let target = route.grant.target;
-    for (name, image) in images() {
+    for image in images() {
         for below in &router.project.paths {
-            let repository = below.join(&name.value);
-            match router.source_of(&route, &repository, name) {
-                Ok(source) => judge.place(
-                    target,
-                    repository,
-                    Use {
-                        file: path,
-                        image,
-                        source,
-                        grant: route.grant,
-                    },
-                ),
+            let repository = below.join(&image.name.value);
+            match router.source_of(&route, &repository, &image.name) {
+                Ok(source) => judge.place(target, repository, image, path, source, route.grant),
                 Err((at, finding)) => {
                     judge.hold_image(path, image, Some(target), &repository, finding.code);
                     judge.report(path, at, finding);
@@ -135,15 +123,17 @@ pub(super) struct Judge<'a> {
     project: &'a Arc<str>,
     /// By target and repository there, what is to stand in it.
     places: BTreeMap<(usize, RepositoryPath), Vec<Use<'a>>>,
+    scope: &'a Scope,
     judged: Judged,
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(configuration: &'a Configuration, project: &'a Arc<str>) -> Self {
+    pub fn new(configuration: &'a Configuration, project: &'a Arc<str>, scope: &'a Scope) -> Self {
         Self {
             configuration,
             project,
             places: BTreeMap::new(),
+            scope,
             judged: Judged::default(),
         }
     }
@@ -156,24 +146,75 @@ impl<'a> Judge<'a> {
         self.judged.diagnostics.push(finding.at(file, at));
     }
 
-    /// Something is to stand in a repository of a target.
-    pub fn place(&mut self, target: usize, repository: RepositoryPath, used: Use<'a>) {
+    /// An image is to stand in a repository of a target: what can be read of it.
+    pub fn place(
+        &mut self,
+        target: usize,
+        repository: RepositoryPath,
+        image: &'a Image,
+        file: &'a RepoPath,
+        source: Source,
+        grant: &'a Grant,
+    ) {
+        match image.held {
+            Some(code) => self.hold_image(file, image, Some(target), &repository, code),
+            None => self.hold_lines(file, image, Some(target), &repository),
+        }
+        let used = Use {
+            file,
+            image,
+            source,
+            grant,
+        };
         self.places.entry((target, repository)).or_default().push(used);
     }
 
+    /// Holds all of an image.
     pub fn hold_image(
         &mut self,
         path: &RepoPath,
-        image: &ImageTable,
+        image: &Image,
         target: Option<usize>,
         repository: &RepositoryPath,
         code: &'static str,
     ) {
-        for line in lines(0, image) {
+        let before = self.judged.held.len();
+        for line in lines(0, &image.table) {
             self.judged
                 .held
                 .push(held(self.project, target, repository, &line, path, code));
         }
+        self.hold_lines(path, image, target, repository);
+        if self.judged.held.len() == before {
+            self.judged.held.push(Held {
+                project: self.project.clone(),
+                target,
+                repository: repository.clone(),
+                tag: None,
+                digest: None,
+                code,
+                origin: Origin {
+                    file: path.clone(),
+                    line: image.name.at.line,
+                },
+            });
+        }
+    }
+
+    /// Holds the lines of an image that are wrong.
+    fn hold_lines(&mut self, path: &RepoPath, image: &Image, target: Option<usize>, repository: &RepositoryPath) {
+        self.judged.held.extend(image.table.held().map(|line| Held {
+            project: self.project.clone(),
+            target,
+            repository: repository.clone(),
+            tag: line.tag.clone(),
+            digest: line.digest,
+            code: line.code,
+            origin: Origin {
+                file: path.clone(),
+                line: line.at.line,
+            },
+        }));
     }
 
     /// Everything that was placed, judged; without what other projects take from this one.
@@ -199,11 +240,10 @@ impl<'a> Judge<'a> {
         shared: &Shared,
         places: &mut Vec<Position>,
     ) {
-        let mut all: Vec<Line<'_>> = uses
-            .iter()
-            .enumerate()
-            .flat_map(|(of, used)| lines(of, used.image))
-            .collect();
+        let Some(judged_lines) = self.scope.lines(repository) else {
+            return;
+        };
+        let mut all = readable(uses, judged_lines);
         shared.withhold(repository, &mut all);
         let place = conflicts::Place {
             target: &self.configuration.targets[target],
@@ -211,6 +251,7 @@ impl<'a> Judge<'a> {
             uses,
         };
         let mut found = Vec::new();
+        conflicts::with_unreadable(&place, &mut all, &mut found);
         conflicts::between_endpoints(&place, &mut all, &mut found);
         // A table of ours has each tag once; kpromo's digests may share one.
         if uses.len() > 1 || self.configuration.is_kpromo(target) {
@@ -266,9 +307,17 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The lines of images that are to stand in one repository, without those that are held, as far as they are judged.
+pub(super) fn readable<'a>(uses: &[Use<'a>], judged: &Lines) -> Vec<Line<'a>> {
+    let uses = uses.iter().enumerate().filter(|(_, used)| used.image.held.is_none());
+    uses.flat_map(|(of, used)| lines(of, &used.image.table))
+        .filter(|line| judged.hold(line.tag.map(|tag| &tag.value), Some(&line.digest.value)))
+        .collect()
+}
+
 /// The lines of an image, in the order of its file.
 pub(super) fn lines(of: usize, image: &ImageTable) -> impl Iterator<Item = Line<'_>> {
-    let tagged = image.tags.iter().flat_map(|tags| &tags.0).map(move |line| Line {
+    let tagged = image.tags.iter().flat_map(|tags| &tags.lines).map(move |line| Line {
         of,
         tag: Some(&line.tag),
         digest: &line.digest,
@@ -276,7 +325,7 @@ pub(super) fn lines(of: usize, image: &ImageTable) -> impl Iterator<Item = Line<
     let untagged = image
         .untagged
         .iter()
-        .flatten()
+        .flat_map(|untagged| &untagged.digests)
         .map(move |digest| Line { of, tag: None, digest });
     tagged.chain(untagged)
 }
@@ -294,7 +343,7 @@ pub(super) fn held(
         target,
         repository: repository.clone(),
         tag: line.tag.map(|tag| tag.value.clone()),
-        digest: line.digest.value,
+        digest: Some(line.digest.value),
         code,
         origin: Origin {
             file: file.clone(),

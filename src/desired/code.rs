@@ -23,7 +23,9 @@ codes! {
     MISSING_FILE = "missing-file",
     /// A symbolic link stands where a file is expected.
     SYMLINK = "symlink",
-    /// A file is larger than the limit.
+    /// A submodule stands where files are expected: they are not part of the commit.
+    SUBMODULE = "submodule",
+    /// A file is larger than the limit, or a folder holds more.
     TOO_LARGE = "too-large",
     /// A file is not UTF-8.
     NOT_UTF8 = "not-utf8",
@@ -35,9 +37,15 @@ codes! {
     UNKNOWN_PROJECT = "unknown-project",
     /// A file looks like a manifest but is not read as one. A warning.
     SUSPICIOUS_FILE = "suspicious-file",
+    /// A file that Git ignores, so that no commit holds it. A warning.
+    IGNORED_FILE = "ignored-file",
+    /// A file that Git changes when it is committed. A warning.
+    FILTERED_FILE = "filtered-file",
     /// A secret stands in the repository.
     SECRET_IN_GIT = "secret-in-git",
 
+    /// There are projects, and none of them claims anything. A warning.
+    NOTHING_CLAIMED = "nothing-claimed",
     /// More is wrong than is shown.
     MORE_FINDINGS = "more-findings",
 

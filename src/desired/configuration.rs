@@ -104,7 +104,7 @@ impl Configuration {
         let mut report = reader.report;
         let mut files = match file {
             TreeFile::Regular { blob, .. } => vec![(path, *blob)],
-            TreeFile::Symlink | TreeFile::TooLarge { .. } => Vec::new(),
+            _ => Vec::new(),
         };
         let compiled = landfall.map(|landfall| compile(&landfall, tree, &mut files, &mut report));
         match compiled {

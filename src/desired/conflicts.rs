@@ -37,6 +37,48 @@ impl Place<'_, '_> {
     }
 }
 
+/// Takes out of `lines` those whose tag stands in a line that cannot be read as well: nobody knows which is meant.
+pub(super) fn with_unreadable<'a>(place: &Place<'_, 'a>, lines: &mut Vec<Line<'a>>, found: &mut Vec<Conflict<'a>>) {
+    let mut unreadable: HashMap<&Tag, String> = HashMap::new();
+    for used in place.uses {
+        let name = |line: u32| format!("{}:{line}", used.file);
+        for line in used.image.table.held() {
+            if let Some(tag) = &line.tag {
+                unreadable.entry(tag).or_insert_with(|| name(line.at.line));
+            }
+        }
+        if used.image.held.is_some() {
+            for line in used.image.table.tags.iter().flat_map(|tags| &tags.lines) {
+                unreadable
+                    .entry(&line.tag.value)
+                    .or_insert_with(|| name(line.tag.at.line));
+            }
+        }
+    }
+    if unreadable.is_empty() {
+        return;
+    }
+    lines.retain(|line| {
+        let Some((tag, other)) = line.tag.and_then(|tag| Some((&tag.value, unreadable.get(&tag.value)?))) else {
+            return true;
+        };
+        let finding = Finding::error(
+            code::CONFLICTING_CLAIMS,
+            format!(
+                "tag `{tag}` of {} is claimed at {other} too, in a line that cannot be read",
+                place.describe()
+            ),
+        );
+        found.push(Conflict {
+            line: *line,
+            holds: true,
+            at: line.at(),
+            finding: finding.help("mend or remove that line; until then neither is promoted"),
+        });
+        false
+    });
+}
+
 /// Takes out of `lines` those that contradict a line of another image table, and repetitions.
 pub(super) fn between_files<'a>(place: &Place<'_, '_>, lines: &mut Vec<Line<'a>>, found: &mut Vec<Conflict<'a>>) {
     let mut by_tag: HashMap<Option<&Tag>, Vec<usize>> = HashMap::new();

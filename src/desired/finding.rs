@@ -59,6 +59,16 @@ impl Finding {
     }
 }
 
+/// How far an error reaches: what cannot be relied on because of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    File,
+    /// An image: its other lines may mean something else than they seem to.
+    Image,
+    /// A line: all others read unambiguously.
+    Line,
+}
+
 /// The findings of one file.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -66,6 +76,17 @@ pub(super) struct Report {
     found: Vec<Diagnostic>,
     errors: usize,
     left_out: usize,
+    extent: Extent,
+    /// The first error that concerns what is being read, by its extent.
+    concerns: Option<&'static str>,
+    is_broken: bool,
+}
+
+/// What [`Report::leave`] returns to.
+#[must_use]
+pub(super) struct Entered {
+    extent: Extent,
+    concerns: Option<&'static str>,
 }
 
 impl Report {
@@ -75,12 +96,38 @@ impl Report {
             found: Vec::new(),
             errors: 0,
             left_out: 0,
+            extent: Extent::File,
+            concerns: None,
+            is_broken: false,
         }
+    }
+
+    /// From here to [`Self::leave`], errors reach no further than this.
+    pub fn enter(&mut self, extent: Extent) -> Entered {
+        Entered {
+            extent: std::mem::replace(&mut self.extent, extent),
+            concerns: self.concerns.take(),
+        }
+    }
+
+    /// The code of the first error that was found since and concerns all that was entered; errors of less are not counted.
+    pub fn leave(&mut self, entered: Entered) -> Option<&'static str> {
+        self.extent = entered.extent;
+        std::mem::replace(&mut self.concerns, entered.concerns)
+    }
+
+    /// Whether the file as a whole cannot be relied on.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     pub fn add(&mut self, position: Position, finding: Finding) {
         let first_error = finding.severity == Severity::Error && self.errors == 0;
-        self.errors += usize::from(finding.severity == Severity::Error);
+        if finding.severity == Severity::Error {
+            self.errors += 1;
+            self.is_broken |= self.extent == Extent::File;
+            self.concerns.get_or_insert(finding.code);
+        }
         // The first error is never left out: warnings must not hide that a file is refused.
         if self.found.len() < LIMITS.findings || first_error {
             self.found.push(finding.at(&self.file, position));

@@ -9,9 +9,9 @@ use crate::model::{Prefix, Target};
 
 use super::code;
 use super::finding::Finding;
-use super::ownership::below;
+use super::prefix_map::below;
 use super::scalar::TargetPath;
-use super::targets::PRIMARY;
+use super::target_table::PRIMARY;
 
 /// What a source prefix is that lies inside an endpoint of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

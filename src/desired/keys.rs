@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::model::{BlobId, Diagnostic, RepoPath, Tree, TreeFile};
+use crate::model::{BlobId, Diagnostic, Digest, RepoPath, SignerIdentity, SignerKey, Tree, TreeFile};
 
 use super::code;
 use super::finding::{Finding, quoted};
@@ -25,6 +25,15 @@ pub(super) struct PublicKey {
     pub der: Vec<u8>,
 }
 
+impl PublicKey {
+    pub fn to_signer_key(&self) -> SignerKey {
+        SignerKey {
+            pem: Arc::clone(&self.pem),
+            identity: SignerIdentity::Key(Digest::of(&self.der)),
+        }
+    }
+}
+
 /// Reads the key file that a signer names. The finding belongs to the place that names it.
 pub(super) fn read(tree: &Tree, path: &RepoPath) -> Result<PublicKey, Finding> {
     let invalid = |why: &str| {
@@ -41,9 +50,9 @@ pub(super) fn read(tree: &Tree, path: &RepoPath) -> Result<PublicKey, Finding> {
     {
         return Err(Finding::error(
             code::SYMLINK,
-            format!("{path} is reached through {link}, which is no directory"),
+            format!("{path} is reached through {link}, which is no directory that can be read"),
         )
-        .help("commit the directory itself: a link could lead out of the repository"));
+        .help("commit the directory itself, neither as a link nor as a submodule, and with nothing but keys in it"));
     }
     let Some(file) = tree.files.get(path) else {
         let keys = || {
@@ -65,6 +74,7 @@ pub(super) fn read(tree: &Tree, path: &RepoPath) -> Result<PublicKey, Finding> {
         return Err(match file {
             TreeFile::Symlink => Finding::error(code::SYMLINK, format!("{path} is a symbolic link: expected a file"))
                 .help("commit the file itself: a link could lead out of the repository"),
+            TreeFile::Submodule => invalid("is a submodule"),
             _ => invalid("is too large for a key"),
         });
     };

@@ -2,17 +2,16 @@
 
 use toml::de::DeValue;
 
-use crate::model::{
-    AttestationKind, Digest, Drift, PolicyMode, Prefix, Repository, SignatureForm, SignaturePlacement, Tag, TargetMode,
-};
+use crate::model::{AttestationKind, Digest, PolicyMode, Repository, SignatureForm, Tag};
 
-use super::choice::{Prune, Sign};
 use super::code;
-use super::finding::{Finding, quoted};
+use super::finding::Finding;
 use super::kpromo::KpromoTable;
-use super::scalar::{KeyPath, Name, Reason, SourceGrant, TagGlob, TargetPath, Version};
+use super::scalar::{KeyPath, Name, Reason, SourceGrant, TargetPath, Version};
+use super::secrets::secret;
 use super::shape::{Entries, List, Located, Tables};
 use super::table::table;
+use super::target_table::TargetTable;
 
 table!(
     /// Targets, projects, signers and policies: owned by those who run production.
@@ -57,55 +56,6 @@ table!(
     }
     later ["revoked"]
     explain explain_root
-);
-
-table!(
-    /// A set of registries that hold the same images.
-    TargetTable, "a target" {
-        /// The name written into signatures and attestations, whatever registry serves the image.
-        #[schemars(extend("examples" = ["registry.example.com"]))]
-        "public-name" => public_name: Located<Prefix>,
-        /// The registry and repository prefix that is written first and read first.
-        #[schemars(extend("examples" = ["us-docker.pkg.dev/acme/images"]))]
-        "primary" => primary: Located<Prefix>,
-        /// Further registries and repository prefixes that hold the same images. The names label reports, and projects
-        /// choose endpoints by them.
-        #[schemars(extend("examples" = [{ "europe": "europe-docker.pkg.dev/acme/images" }]))]
-        "mirrors" => mirrors: Option<Entries<Name, Located<Prefix>>>,
-        /// Where signatures and attestations stand: at every endpoint, or at the primary alone.
-        #[schemars(extend("default" = "replicate", "examples" = ["primary-only"]))]
-        "signatures" => signatures: Option<Located<SignaturePlacement>>,
-        /// The signer of what is promoted here, by its name in `[signers]`. Without one there are no signatures and no
-        /// attestations.
-        #[schemars(extend("examples" = ["release"]))]
-        "signer" => signer: Option<Located<Name>>,
-        /// Signers that projects may choose instead.
-        #[schemars(extend("default" = [], "examples" = [["dns"]]))]
-        "project-signers" => project_signers: Option<List<Name>>,
-        /// Which manifests of an image are signed: the one that the tag names.
-        #[schemars(extend("default" = "root"))]
-        "sign" => sign: Option<Located<Sign>>,
-        /// What an image's source must offer before it is promoted here: a name in `[policies]`.
-        #[schemars(extend("examples" = ["release"]))]
-        "policy" => policy: Option<Located<Name>>,
-        /// What landfall attests about a promotion. Where left out: `["promotion"]` if there is a signer, else nothing.
-        #[schemars(extend("examples" = [["promotion"]]))]
-        "attest" => attest: Option<Located<List<AttestationKind>>>,
-        /// Patterns (`*`, `?`, `[…]`, `{a,b}`) of tags that may move; every other tag keeps its first digest for ever.
-        #[schemars(extend("default" = [], "examples" = [["latest", "*-dev"]]))]
-        "mutable-tags" => mutable_tags: Option<List<TagGlob>>,
-        /// What happens to a tag that was moved behind landfall's back: it is moved back, or only reported.
-        #[schemars(extend("default" = "repair", "examples" = ["report"]))]
-        "drift" => drift: Option<Located<Drift>>,
-        /// Whether the registries are written to (`enforce`), or only looked at (`observe`).
-        #[schemars(extend("default" = "enforce", "examples" = ["observe"]))]
-        "mode" => mode: Option<Located<TargetMode>>,
-        /// What is removed when no claim wants it any more: nothing.
-        #[schemars(extend("default" = "never"))]
-        "prune" => prune: Option<Located<Prune>>,
-    }
-    later ["max-changes", "anchor", "carry"]
-    explain explain_target
 );
 
 table!(
@@ -210,15 +160,6 @@ fn explain_root(key: &str, _: &DeValue<'_>) -> Option<Finding> {
     })
 }
 
-fn explain_target(key: &str, _: &DeValue<'_>) -> Option<Finding> {
-    secret(key).or_else(|| {
-        (key == "endpoints").then(|| {
-            Finding::error(code::UNKNOWN_KEY, "unknown key `endpoints` in a target")
-                .help("write `primary = \"…\"`, and the others as `NAME = \"…\"` under `[targets.NAME.mirrors]`")
-        })
-    })
-}
-
 fn explain_project(key: &str, _: &DeValue<'_>) -> Option<Finding> {
     let plural = match key {
         "source" => "sources",
@@ -234,23 +175,4 @@ fn explain_project(key: &str, _: &DeValue<'_>) -> Option<Finding> {
 
 fn explain_signer(key: &str, _: &DeValue<'_>) -> Option<Finding> {
     secret(key)
-}
-
-/// Keys that hold secrets are never shown with their values.
-fn secret(key: &str) -> Option<Finding> {
-    const SECRETS: [&str; 7] = [
-        "private-key",
-        "private_key",
-        "password",
-        "password-file",
-        "token",
-        "secret",
-        "credentials",
-    ];
-    SECRETS.contains(&key).then(|| {
-        Finding::error(code::SECRET_IN_GIT, format!("{} does not belong into Git", quoted(key))).help(
-            "write it into config.toml, the runtime configuration, which stands outside this repository; \
-                   a secret that was committed is no longer one: replace it",
-        )
-    })
 }

@@ -85,6 +85,12 @@ impl Ledger {
         }
     }
 
+    /// Everything that was ever declared below a public reference, whatever the tag.
+    pub fn of_reference(&self, reference: &Repository) -> impl Iterator<Item = Declaration> {
+        let tags = self.0.get(reference).into_iter();
+        tags.flat_map(|tags| tags.values().flatten().copied())
+    }
+
     /// Adds an entry, unless its digest is the tag's newest already; says whether it was added.
     pub fn insert(&mut self, entry: &Entry) -> bool {
         let tags = match self.0.get_mut(&entry.reference) {

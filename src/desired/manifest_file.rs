@@ -1,11 +1,10 @@
 //! A manifest, ours or kpromo's, read from one file.
 
-use crate::model::{BlobId, Diagnostic, RepoPath, RepositoryPath, TreeFile};
+use crate::model::{BlobId, Diagnostic, RepoPath, TreeFile};
 
 use super::finding::Report;
 use super::kpromo;
-use super::promotions_file::{ImageTable, PromotionsFile};
-use super::shape::Located;
+use super::promotions_file::{Image, PromotionsFile};
 
 /// A manifest, ours or kpromo's, read.
 #[derive(Debug)]
@@ -13,7 +12,7 @@ pub(super) struct ManifestFile {
     pub path: RepoPath,
     /// `None` for what is no file.
     pub blob: Option<BlobId>,
-    /// `None` where the file does not parse.
+    /// `None` where the file does not parse. Lines and images that are wrong are held in it.
     pub content: Option<Content>,
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -23,30 +22,18 @@ pub(super) struct ManifestFile {
 pub(super) enum Content {
     Promotions(PromotionsFile),
     KpromoManifest(kpromo::Manifest),
-    KpromoImages(Vec<kpromo::Image>),
+    KpromoImages(Vec<Image>),
 }
 
 impl Content {
     /// The images that it names, in the order of the file.
-    pub fn images(&self) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
+    pub fn images(&self) -> &[Image] {
         match self {
-            Self::Promotions(file) => file
-                .images
-                .iter()
-                .flatten()
-                .map(|(name, image)| (name, image))
-                .collect(),
-            Self::KpromoManifest(manifest) => manifest
-                .images
-                .as_ref()
-                .map_or_else(Vec::new, |images| of_kpromo(&images.value)),
-            Self::KpromoImages(images) => of_kpromo(images),
+            Self::Promotions(file) => file.images.as_ref().map_or(&[], |images| &images.0),
+            Self::KpromoManifest(manifest) => manifest.images.as_ref().map_or(&[], |images| &images.value),
+            Self::KpromoImages(images) => images,
         }
     }
-}
-
-fn of_kpromo(images: &[kpromo::Image]) -> Vec<(&Located<RepositoryPath>, &ImageTable)> {
-    images.iter().map(|image| (&image.name, &image.table)).collect()
 }
 
 impl ManifestFile {
@@ -55,7 +42,7 @@ impl ManifestFile {
             path: path.clone(),
             blob: match file {
                 TreeFile::Regular { blob, .. } => Some(*blob),
-                TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+                _ => None,
             },
             content,
             diagnostics: report.into_diagnostics(),

@@ -34,10 +34,12 @@ mod route;
 mod scalar;
 mod schema;
 mod scope;
+mod secrets;
 mod shape;
 mod signers;
 mod syntax;
 mod table;
+mod target_table;
 mod targets;
 #[cfg(test)]
 mod tests;

@@ -9,7 +9,7 @@ use super::code;
 use super::finding::{Finding, Report};
 use super::landfall_file::LandfallFile;
 use super::position::Position;
-use super::prefix_map::{PathMap, PrefixMap};
+use super::prefix_map::{PathMap, PrefixMap, below};
 use super::projects::Project;
 use super::targets::TargetRule;
 
@@ -134,14 +134,6 @@ pub(super) fn check_public_references(
                 finding.help("give each target a public name of its own: signatures and attestations carry it"),
             );
         }
-    }
-}
-
-/// `path` below `parent`, either of which may be the root, the empty path.
-pub(super) fn below(parent: &str, path: &str) -> String {
-    match (parent, path) {
-        ("", only) | (only, "") => only.to_owned(),
-        (parent, path) => format!("{parent}/{path}"),
     }
 }
 

@@ -81,6 +81,14 @@ impl<T> PrefixMap<T> {
     }
 }
 
+/// `path` below `parent`, either of which may be the root, the empty path.
+pub(super) fn below(parent: &str, path: &str) -> String {
+    match (parent, path) {
+        ("", only) | (only, "") => only.to_owned(),
+        (parent, path) => format!("{parent}/{path}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

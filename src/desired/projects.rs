@@ -14,7 +14,8 @@ use super::prefix_map::PrefixMap;
 use super::scalar::{Name, SourceGrant, TargetPath};
 use super::shape::{List, Located};
 use super::signers::{Definitions, SignerRule};
-use super::targets::{PRIMARY, TargetRule};
+use super::target_table::PRIMARY;
+use super::targets::TargetRule;
 
 /// What a project may do.
 #[derive(Debug)]

@@ -62,7 +62,11 @@ pub(super) fn read(path: &RepoPath, file: &TreeFile) -> Option<ManifestFile> {
 }
 
 fn is_read(path: &RepoPath, file: &TreeFile) -> bool {
-    is_manifest(path) || stands_for_directory(path) || matches!(file, TreeFile::Symlink)
+    let blocks = matches!(
+        file,
+        TreeFile::Symlink | TreeFile::Submodule | TreeFile::Excessive { .. }
+    );
+    is_manifest(path) || stands_for_directory(path) || blocks
 }
 
 fn is_manifest(path: &RepoPath) -> bool {
@@ -76,17 +80,22 @@ fn stands_for_directory(path: &RepoPath) -> bool {
 
 fn read_file(path: &RepoPath, file: &TreeFile) -> ManifestFile {
     let mut report = Report::new(path);
+    let is_file = matches!(
+        file,
+        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } | TreeFile::Other
+    );
     let content = match syntax::text(file) {
-        Err((position, finding)) => {
+        Err((position, finding)) if !is_file || !stands_for_directory(path) => {
             report.add(position, finding);
             None
         }
-        Ok(_) if stands_for_directory(path) => {
+        _ if stands_for_directory(path) => {
             let finding = Finding::error(code::UNKNOWN_PROJECT, "is a file: expected the project's directory")
                 .help("move it into a directory of that name");
             report.add(Position::START, finding);
             None
         }
+        Err(_) => None,
         Ok(text) => {
             let lines = LineIndex::new(text);
             match syntax::document(text, &lines, &mut report) {
@@ -95,7 +104,7 @@ fn read_file(path: &RepoPath, file: &TreeFile) -> ManifestFile {
                     let mut reader = Reader { lines, report };
                     let content = PromotionsFile::from_table(&table, Position::START, &mut reader);
                     report = reader.report;
-                    content.filter(|_| !report.has_errors())
+                    content.filter(|_| !report.is_broken())
                 }
             }
         }
@@ -147,13 +156,9 @@ pub(super) fn suspicious(path: &RepoPath) -> Option<Diagnostic> {
 /// `promotions` as a link or a file would read as if every claim had been removed.
 pub(super) fn root_is_no_directory(tree: &Tree) -> Option<Diagnostic> {
     let (path, file) = tree.files.get_key_value(&RepoPath::from(PROMOTIONS))?;
-    let finding = match file {
-        TreeFile::Symlink => Finding::error(code::SYMLINK, "is a symbolic link")
-            .help("commit what it points to: a link could lead out of the repository"),
-        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } => {
-            Finding::error(code::UNKNOWN_PROJECT, "is a file: expected a directory")
-                .help("move it to `promotions/PROJECT/`, ending in `.toml`")
-        }
-    };
+    let finding = syntax::no_file(file).unwrap_or_else(|| {
+        Finding::error(code::UNKNOWN_PROJECT, "is a file: expected a directory")
+            .help("move it to `promotions/PROJECT/`, ending in `.toml`")
+    });
     Some(finding.at(path, Position::START))
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use crate::model::{CommitId, Desired, Diagnostic, Digest, Origin, ProjectClaims, RepositoryPath, Tag};
 
 use super::claims;
+use super::code;
 use super::configuration::Configuration;
-use super::finding::in_order;
+use super::finding::{Finding, in_order};
 use super::kpromo::{self, Shared};
 use super::ledger::Ledger;
 use super::manifest_file::ManifestFile;
 use super::parse::Parsed;
+use super::position::Position;
 use super::project_files::ProjectFiles;
 use super::scope::Scope;
 
@@ -42,9 +44,10 @@ pub struct Held {
     /// Index into [`Desired::targets`]; `None` where the file does not say, or names no target.
     pub target: Option<usize>,
     pub repository: RepositoryPath,
-    /// `None` for a digest that is claimed without a tag.
+    /// `None` for a digest that is claimed without a tag, and where it cannot be read.
     pub tag: Option<Tag>,
-    pub digest: Digest,
+    /// `None` where it cannot be read; without tag and digest, an image of which nothing can be.
+    pub digest: Option<Digest>,
     /// The code of the diagnostic that says why.
     pub code: &'static str,
     pub origin: Origin,
@@ -100,14 +103,14 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
     let readable = || parsed.projects.iter().filter(|(_, files)| !files.is_broken());
     let mut shared = configuration.kpromo.as_ref().map_or_else(BTreeMap::new, |rule| {
         let of_kpromo = readable().filter(|(_, files)| files.is_kpromo());
-        kpromo::between_projects(configuration, rule, of_kpromo)
+        kpromo::between_projects(configuration, rule, of_kpromo, &Scope::All)
     });
     let projects: Vec<Arc<Project>> = readable()
         .filter_map(|(name, files)| {
             let shared = shared.remove(name).unwrap_or_default();
             match earlier(name).filter(|known| known.is_of(files) && known.shared == shared) {
                 Some(known) => Some(known.clone()),
-                None => project(configuration, name, files, accepted.ledger, shared).map(Arc::new),
+                None => project(configuration, name, files, accepted.ledger, shared, &Scope::All).map(Arc::new),
             }
         })
         .collect();
@@ -121,6 +124,7 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
             projects
                 .iter()
                 .flat_map(|project| project.diagnostics.iter().cloned())
+                .chain(nothing_claimed(configuration, parsed, &projects))
                 .collect(),
         ),
         configuration: configuration.clone(),
@@ -128,19 +132,35 @@ pub fn resolve(parsed: &Parsed, accepted: &Accepted<'_>, previous: Option<&Resol
     }
 }
 
-/// Judges a project whose files all parse; `None` for one that landfall.toml does not know.
+/// A repository of which nothing is promoted looks like one in which all is well.
+fn nothing_claimed(configuration: &Configuration, parsed: &Parsed, projects: &[Arc<Project>]) -> Option<Diagnostic> {
+    // Where something is held or cannot be read, an error says so.
+    let is_empty = |project: &Arc<Project>| project.claims.claims.is_empty() && project.held.is_empty();
+    let all_read = parsed.broken_projects().next().is_none();
+    (all_read && !parsed.projects.is_empty() && projects.iter().all(is_empty)).then(|| {
+        let count = parsed.projects.len();
+        let (noun, verb) = if count == 1 { ("project", "claims") } else { ("projects", "claim") };
+        let message = format!("{count} {noun} {verb} no image: nothing is promoted");
+        Finding::warning(code::NOTHING_CLAIMED, message)
+            .help("a project's manifests are the files of `promotions/PROJECT/` that end in `.toml`; kpromo's, those of `[kpromo]`")
+            .at(&configuration.path(), Position::START)
+    })
+}
+
+/// Judges a project whose files all parse, as far as they name images in `scope`; `None` for one that landfall.toml does not know.
 pub(super) fn project(
     configuration: &Configuration,
     name: &Arc<str>,
     files: &ProjectFiles,
     ledger: &Ledger,
     shared: Shared,
+    scope: &Scope,
 ) -> Option<Project> {
     let mut judged = match &configuration.kpromo {
-        Some(rule) if files.is_kpromo() => kpromo::judge(configuration, rule, name, files, ledger, &shared),
+        Some(rule) if files.is_kpromo() => kpromo::judge(configuration, rule, name, files, ledger, &shared, scope),
         _ => {
             let project = configuration.projects.get(name)?;
-            claims::judge(configuration, project, &files.files, &Scope::All, ledger)
+            claims::judge(configuration, project, &files.files, scope, ledger)
         }
     };
     if let Some(commit) = files.from {

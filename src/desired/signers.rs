@@ -120,10 +120,10 @@ fn signer(
     Some(SignerRule {
         signer: Arc::new(Signer {
             name: name.value.0.clone(),
-            public_key: public_key.pem,
+            key: public_key.to_signer_key(),
             previous: previous
                 .into_iter()
-                .map(|key| key.map(|key| key.pem))
+                .map(|key| key.map(|key| key.to_signer_key()))
                 .collect::<Option<_>>()?,
             formats,
         }),

@@ -18,11 +18,6 @@ pub(super) fn text(file: &TreeFile) -> Result<&str, (Position, Finding)> {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
             Err(error) => Err(not_utf8(bytes, error.valid_up_to())),
         },
-        TreeFile::Symlink => Err((
-            Position::START,
-            Finding::error(code::SYMLINK, "is a symbolic link")
-                .help("commit what it points to: a link could lead out of the repository"),
-        )),
         TreeFile::TooLarge { bytes } => Err((
             Position::START,
             Finding::error(
@@ -34,6 +29,32 @@ pub(super) fn text(file: &TreeFile) -> Result<&str, (Position, Finding)> {
             )
             .help("split it into several files: all files of a project are read together"),
         )),
+        other => {
+            let finding = no_file(other).unwrap_or_else(|| Finding::error(code::MISSING_FILE, "is no manifest"));
+            Err((Position::START, finding))
+        }
+    }
+}
+
+/// What stands where a file or folder is expected, and is neither.
+pub(super) fn no_file(file: &TreeFile) -> Option<Finding> {
+    match file {
+        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } | TreeFile::Other => None,
+        TreeFile::Symlink => Some(
+            Finding::error(code::SYMLINK, "is a symbolic link")
+                .help("commit what it points to: a link could lead out of the repository"),
+        ),
+        TreeFile::Submodule => Some(
+            Finding::error(
+                code::SUBMODULE,
+                "is a submodule: its files are part of another repository, not of this commit",
+            )
+            .help("commit the files themselves: `git rm --cached` the submodule, remove its `.git`, `git add` the folder"),
+        ),
+        TreeFile::Excessive { limit, what } => Some(
+            Finding::error(code::TOO_LARGE, format!("holds more than {limit} {what}: nothing of it is read"))
+                .help("commit what makes it smaller; files that are no manifests belong elsewhere. The commits before and after are read"),
+        ),
     }
 }
 

@@ -13,15 +13,13 @@ use crate::model::{
 use super::code;
 use super::finding::{Finding, Report};
 use super::kpromo;
-use super::landfall_file::{LandfallFile, TargetTable};
+use super::landfall_file::LandfallFile;
 use super::position::Position;
 use super::prefix_map::PrefixMap;
 use super::scalar::Name;
 use super::shape::Located;
 use super::signers::{Definitions, SignerRule};
-
-/// The name of each target's first endpoint.
-pub(super) const PRIMARY: &str = "primary";
+use super::target_table::{PRIMARY, TargetTable};
 
 /// A target, with what projects and later checks need of it.
 pub(super) struct TargetRule {

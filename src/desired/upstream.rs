@@ -64,10 +64,9 @@ fn unclaimed(
     repository: &RepositoryPath,
 ) -> Finding {
     let name = &configuration.targets[target].name;
-    let held = judged
-        .held
-        .iter()
-        .find(|held| held.target == Some(target) && held.repository == *repository && held.digest == claim.digest);
+    let held = judged.held.iter().find(|held| {
+        held.target == Some(target) && held.repository == *repository && held.digest == Some(claim.digest)
+    });
     let finding = |state: &str| {
         Finding::error(
             code::NOT_CLAIMED_UPSTREAM,
@@ -91,7 +90,7 @@ fn hold(project: &Arc<str>, claim: &Claim) -> Vec<Held> {
         target: Some(claim.target),
         repository: claim.repository.clone(),
         tag,
-        digest: claim.digest,
+        digest: Some(claim.digest),
         code: code::NOT_CLAIMED_UPSTREAM,
         origin: claim.origin.clone(),
     };

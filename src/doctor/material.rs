@@ -5,10 +5,6 @@ use serde_json::{Value, json};
 
 use crate::model::{Descriptor, Digest, media_type};
 
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
-const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 const ARTIFACT: &str = "application/vnd.landfall.doctor.v1";
 
 /// Two blocks of zeros end a tar archive: what follows is nobody's business, and makes the blob new to the registry.
@@ -73,7 +69,7 @@ impl Material {
     pub fn new(nonce: &str) -> Self {
         let mut layer = vec![0; TAR_END];
         layer.extend_from_slice(nonce.as_bytes());
-        let layer = Blob::new(LAYER, layer);
+        let layer = Blob::new(media_type::OCI_LAYER, layer);
         let config = json!({
             "architecture": "amd64", "os": "linux",
             "config": { "Labels": { "landfall.doctor": nonce } },
@@ -81,7 +77,7 @@ impl Material {
         });
         Self {
             nonce: nonce.to_owned(),
-            config: Blob::new(CONFIG, config.to_string().into_bytes()),
+            config: Blob::new(media_type::OCI_CONFIG, config.to_string().into_bytes()),
             layer,
             empty: Blob::new(media_type::OCI_EMPTY, b"{}".to_vec()),
         }
@@ -94,11 +90,21 @@ impl Material {
 
     /// Images that differ in `name` only.
     pub fn image(&self, name: &str) -> Document {
-        self.image_of(media_type::OCI_MANIFEST, CONFIG, LAYER, name)
+        self.image_of(
+            media_type::OCI_MANIFEST,
+            media_type::OCI_CONFIG,
+            media_type::OCI_LAYER,
+            name,
+        )
     }
 
     pub fn docker_image(&self) -> Document {
-        self.image_of(media_type::DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER, "docker")
+        self.image_of(
+            media_type::DOCKER_MANIFEST,
+            media_type::DOCKER_CONFIG,
+            media_type::DOCKER_LAYER,
+            "docker",
+        )
     }
 
     fn image_of(&self, media_type: &'static str, config: &str, layer: &str, name: &str) -> Document {

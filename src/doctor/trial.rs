@@ -8,7 +8,7 @@ use super::examination::{Showing, TrialReport};
 use super::material::{Blob, Document, Material};
 use crate::assembly::AllowedRegistries;
 use crate::model::{Capability, Digest, Knowledge, Prefix, Repository, RepositoryPath, Tag};
-use crate::registry::{BlobStream, ErrorKind, ManifestAt, Mount, Registry as _, RegistryError};
+use crate::registry::{BlobStream, ErrorKind, ManifestAt, Mount, Registry as _, RegistryError, WritableRegistry as _};
 
 /// Whatever is asked for anew takes the place of what was learnt before.
 type Learnt = Vec<(Capability, Knowledge)>;

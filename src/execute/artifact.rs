@@ -6,11 +6,21 @@ use bytes::Bytes;
 
 use super::journal::SignedArtifact;
 use crate::facts::Evidence;
-use crate::model::{Descriptor, Digest, Limits, Manifest, Repository, SignatureForm, Slot, media_type};
+use crate::model::{
+    ArtifactKind, AttestationKind, Descriptor, Digest, Limits, Manifest, Repository, SignatureForm, SignerIdentity,
+    media_type,
+};
 use crate::trust::{
     PromotionRecord, PublicKey, ReferrerArtifact, SignatureEntry, VerificationError, bundle, referrer,
     signature_manifest,
 };
+
+/// An artifact that verifies: by whom it is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verified {
+    pub artifact: Artifact,
+    pub evidence: Evidence,
+}
 
 /// A signature or an attestation, ready to be attached anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +34,7 @@ pub(super) enum Artifact {
 /// What an artifact must be to count.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Expected<'a> {
-    pub slot: Slot,
+    pub kind: ArtifactKind,
     pub image: &'a Digest,
     pub public_reference: &'a Repository,
     pub keys: &'a [PublicKey],
@@ -63,39 +73,31 @@ impl Artifact {
         }
     }
 
-    /// Whether it is what the slot asks for, signed by one of the keys, for this image. Nothing else is ever attached.
-    pub fn verify(&self, expected: &Expected<'_>, limits: &Limits) -> Result<(), VerificationError> {
+    /// Whether it is what is asked for, for this image, and signed by one of the keys: by whose. Nothing else is ever
+    /// attached.
+    pub fn verify(&self, expected: &Expected<'_>, limits: &Limits) -> Result<SignerIdentity, VerificationError> {
         let Expected {
-            slot,
+            kind,
             image,
             public_reference,
             keys,
         } = *expected;
-        match (slot, self) {
-            (Slot::Signature(SignatureForm::Bundle), Self::Bundle(referrer)) => {
-                bundle::verify_signature(bundle_of(referrer, limits)?, keys, image)?;
+        let key = match (kind, self) {
+            (ArtifactKind::Signature(SignatureForm::Bundle), Self::Bundle(referrer)) => {
+                bundle::verify_signature(bundle_of(referrer, limits)?, keys, image)?
             }
-            (Slot::Attestation(crate::model::AttestationKind::Promotion), Self::Bundle(referrer)) => {
-                PromotionRecord::verify(bundle_of(referrer, limits)?, keys, public_reference, image)?;
+            (ArtifactKind::Attestation(AttestationKind::Promotion), Self::Bundle(referrer)) => {
+                let statement = bundle::verify(bundle_of(referrer, limits)?, keys, image)?;
+                PromotionRecord::from_statement(&statement, public_reference, image)?;
+                statement.key
             }
-            (Slot::Signature(SignatureForm::Tag), Self::Entry(entry)) => {
-                entry.verify(keys, image)?;
-            }
+            (ArtifactKind::Signature(SignatureForm::Tag), Self::Entry(entry)) => entry.verify(keys, image)?.key,
             _ => {
                 let what = "an artifact of another form than was asked for".to_owned();
                 return Err(VerificationError::Unsupported { what });
             }
-        }
-        Ok(())
-    }
-}
-
-/// What is known of a place once an artifact is attached there.
-pub(super) fn evidence(slot: Slot, digest: Digest) -> Option<Evidence> {
-    match slot {
-        Slot::Signature(form) => Some(Evidence::Signature(form, digest)),
-        Slot::Attestation(kind) => Some(Evidence::Attestation(kind, digest)),
-        Slot::Gate | Slot::Image | Slot::Tag(_) => None,
+        };
+        Ok(SignerIdentity::Key(key))
     }
 }
 

@@ -2,15 +2,17 @@
 
 use futures_util::FutureExt;
 
-use super::artifact::{Artifact, evidence};
+use super::artifact::{Artifact, Verified};
 use super::attach_referrer::{Needs, Referrer};
 use super::blob::read_small;
 use super::failure::Failure;
 use super::journal::Journal;
 use super::provider::read_manifest;
+use super::sign::artifact_kind;
 use super::unit::{StepResult, UnitTask};
 use super::world::World;
-use crate::model::{Descriptor, Digest, EndpointIndex, Repository, SignatureForm, Slot, Tag};
+use crate::facts::Evidence;
+use crate::model::{ArtifactKind, Descriptor, Digest, EndpointIndex, Repository, SignatureForm, Slot, Tag};
 use crate::plan::{Content, Provider};
 use crate::registry::{ManifestAt, Registry};
 use crate::transfer;
@@ -24,16 +26,26 @@ impl<W: World> UnitTask<W> {
         from: &[Provider],
         endpoint: EndpointIndex,
     ) -> StepResult {
-        let artifact = self
-            .artifact(slot, Box::pin(self.obtained(slot, content, from)))
+        let kind = artifact_kind(slot)?;
+        let obtained = self
+            .artifact(slot, Box::pin(self.obtained(kind, content, from)))
             .await?;
         self.ensure_admitted()?;
         let place = self.view.place(endpoint);
-        match &*artifact {
-            Artifact::Bundle(bundle) => self.put_bundle(place, bundle).await?,
-            Artifact::Entry(entry) => self.put_signature(place, entry).await?,
-        }
-        Ok(evidence(slot, artifact.digest()))
+        let evidence = match &obtained.artifact {
+            Artifact::Bundle(bundle) => match self.standing_bundle(place, &obtained).await? {
+                Some(standing) => standing,
+                None => {
+                    self.put_bundle(place, bundle).await?;
+                    obtained.evidence
+                }
+            },
+            Artifact::Entry(entry) => Evidence {
+                digest: self.put_signature(place, entry, obtained.evidence.by).await?,
+                ..obtained.evidence
+            },
+        };
+        Ok(Some(evidence))
     }
 
     async fn put_bundle(&self, place: &Repository, bundle: &ReferrerArtifact) -> Result<(), Failure> {
@@ -60,40 +72,46 @@ impl<W: World> UnitTask<W> {
     }
 
     /// Bytes that were made before, and verify still.
-    async fn obtained(&self, slot: Slot, content: Content, from: &[Provider]) -> Result<Artifact, Failure> {
+    async fn obtained(&self, kind: ArtifactKind, content: Content, from: &[Provider]) -> Result<Verified, Failure> {
         match content {
             Content::MadeHere => Err(Failure::stale("it was to be signed in this run and was not")),
-            Content::Journal(digest) => self.journalled(slot, digest).await,
+            Content::Journal(digest) => self.journalled(kind, digest).await,
             Content::Known(digest) => {
-                self.read_from(from, |place| Box::pin(self.read_artifact(slot, digest, place)))
+                self.read_from(from, |place| Box::pin(self.read_artifact(kind, digest, place)))
                     .await
             }
         }
     }
 
-    async fn journalled(&self, slot: Slot, digest: Digest) -> Result<Artifact, Failure> {
+    async fn journalled(&self, kind: ArtifactKind, digest: Digest) -> Result<Verified, Failure> {
         let kept = self
             .world
             .journal()
-            .kept(&self.view.artifact_key(slot))?
+            .kept(&self.view.artifact_key(kind)?)?
             .ok_or_else(|| Failure::stale(format_args!("the state holds no signed bytes of {digest} any more")))?;
-        let artifact = self.verified(slot, &kept, self.subject().await?)?;
-        if artifact.digest() != digest {
-            let found = artifact.digest();
+        let kept = self.verified(kind, &kept, self.subject().await?)?;
+        if kept.evidence.digest != digest {
+            let found = kept.evidence.digest;
             return Err(Failure::stale(format_args!(
                 "the state holds signed bytes of {found}, not of {digest}"
             )));
         }
-        Ok(artifact)
+        Ok(kept)
     }
 
-    async fn read_artifact(&self, slot: Slot, digest: Digest, place: &Repository) -> Result<Artifact, String> {
-        let artifact = match slot {
-            Slot::Signature(SignatureForm::Tag) => self.read_entry(&digest, place).await.map(Artifact::Entry)?,
+    pub(super) async fn read_artifact(
+        &self,
+        kind: ArtifactKind,
+        digest: Digest,
+        place: &Repository,
+    ) -> Result<Verified, String> {
+        let artifact = match kind {
+            ArtifactKind::Signature(SignatureForm::Tag) => {
+                self.read_entry(&digest, place).await.map(Artifact::Entry)?
+            }
             _ => self.read_bundle(&digest, place).await.map(Artifact::Bundle)?,
         };
-        self.expect(slot, &artifact).map_err(|failure| failure.to_string())?;
-        Ok(artifact)
+        self.verify(kind, artifact).map_err(|failure| failure.to_string())
     }
 
     async fn read_bundle(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, String> {

@@ -7,13 +7,12 @@ use tokio::sync::OnceCell;
 use super::attach_referrer::{Needs, Referrer};
 use super::blob::read_small;
 use super::failure::Failure;
-use super::run::Event;
 use super::shared_tag::Merged;
 use super::unit::UnitTask;
 use super::world::World;
 use crate::model::{Carried, CarriedKind, Descriptor, Digest, Repository, Tag};
 use crate::registry::Pushed;
-use crate::transfer::{Artifact, ImageTree, TransferError, TreeManifest};
+use crate::transfer::{Artifact, ImageTree, Lost, TransferError, TreeManifest};
 use crate::trust::{Merge, referrer, signature_manifest};
 
 /// What one step carries. Read once, and kept in memory for all endpoints where it is small: some registries would be
@@ -135,7 +134,7 @@ impl<W: World> UnitTask<W> {
         if let Some(artifact) = &load.artifact {
             return transfer.put_referrer(registry, place, artifact).await;
         }
-        let taken = |bytes| self.tell(Event::Copied(bytes));
+        let taken = |bytes| self.taken(bytes);
         let to = [place.clone()];
         let copies = transfer.copy_tree(registry, &load.tree, sources, &to, &taken);
         let mut copies = std::pin::pin!(copies);
@@ -143,7 +142,7 @@ impl<W: World> UnitTask<W> {
             || {
                 Err(TransferError::NotKept {
                     repository: place.clone(),
-                    digest: load.tree.root().digest,
+                    lost: Lost::Manifest(load.tree.root().digest),
                 })
             },
             |copied| copied.result,

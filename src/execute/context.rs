@@ -6,16 +6,22 @@ use std::sync::Arc;
 use crate::model::{Admission, Limits, Repository, UnitId};
 use crate::transfer::TransferLimits;
 
-/// Everything that is the same for all steps of a run, and the admission of each unit in it.
+/// What is the same for all that is ever run.
 #[derive(Debug, Clone)]
-pub struct ExecutionContext {
-    /// Of every unit that has steps, admitted now or before. Nothing is written for a unit that is not here.
-    pub admissions: HashMap<UnitId, UnitAdmission>,
+pub struct ExecutionOptions {
     /// Where the desired state is read from, for promotion records; credentials in it are left out there.
     pub git_url: Arc<str>,
     pub limits: Limits,
     pub concurrency: Concurrency,
     pub transfer: TransferLimits,
+}
+
+/// Everything that is the same for all steps of a plan, and the admission of each unit in it.
+#[derive(Debug, Clone)]
+pub struct ExecutionContext {
+    /// Of every unit that has steps, admitted now or before. Nothing is written for a unit that is not here.
+    pub admissions: HashMap<UnitId, UnitAdmission>,
+    pub options: ExecutionOptions,
 }
 
 /// By what right a unit's steps write.
@@ -24,6 +30,8 @@ pub struct UnitAdmission {
     pub admission: Arc<Admission>,
     /// Admitted by this pass: journalled before the unit's first write.
     pub is_new: bool,
+    /// A registry knew of the claim before the state did.
+    pub recorded: bool,
     /// Where `Provider::Source` reads.
     pub source: Repository,
 }

@@ -6,7 +6,6 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::carry::{Carriage, index_entry};
 use super::failure::Failure;
-use super::run::Event;
 use super::unit::{Completions, UnitTask};
 use super::world::World;
 use crate::model::{Carried, EndpointIndex, EndpointSet, Repository};
@@ -44,7 +43,7 @@ impl<W: World> UnitTask<W> {
         let endpoints: Vec<EndpointIndex> = at.iter().collect();
         let places: Vec<Repository> = at.iter().map(|endpoint| self.view.place(endpoint).clone()).collect();
         let carriage = Carriage::new(carried, sources.clone());
-        let taken = |bytes| self.tell(Event::Copied(bytes));
+        let taken = |bytes| self.taken(bytes);
         let copies = self
             .shared
             .transfer

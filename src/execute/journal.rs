@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{Admission, Digest, Repository, RepositoryPath, Slot, Tag};
+use crate::model::{Admission, ArtifactKind, Digest, Repository, RepositoryPath, SignerIdentity, Tag};
 
 /// A signature or attestation of one image at one target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,8 +11,9 @@ pub struct ArtifactKey {
     pub target: String,
     pub repository: RepositoryPath,
     pub digest: Digest,
-    /// [`Slot::Signature`] or [`Slot::Attestation`].
-    pub slot: Slot,
+    pub kind: ArtifactKind,
+    /// Who signs it: bytes that another key made are another artifact.
+    pub by: SignerIdentity,
 }
 
 /// Bytes that were signed.
@@ -36,17 +37,24 @@ pub struct JournalError(pub String);
 /// Landfall's durable memory as execution needs it. Each call returns when the change is on disk; it is made on the
 /// threads that run everything else, so it must not take longer than that.
 pub trait Journal: Send + Sync + 'static {
-    /// Before the first write of a claim.
+    /// Before the first write of a claim. `recorded` says that a registry knew of it before the state did.
     fn admit(
         &self,
         target: &str,
         repository: &RepositoryPath,
         digest: Digest,
         admission: &Admission,
+        recorded: bool,
     ) -> Result<(), JournalError>;
 
-    /// Before signed bytes are attached anywhere.
-    fn keep(&self, key: &ArtifactKey, digest: Digest, artifact: &SignedArtifact) -> Result<(), JournalError>;
+    /// Before signed bytes are attached anywhere. `reference` is the public reference that they speak of.
+    fn keep(
+        &self,
+        key: &ArtifactKey,
+        reference: &Repository,
+        digest: Digest,
+        artifact: &SignedArtifact,
+    ) -> Result<(), JournalError>;
 
     /// The bytes last kept, also where they have long stood: what is put back must be what stood.
     fn kept(&self, key: &ArtifactKey) -> Result<Option<SignedArtifact>, JournalError>;

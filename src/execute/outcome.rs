@@ -17,7 +17,7 @@ pub struct StepOutcome {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Done; for attached artifacts, what now stands.
+    /// Done; for artifacts, what was signed or now stands, and by whom it is.
     Done { attached: Option<Evidence> },
     /// Something else stood there than the step replaces, or what it builds on was gone: looked at again.
     Stale { why: Arc<str> },

@@ -188,14 +188,6 @@ impl Schedule {
             }
         }
     }
-
-    /// What has begun and is not finished, and what has not begun, by step.
-    pub fn rest(&self) -> impl Iterator<Item = (usize, EndpointSet, EndpointSet)> {
-        self.entries
-            .iter()
-            .enumerate()
-            .map(|(position, entry)| (position, entry.running, entry.waiting))
-    }
 }
 
 #[cfg(test)]

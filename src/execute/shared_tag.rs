@@ -11,7 +11,7 @@ use super::gone_entries::without;
 use super::unit::UnitTask;
 use super::world::World;
 use crate::model::{Descriptor, Digest, Repository, Tag};
-use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Registry};
+use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Registry, WritableRegistry};
 use crate::trust::{Merge, MergeError};
 
 /// Writes until what was merged stands. Registries have no compare-and-swap: whoever writes between a look and the

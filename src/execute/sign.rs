@@ -7,28 +7,30 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
-use super::artifact::{Artifact, Expected};
+use super::artifact::{Artifact, Expected, Verified};
 use super::failure::Failure;
 use super::journal::{Journal, SignedArtifact};
 use super::unit::{StepResult, UnitTask};
 use super::world::{Clock, World};
-use crate::model::{AttestationKind, Descriptor, EndpointIndex, SignatureForm, Slot};
+use crate::facts::Evidence;
+use crate::model::{ArtifactKind, AttestationKind, Descriptor, EndpointIndex, SignatureForm, Slot};
 use crate::signing::Signers;
 use crate::trust::statement::predicate_type;
 use crate::trust::{Promotion, PromotionRecord, PublicKey, bundle, simple_signing, statement};
 
 impl<W: World> UnitTask<W> {
+    /// Signs, and says what was made and by whom: what is remembered of it comes from here.
     pub(super) async fn sign(&self, slot: Slot) -> StepResult {
-        self.artifact(slot, Box::pin(self.made(slot))).await?;
-        Ok(None)
+        let made = self.artifact(slot, Box::pin(self.made(slot))).await?;
+        Ok(Some(made.evidence))
     }
 
     /// What a slot's steps attach: read or made by the first that asks, the same for all.
     pub(super) async fn artifact(
         &self,
         slot: Slot,
-        get: BoxFuture<'_, Result<Artifact, Failure>>,
-    ) -> Result<Arc<Artifact>, Failure> {
+        get: BoxFuture<'_, Result<Verified, Failure>>,
+    ) -> Result<Arc<Verified>, Failure> {
         let get = get.map_ok(Arc::new);
         match self.artifacts.get(&slot) {
             Some(cell) => cell.get_or_init(|| get).await.clone(),
@@ -36,57 +38,64 @@ impl<W: World> UnitTask<W> {
         }
     }
 
-    async fn made(&self, slot: Slot) -> Result<Artifact, Failure> {
+    async fn made(&self, slot: Slot) -> Result<Verified, Failure> {
         let subject = self.subject().await?;
         self.ensure_admitted()?;
-        let key = self.view.artifact_key(slot);
-        // Bytes that were signed before count, though the plan was made without knowing of them.
+        let kind = artifact_kind(slot)?;
+        let key = self.view.artifact_key(kind)?;
+        // Bytes that the present key signed before count, though the plan was made without knowing of them. Those of an
+        // earlier key do not: that it has another one now is why this one is to sign.
         if let Some(kept) = self.world.journal().kept(&key)?
-            && let Ok(artifact) = self.verified(slot, &kept, subject)
+            && let Ok(made) = self.verified(kind, &kept, subject)
+            && made.evidence.by == key.by
         {
-            return Ok(artifact);
+            return Ok(made);
         }
-        let signed = match slot {
-            Slot::Signature(SignatureForm::Bundle) => {
+        let signed = match kind {
+            ArtifactKind::Signature(SignatureForm::Bundle) => {
                 let statement = statement::signature(&self.view.digest);
                 self.sign_bundle(&statement, predicate_type::SIGNATURE).await?
             }
-            Slot::Attestation(AttestationKind::Promotion) => {
+            ArtifactKind::Attestation(AttestationKind::Promotion) => {
                 let statement = self.promotion_record()?.statement();
                 self.sign_bundle(&statement, predicate_type::PROMOTION).await?
             }
-            Slot::Signature(SignatureForm::Tag) => self.sign_payload().await?,
-            Slot::Gate | Slot::Image | Slot::Tag(_) => {
-                return Err(Failure::failed("the plan asks for a signature where none belongs"));
-            }
+            ArtifactKind::Signature(SignatureForm::Tag) => self.sign_payload().await?,
         };
-        let artifact = self.verified(slot, &signed, subject)?;
-        self.world.journal().keep(&key, artifact.digest(), &signed)?;
-        Ok(artifact)
+        let made = self.verified(kind, &signed, subject)?;
+        let reference = &self.view.public_reference;
+        self.world
+            .journal()
+            .keep(&key, reference, made.evidence.digest, &signed)?;
+        Ok(made)
     }
 
     /// Builds the artifact of signed bytes. Bytes that would not count at a registry are an error.
     pub(super) fn verified(
         &self,
-        slot: Slot,
+        kind: ArtifactKind,
         signed: &SignedArtifact,
         subject: &Descriptor,
-    ) -> Result<Artifact, Failure> {
+    ) -> Result<Verified, Failure> {
         let artifact = Artifact::of_signed(signed, subject).map_err(Failure::failed)?;
-        self.expect(slot, &artifact)?;
-        Ok(artifact)
+        self.verify(kind, artifact)
     }
 
-    pub(super) fn expect(&self, slot: Slot, artifact: &Artifact) -> Result<(), Failure> {
+    pub(super) fn verify(&self, kind: ArtifactKind, artifact: Artifact) -> Result<Verified, Failure> {
         let expected = Expected {
-            slot,
+            kind,
             image: &self.view.digest,
             public_reference: &self.view.public_reference,
             keys: &self.view.keys()?,
         };
-        artifact
+        let digest = artifact.digest();
+        let by = artifact
             .verify(&expected, &self.shared.limits)
-            .map_err(|error| Failure::failed(format_args!("{} does not verify: {error}", artifact.digest())))
+            .map_err(|error| Failure::failed(format_args!("{digest} does not verify: {error}")))?;
+        Ok(Verified {
+            artifact,
+            evidence: Evidence { kind, digest, by },
+        })
     }
 
     async fn sign_bundle(&self, statement: &[u8], predicate_type: &str) -> Result<SignedArtifact, Failure> {
@@ -147,4 +156,9 @@ impl<W: World> UnitTask<W> {
              its private key is another one"
         ))
     }
+}
+
+pub(super) fn artifact_kind(slot: Slot) -> Result<ArtifactKind, Failure> {
+    slot.artifact()
+        .ok_or_else(|| Failure::failed("the plan asks for a signature where none belongs"))
 }

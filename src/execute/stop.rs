@@ -15,6 +15,15 @@ impl Stop {
         Self::default()
     }
 
+    /// One that ends with this one, and can be told to end before it.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            drain: self.drain.child_token(),
+            cancel: self.cancel.child_token(),
+        }
+    }
+
     /// First stage: no new step begins, those that run come to their end.
     pub fn drain(&self) {
         self.drain.cancel();

@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::unit::{StepResult, UnitTask};
 use super::world::World;
 use crate::model::{Digest, EndpointIndex, Manifest, TagId};
-use crate::registry::{ManifestAt, Registry};
+use crate::registry::{ManifestAt, Registry, WritableRegistry};
 
 impl<W: World> UnitTask<W> {
     pub(super) async fn tag(

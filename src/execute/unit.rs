@@ -1,20 +1,21 @@
 //! One unit's steps, each as soon as what it waits for stands at its endpoint.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::OnceCell;
 use tokio::sync::mpsc::{self, UnboundedSender};
 
-use super::artifact::Artifact;
+use super::artifact::Verified;
 use super::context::UnitAdmission;
 use super::failure::Failure;
 use super::journal::Journal;
-use super::outcome::{Outcome, StepOutcome};
-use super::run::{Event, Shared};
+use super::outcome::Outcome;
+use super::run::{Open, Run, Shared};
 use super::schedule::Schedule;
+use super::stop::Stop;
 use super::view::UnitView;
 use super::world::World;
 use crate::facts::Evidence;
@@ -22,7 +23,7 @@ use crate::model::{Descriptor, EndpointIndex, EndpointSet, Slot};
 use crate::plan::{Action, Provider, Step};
 use crate::transfer::ImageTree;
 
-/// What came of a step at one endpoint: for attached artifacts, what now stands.
+/// What came of a step at one endpoint: for artifacts, what was made or now stands.
 pub(super) type StepResult = Result<Option<Evidence>, Failure>;
 
 /// Takes a step's results as they come, endpoint by endpoint.
@@ -45,7 +46,9 @@ pub(super) struct UnitTask<W> {
     pub world: Arc<W>,
     pub shared: Arc<Shared>,
     pub view: UnitView,
-    steps: Vec<(usize, Step)>,
+    steps: Vec<Step>,
+    open: Mutex<Open>,
+    stop: Stop,
     admission: Option<UnitAdmission>,
     admitted: OnceLock<Result<(), Failure>>,
     /// The image's manifests.
@@ -53,27 +56,21 @@ pub(super) struct UnitTask<W> {
     /// The image as descriptors name it.
     pub(super) subject: OnceCell<Result<Descriptor, Failure>>,
     /// What is attached, read or made once for all endpoints.
-    pub(super) artifacts: HashMap<Slot, OnceCell<Result<Arc<Artifact>, Failure>>>,
+    pub(super) artifacts: HashMap<Slot, OnceCell<Result<Arc<Verified>, Failure>>>,
 }
 
 impl<W: World> UnitTask<W> {
-    pub fn new(
-        world: Arc<W>,
-        shared: Arc<Shared>,
-        view: UnitView,
-        admission: Option<UnitAdmission>,
-        steps: Vec<(usize, Step)>,
-    ) -> Self {
-        let artifacts = steps
-            .iter()
-            .map(|(_, step)| (step.node.slot, OnceCell::new()))
-            .collect();
+    pub fn new(world: Arc<W>, shared: Arc<Shared>, view: UnitView, run: &Run, open: Open, stop: Stop) -> Self {
+        let steps = run.steps.clone();
+        let artifacts = steps.iter().map(|step| (step.node.slot, OnceCell::new())).collect();
         Self {
             world,
             shared,
             view,
             steps,
-            admission,
+            open: Mutex::new(open),
+            stop,
+            admission: run.admission.clone(),
             admitted: OnceLock::new(),
             tree: OnceCell::new(),
             subject: OnceCell::new(),
@@ -82,7 +79,7 @@ impl<W: World> UnitTask<W> {
     }
 
     pub async fn run(self) {
-        let mut schedule = Schedule::new(self.steps.iter().map(|(_, step)| step));
+        let mut schedule = Schedule::new(&self.steps);
         let (sender, mut completed) = mpsc::unbounded_channel();
         let mut running = FuturesUnordered::new();
         loop {
@@ -95,7 +92,7 @@ impl<W: World> UnitTask<W> {
             }
             tokio::select! {
                 biased;
-                () = self.shared.stop.cancelled() => break,
+                () = self.stop.cancelled() => break,
                 Some((position, endpoint, result)) = completed.recv() => {
                     self.complete(&mut schedule, position, endpoint, result);
                 }
@@ -106,11 +103,7 @@ impl<W: World> UnitTask<W> {
         while let Ok((position, endpoint, result)) = completed.try_recv() {
             self.complete(&mut schedule, position, endpoint, result);
         }
-        for (position, running, waiting) in schedule.rest() {
-            let error = "stopped while it ran".into();
-            self.finish_all(position, running, &Outcome::Uncertain { error });
-            self.finish_all(position, waiting, &Outcome::Cancelled);
-        }
+        // What has begun and is not finished, and what has not begun, is told as the run is dropped.
     }
 
     /// Gives up what can no longer be done, and begins what can.
@@ -124,7 +117,7 @@ impl<W: World> UnitTask<W> {
             for (position, at) in schedule.give_up() {
                 self.finish_all(position, at, &Outcome::Skipped);
             }
-            if self.shared.stop.is_draining() {
+            if self.stop.is_draining() {
                 return;
             }
             let ready = schedule.begin();
@@ -143,7 +136,7 @@ impl<W: World> UnitTask<W> {
 
     /// Skips the step at endpoints that have stopped answering; gives where it is done.
     fn leave_alone(&self, schedule: &mut Schedule, position: usize, at: EndpointSet) -> EndpointSet {
-        if matches!(self.steps[position].1.action, Action::Sign) {
+        if matches!(self.steps[position].action, Action::Sign) {
             return at;
         }
         let silent = self.shared.silence.among(self.view.target_id, at);
@@ -156,9 +149,9 @@ impl<W: World> UnitTask<W> {
 
     /// One future for a step that serves its endpoints together, else one for each endpoint.
     fn start<'t>(&'t self, position: usize, at: EndpointSet, completions: &Completions) -> Vec<BoxFuture<'t, ()>> {
-        let (step, action) = (self.steps[position].0, &self.steps[position].1.action);
+        let action = &self.steps[position].action;
         for endpoint in at.iter() {
-            self.tell(Event::Started { step, endpoint });
+            self.open().start(position, endpoint);
         }
         let each = |run: &dyn Fn(EndpointIndex) -> BoxFuture<'t, StepResult>| {
             at.iter()
@@ -169,7 +162,7 @@ impl<W: World> UnitTask<W> {
                 })
                 .collect()
         };
-        let slot = self.steps[position].1.node.slot;
+        let slot = self.steps[position].node.slot;
         match action {
             Action::Copy { from, carried } => {
                 let completions = completions.clone();
@@ -192,7 +185,7 @@ impl<W: World> UnitTask<W> {
         if !schedule.finish(position, endpoint, result.is_ok()) {
             return;
         }
-        if !matches!(self.steps[position].1.action, Action::Sign) {
+        if !matches!(self.steps[position].action, Action::Sign) {
             let answered = !result.as_ref().is_err_and(Failure::is_silence);
             self.shared.silence.heard(self.view.target_id, endpoint, answered);
         }
@@ -210,19 +203,18 @@ impl<W: World> UnitTask<W> {
     }
 
     fn finish(&self, position: usize, endpoint: EndpointIndex, outcome: Outcome) {
-        let (step, node) = (self.steps[position].0, self.steps[position].1.node);
-        super::telling::ended(&self.view, &self.steps[position].1, endpoint, &outcome);
-        self.tell(Event::Finished(StepOutcome {
-            step,
-            node,
-            endpoint,
-            outcome,
-        }));
+        super::telling::ended(&self.view, &self.steps[position], endpoint, &outcome);
+        self.open().finish(position, endpoint, outcome);
     }
 
-    pub(super) fn tell(&self, event: Event) {
-        // Nobody listens any more once the run was dropped.
-        let _ = self.shared.events.send(event);
+    /// Bytes of blobs reached an endpoint.
+    pub(super) fn taken(&self, bytes: u64) {
+        self.open().copied(bytes);
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // Each change of it is one: a panic leaves nothing half-done.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn admission(&self) -> Result<&UnitAdmission, Failure> {
@@ -235,12 +227,17 @@ impl<W: World> UnitTask<W> {
     pub(super) fn ensure_admitted(&self) -> Result<(), Failure> {
         self.admitted
             .get_or_init(|| {
-                let UnitAdmission { admission, is_new, .. } = self.admission()?;
+                let UnitAdmission {
+                    admission,
+                    is_new,
+                    recorded,
+                    ..
+                } = self.admission()?;
                 if *is_new {
                     let view = &self.view;
                     self.world
                         .journal()
-                        .admit(&view.target.name, &view.path, view.digest, admission)?;
+                        .admit(&view.target.name, &view.path, view.digest, admission, *recorded)?;
                 }
                 Ok(())
             })
@@ -251,7 +248,7 @@ impl<W: World> UnitTask<W> {
     pub(super) fn standing(&self) -> Vec<Provider> {
         let mut missing = EndpointSet::EMPTY;
         let mut touched = EndpointSet::EMPTY;
-        for (_, step) in &self.steps {
+        for step in &self.steps {
             match &step.action {
                 Action::Copy { .. } => missing |= step.at,
                 Action::Sign | Action::Attach { .. } | Action::Tag { .. } => touched |= step.at,
@@ -261,7 +258,7 @@ impl<W: World> UnitTask<W> {
     }
 
     pub(super) fn copied_from(&self) -> Option<&[Provider]> {
-        self.steps.iter().find_map(|(_, step)| match &step.action {
+        self.steps.iter().find_map(|step| match &step.action {
             Action::Copy { from, .. } => Some(&from[..]),
             _ => None,
         })

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::journal::ArtifactKey;
 use crate::graph::Graph;
 use crate::model::{
-    Digest, EndpointIndex, Repository, RepositoryPath, Signer, Slot, Tag, TagId, Target, TargetId, UnitId,
+    ArtifactKind, Digest, EndpointIndex, Repository, RepositoryPath, Signer, Tag, TagId, Target, TargetId, UnitId,
 };
 use crate::plan::Provider;
 use crate::trust::PublicKey;
@@ -75,21 +75,23 @@ impl UnitView {
     /// The keys that count for this image: the signer's current one, then what it had before.
     pub fn keys(&self) -> Result<Vec<PublicKey>, Failure> {
         let signer = self.signer()?;
-        std::iter::once(&signer.public_key)
-            .chain(&signer.previous)
-            .map(|pem| {
-                PublicKey::from_pem(pem.as_bytes())
+        signer
+            .keys()
+            .map(|key| {
+                PublicKey::from_pem(key.pem.as_bytes())
                     .map_err(|error| Failure::failed(format_args!("signer `{}`: public key: {error}", signer.name)))
             })
             .collect()
     }
 
-    pub fn artifact_key(&self, slot: Slot) -> ArtifactKey {
-        ArtifactKey {
+    /// What the present signer makes of a kind.
+    pub fn artifact_key(&self, kind: ArtifactKind) -> Result<ArtifactKey, Failure> {
+        Ok(ArtifactKey {
             target: self.target.name.to_string(),
             repository: self.path.clone(),
             digest: self.digest,
-            slot,
-        }
+            kind,
+            by: self.signer()?.identity(),
+        })
     }
 }

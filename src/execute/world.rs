@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::journal::Journal;
-use crate::registry::Registry;
+use crate::registry::WritableRegistry;
 use crate::signing::Signers;
 
 pub trait Clock: Send + Sync + 'static {
@@ -23,7 +23,7 @@ impl Clock for SystemClock {
 /// Registries, signers, memory and time.
 pub trait World: Send + Sync + 'static {
     /// A handle: clones share what is behind it.
-    type Registry: Registry + Clone;
+    type Registry: WritableRegistry + Clone;
     type Signers: Signers;
     type Journal: Journal;
     type Clock: Clock;
@@ -43,7 +43,7 @@ pub struct AssembledWorld<R, S, J, C> {
     pub clock: C,
 }
 
-impl<R: Registry + Clone, S: Signers, J: Journal, C: Clock> World for AssembledWorld<R, S, J, C> {
+impl<R: WritableRegistry + Clone, S: Signers, J: Journal, C: Clock> World for AssembledWorld<R, S, J, C> {
     type Registry = R;
     type Signers = S;
     type Journal = J;

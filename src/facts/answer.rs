@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Admission, AttestationKind, Capability, Carried, Digest, Repository, SignatureForm, Tag};
+use crate::model::{Admission, ArtifactKind, Capability, Carried, Digest, Repository, SignerIdentity, Tag};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +45,15 @@ pub struct EvidenceAnswer {
     pub admission: Option<Arc<Admission>>,
 }
 
-/// One verified artifact. Its digest is the referrer manifest's; for the tag form the entry's identity, for layers
-/// under one `.sig` tag come and go on their own.
+/// One verified artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Evidence {
-    Signature(SignatureForm, Digest),
-    Attestation(AttestationKind, Digest),
+pub struct Evidence {
+    pub kind: ArtifactKind,
+    /// The referrer manifest's; for the tag form the entry's identity, for layers under one `.sig` tag come and go on
+    /// their own.
+    pub digest: Digest,
+    /// Whose key it verifies with. Whether that one counts is judged when it is planned, not when it is found.
+    pub by: SignerIdentity,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +93,8 @@ pub struct SourceImage {
     pub needs: Arc<[Capability]>,
     /// What will travel with the image.
     pub carried: Arc<[Carried]>,
+    /// Read at an endpoint of the claim itself, because its source has gone.
+    pub found_standing: bool,
     /// Signatures by the target's signer that the source holds already: they travel instead of being made anew.
     pub found: Vec<Evidence>,
 }

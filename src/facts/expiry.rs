@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::answer::SourceAnswer;
+use super::question::Ask;
 use super::store::{Ages, Known};
 use super::{Facts, SourceFact};
-use crate::model::EndpointSet;
+use crate::model::{EndpointIndex, EndpointSet};
 
 /// How old an answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,12 @@ pub struct Bounds {
 }
 
 impl Bounds {
+    /// Whatever was answered counts.
+    pub const ANY: Self = Self {
+        tags: SignedDuration::MAX,
+        images: SignedDuration::MAX,
+        evidence: SignedDuration::MAX,
+    };
     /// Everything is asked again in each pass.
     pub const FRESH: Self = Self {
         tags: SignedDuration::ZERO,
@@ -42,6 +49,7 @@ impl Facts {
     pub fn begin_pass(&mut self, bounds: &Bounds, now: Timestamp) {
         self.epoch.get_or_insert(now);
         self.failures.clear();
+        self.not_standing.clear();
         self.sources
             .retain(|_, fact| matches!(fact, SourceFact::Answered(SourceAnswer::Whole(_))));
         self.endpoints.iter_mut().for_each(|known| *known = Known::default());
@@ -54,7 +62,7 @@ impl Facts {
         for repository in &mut self.repositories {
             let stale = stale(repository.list, &repository.looked, tags);
             repository.list.forget(stale);
-            repository.names.retain_mut(|(at, _)| {
+            repository.names.retain_mut(|(_, at)| {
                 *at -= stale;
                 !at.is_empty()
             });
@@ -72,6 +80,33 @@ impl Facts {
             let old = stale(unit.evidence, &unit.evidence_looked, evidence);
             unit.forget_evidence(old);
         }
+    }
+}
+
+impl Facts {
+    /// What brought no answer, or none that can be used, counts as not asked.
+    pub fn forget_failure(&mut self, ask: Ask, endpoint: EndpointIndex) {
+        let at = EndpointSet::only(endpoint);
+        self.failures.remove(&(ask, endpoint));
+        let known = match ask {
+            Ask::Endpoint(target) => &mut self.endpoints[target.index()],
+            Ask::Tags(repository) => &mut self.repositories[repository.index()].list,
+            Ask::Image(unit) => &mut self.units[unit.index()].image,
+            Ask::Evidence(unit) => &mut self.units[unit.index()].evidence,
+            Ask::Tag(tag) => &mut self.tags[tag.index()].known,
+            Ask::Source(unit) => {
+                if !matches!(
+                    self.sources.get(&unit),
+                    Some(SourceFact::Answered(SourceAnswer::Whole(_)))
+                ) {
+                    self.sources.remove(&unit);
+                }
+                return;
+            }
+            Ask::Standing(_) => return,
+        };
+        known.forbidden -= at;
+        known.unknown -= at;
     }
 }
 

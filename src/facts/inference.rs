@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::answer::{Answer, Evidence, Failure, ImageAnswer};
+use super::answer::{Answer, Evidence, Failure, ImageAnswer, SourceAnswer};
 use super::question::{Ask, Depth};
 use super::{Facts, SourceFact};
 use crate::graph::Graph;
@@ -75,6 +75,10 @@ impl Facts {
             (Ask::Source(unit), Answer::Source(answer)) => {
                 self.sources.insert(unit, SourceFact::Answered(answer));
             }
+            (Ask::Standing(unit), Answer::Source(answer @ SourceAnswer::Whole(_))) => {
+                self.sources.insert(unit, SourceFact::Answered(answer));
+            }
+            (Ask::Standing(unit), Answer::Source(_)) => *self.not_standing.entry(unit).or_default() |= at,
             (ask, answer) => debug_assert!(false, "{ask:?} answered with {answer:?}"),
         }
     }
@@ -90,7 +94,7 @@ impl Facts {
             Ask::Endpoint(target) => &mut self.endpoints[target.index()],
             Ask::Tags(repository) => {
                 let facts = &mut self.repositories[repository.index()];
-                facts.names.retain_mut(|(known, _)| {
+                facts.names.retain_mut(|(_, known)| {
                     *known -= at;
                     !known.is_empty()
                 });
@@ -111,6 +115,10 @@ impl Facts {
                 facts.values.forget(at);
                 facts.listed -= at;
                 &mut facts.known
+            }
+            Ask::Standing(unit) => {
+                *self.not_standing.entry(unit).or_default() |= at;
+                return;
             }
             Ask::Source(unit) => {
                 let fact = if forbidden {
@@ -142,7 +150,7 @@ impl Facts {
         let at = EndpointSet::only(endpoint);
         let facts = &mut self.repositories[repository.index()];
         facts.list.forget(at);
-        facts.names.retain_mut(|(known, _)| {
+        facts.names.retain_mut(|(_, known)| {
             *known -= at;
             !known.is_empty()
         });
@@ -153,9 +161,9 @@ impl Facts {
                 facts.list.present |= at;
                 let names: BTreeSet<Tag> = tags.into_iter().collect();
                 // Mirrors mostly hold the same tags: one list serves them all.
-                match facts.names.iter_mut().find(|(_, known)| **known == names) {
-                    Some((known, _)) => *known |= at,
-                    None => facts.names.push((at, Arc::new(names))),
+                match facts.names.iter_mut().find(|(known, _)| **known == names) {
+                    Some((_, known)) => *known |= at,
+                    None => facts.names.push((Arc::new(names), at)),
                 }
             }
         }
@@ -181,7 +189,7 @@ impl Facts {
         let listed = self.repositories[repository.index()]
             .names
             .iter()
-            .any(|(at, names)| at.contains(endpoint) && is_in(names));
+            .any(|(names, at)| at.contains(endpoint) && is_in(names));
         let at = EndpointSet::only(endpoint);
         if listed {
             let tag = &mut self.tags[id.index()];
@@ -275,7 +283,7 @@ impl Facts {
                 facts.listed -= at;
                 graph.tag(tag).0
             }
-            Ask::Source(unit) => {
+            Ask::Source(unit) | Ask::Standing(unit) => {
                 self.sources.remove(&unit);
                 return;
             }
@@ -287,7 +295,7 @@ impl Facts {
         };
         let facts = &mut self.repositories[repository.index()];
         facts.list.forget(at);
-        facts.names.retain_mut(|(known, _)| {
+        facts.names.retain_mut(|(_, known)| {
             *known -= at;
             !known.is_empty()
         });

@@ -5,6 +5,7 @@ mod expiry;
 mod inference;
 mod memory;
 mod question;
+mod renumbering;
 mod standing;
 mod store;
 #[cfg(test)]

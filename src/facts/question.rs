@@ -28,6 +28,8 @@ pub enum Ask {
     Tag(TagId),
     /// What does the source offer?
     Source(UnitId),
+    /// What does an endpoint of the claim offer in place of its source, which has gone?
+    Standing(UnitId),
 }
 
 /// How urgent an answer is. A lower class reaches its fixpoint before requests go to a higher one.

@@ -1,25 +1,31 @@
 //! Where things stand, read off the answers.
 
-use super::{Evidence, Facts};
+use super::Facts;
 use crate::graph::Graph;
-use crate::model::{EndpointSet, Slot, UnitId};
+use crate::model::{ArtifactKind, EndpointSet, SignerIdentity, Slot, UnitId};
 
 impl Facts {
-    /// Where a slot's image or artifact was found, whichever its digest. Gates and tags have no place of their own.
+    /// Where an artifact was found that somebody signed of whom `counts` is true, whichever its digest.
     #[must_use]
-    pub fn slot_at(&self, id: UnitId, slot: Slot) -> EndpointSet {
-        let unit = self.unit(id);
-        let found = |is: &dyn Fn(&Evidence) -> bool| {
-            unit.found
-                .iter()
-                .filter(|(evidence, _)| is(evidence))
-                .fold(EndpointSet::EMPTY, |all, (_, at)| all | *at)
-        };
-        match slot {
-            Slot::Image => unit.image.present,
-            Slot::Signature(form) => found(&|evidence| matches!(evidence, Evidence::Signature(f, _) if *f == form)),
-            Slot::Attestation(kind) => found(&|evidence| matches!(evidence, Evidence::Attestation(k, _) if *k == kind)),
-            Slot::Gate | Slot::Tag(_) => EndpointSet::EMPTY,
+    pub fn artifact_at(&self, id: UnitId, kind: ArtifactKind, counts: impl Fn(SignerIdentity) -> bool) -> EndpointSet {
+        self.unit(id)
+            .found
+            .iter()
+            .filter(|(evidence, _)| evidence.kind == kind && counts(evidence.by))
+            .fold(EndpointSet::EMPTY, |all, (_, at)| all | *at)
+    }
+
+    /// Where a slot's image stands, or an artifact of it by somebody who counts for the claim. Gates and tags have no
+    /// place of their own.
+    #[must_use]
+    pub fn slot_at(&self, graph: &Graph, id: UnitId, slot: Slot) -> EndpointSet {
+        match slot.artifact() {
+            Some(kind) => match graph.unit(id).claim().and_then(|claim| claim.signer.as_deref()) {
+                Some(signer) => self.artifact_at(id, kind, |by| signer.counts(by)),
+                None => EndpointSet::EMPTY,
+            },
+            None if slot == Slot::Image => self.unit(id).image.present,
+            None => EndpointSet::EMPTY,
         }
     }
 
@@ -39,7 +45,7 @@ impl Facts {
                 Slot::Gate | Slot::Tag(_) => false,
             })
             .fold(EndpointSet::first(crate::model::MAX_ENDPOINTS), |standing, slot| {
-                standing & self.slot_at(id, slot)
+                standing & self.slot_at(graph, id, slot)
             })
     }
 }

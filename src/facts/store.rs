@@ -135,7 +135,7 @@ pub struct TagFacts {
 pub struct RepositoryFacts {
     /// `present`: a list was read; `absent`: the registry does not know the repository.
     pub list: Known,
-    pub(super) names: Vec<(EndpointSet, Arc<BTreeSet<Tag>>)>,
+    pub(super) names: Vec<(Arc<BTreeSet<Tag>>, EndpointSet)>,
     pub(super) looked: Ages,
 }
 
@@ -179,6 +179,8 @@ pub struct Facts {
     pub(super) tags: Vec<TagFacts>,
     pub(super) repositories: Vec<RepositoryFacts>,
     pub(super) sources: HashMap<UnitId, SourceFact>,
+    /// Where the claim's own place was asked in the source's stead, and did not offer the image whole.
+    pub(super) not_standing: HashMap<UnitId, EndpointSet>,
     /// Why a place is unknown or forbidden; there are few of these.
     pub(super) failures: HashMap<(Ask, EndpointIndex), Arc<str>>,
 }
@@ -193,7 +195,7 @@ impl Facts {
 
     /// Makes room for what an update added to the graph.
     pub fn grow(&mut self, graph: &Graph) {
-        self.endpoints.resize_with(graph.targets().len(), Known::default);
+        self.endpoints.resize_with(graph.target_count(), Known::default);
         self.repositories
             .resize_with(graph.repository_count(), RepositoryFacts::default);
         self.units.resize_with(graph.units().len(), UnitFacts::default);
@@ -228,6 +230,12 @@ impl Facts {
     #[must_use]
     pub fn source(&self, id: UnitId) -> Option<&SourceFact> {
         self.sources.get(&id)
+    }
+
+    /// Where the claim's own place was asked in the source's stead, in vain.
+    #[must_use]
+    pub fn not_standing(&self, id: UnitId) -> EndpointSet {
+        self.not_standing.get(&id).copied().unwrap_or_default()
     }
 
     /// Why `ask` has no answer at an endpoint.

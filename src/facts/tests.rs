@@ -7,9 +7,10 @@ use super::{
     Answer, Ask, Bounds, Depth, Evidence, EvidenceAnswer, Facts, Failure, ImageAnswer, Known, SourceAnswer, SourceFact,
 };
 use crate::graph::Graph;
-use crate::graph::testing::{Manifests, claim, digest, target};
+use crate::graph::testing::{Manifests, claim, digest, release, target};
 use crate::model::{
-    Carried, CarriedKind, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId, TargetId, UnitId,
+    ArtifactKind, Carried, CarriedKind, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId, TargetId,
+    UnitId,
 };
 
 const ASIA: EndpointIndex = EndpointIndex(1);
@@ -149,7 +150,7 @@ fn an_error_is_never_an_absence_and_takes_back_what_was_known() {
         Ask::Image(unit) => book.facts.unit(unit).image,
         Ask::Evidence(unit) => book.facts.unit(unit).evidence,
         Ask::Tag(tag) => book.facts.tag(tag).known,
-        Ask::Source(_) => unreachable!("sources are kept apart"),
+        Ask::Source(_) | Ask::Standing(_) => unreachable!("sources are kept apart"),
     };
     book.record(LIST, Answer::Tags(Some(Vec::new())));
     book.record(Ask::Image(UNIT), Answer::Image(ImageAnswer::Whole));
@@ -252,10 +253,18 @@ fn a_doubted_place_and_its_list_are_not_asked() {
     assert_eq!(only_at_asia(book.facts.list(RepositoryId(0))), NOT_ASKED);
 }
 
+fn signature(form: SignatureForm) -> Evidence {
+    Evidence {
+        kind: ArtifactKind::Signature(form),
+        digest: digest("signature"),
+        by: release(),
+    }
+}
+
 #[test]
 fn signatures_stand_where_they_were_found_or_attached() {
     let mut book = Book::new();
-    let evidence = Evidence::Signature(SignatureForm::Bundle, digest("signature"));
+    let evidence = signature(SignatureForm::Bundle);
     let slot = crate::model::Slot::Signature(SignatureForm::Bundle);
     book.facts.attached(UNIT, EndpointIndex(2), evidence);
     let found = EvidenceAnswer {
@@ -263,10 +272,13 @@ fn signatures_stand_where_they_were_found_or_attached() {
         ..EvidenceAnswer::default()
     };
     book.record(Ask::Evidence(UNIT), Answer::Evidence(found));
-    assert_eq!(book.facts.slot_at(UNIT, slot).len(), 2);
+    assert_eq!(book.facts.slot_at(&book.graph, UNIT, slot).len(), 2);
     assert_eq!(book.facts.unit(UNIT).found_at(evidence).len(), 2);
     book.record(Ask::Evidence(UNIT), Answer::Evidence(EvidenceAnswer::default()));
-    assert_eq!(book.facts.slot_at(UNIT, slot), EndpointSet::only(EndpointIndex(2)));
+    assert_eq!(
+        book.facts.slot_at(&book.graph, UNIT, slot),
+        EndpointSet::only(EndpointIndex(2))
+    );
 }
 
 /// Anything that can happen to facts.
@@ -314,7 +326,7 @@ fn place(number: u32) -> Ask {
 impl Book {
     fn happens(&mut self, endpoint: EndpointIndex, event: Event) {
         let now = self.now;
-        let signature = Evidence::Signature(SignatureForm::Tag, digest("signature"));
+        let signature = signature(SignatureForm::Tag);
         let (ask, answer) = match event {
             Event::List(tags) => {
                 let tags = tags.map(|tags| tags.into_iter().map(|tag| tag.parse().unwrap()).collect());

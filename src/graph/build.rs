@@ -4,17 +4,24 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::chain::{Chains, Cycle};
+use super::touched::{Renumbered, Touched};
 use super::unit::{ClaimAt, Unit};
 use crate::model::{
     Claim, Desired, Digest, Endpoint, EndpointIndex, NodeId, ProjectClaims, Repository, RepositoryId, RepositoryPath,
-    Slot, Source, Tag, TagId, Target, TargetId, UnitId,
+    Signer, Slot, Source, Tag, TagId, Target, TargetId, UnitId,
 };
 
-/// What shall stand where. Numbers stay as they are from commit to commit for as long as the targets do, so that facts
-/// can be kept beside them.
+/// What shall stand where. Numbers stay as they are for as long as the process lives, so that facts can be kept beside
+/// them: a target by its name, an image by its target, repository and digest.
 #[derive(Debug, Default)]
 pub struct Graph {
-    targets: Arc<[Arc<Target>]>,
+    /// Every target ever seen, as it was last; one that a commit removed keeps its number.
+    targets: Vec<Arc<Target>>,
+    target_ids: HashMap<Arc<str>, TargetId>,
+    /// The targets of the present commit, in its order.
+    present: Arc<[TargetId]>,
+    /// What `present` was read from.
+    desired: Arc<[Arc<Target>]>,
     repositories: Vec<(TargetId, RepositoryPath)>,
     repository_ids: HashMap<(TargetId, RepositoryPath), RepositoryId>,
     units: Vec<Unit>,
@@ -22,17 +29,16 @@ pub struct Graph {
     tags: Vec<(RepositoryId, Tag)>,
     tag_ids: HashMap<(RepositoryId, Tag), TagId>,
     repository_tags: Vec<Vec<TagId>>,
-    projects: HashMap<Arc<str>, Arc<ProjectClaims>>,
+    repository_units: Vec<Vec<UnitId>>,
+    projects: HashMap<Arc<str>, Numbered>,
     chains: Chains,
 }
 
-/// What an update changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Touched {
-    /// The targets changed: all numbers are new, and facts kept beside the old ones are worthless.
-    Everything,
-    /// These units were added, changed or are no longer wanted.
-    Units(Vec<UnitId>),
+/// A project, and the targets that its claims mean by their indexes.
+#[derive(Debug, Clone)]
+struct Numbered {
+    claims: Arc<ProjectClaims>,
+    targets: Arc<[TargetId]>,
 }
 
 impl Graph {
@@ -45,114 +51,163 @@ impl Graph {
 
     /// Follows `desired`. Projects that are the same allocation as before are not looked at.
     pub fn update(&mut self, desired: &Desired) -> Touched {
-        let targets_changed = !Arc::ptr_eq(&self.targets, &desired.targets) && self.targets != desired.targets;
-        if targets_changed {
-            *self = Self {
-                targets: Arc::clone(&desired.targets),
-                ..Self::default()
-            };
-        }
-        let mut touched = Vec::new();
+        let mut touched = Touched::default();
+        let changed = self.follow_targets(desired, &mut touched);
         let mut gone: Vec<_> = self
             .projects
             .values()
             .filter(|old| {
                 desired
                     .projects
-                    .binary_search_by(|project| project.name.cmp(&old.name))
+                    .binary_search_by(|project| project.name.cmp(&old.claims.name))
                     .is_err()
             })
             .cloned()
             .collect();
-        gone.sort_by(|a, b| a.name.cmp(&b.name));
+        gone.sort_by(|a, b| a.claims.name.cmp(&b.claims.name));
         for project in gone {
-            self.projects.remove(&project.name);
-            self.withdraw(&project.claims, &mut touched);
+            self.projects.remove(&project.claims.name);
+            self.withdraw(&project, &mut touched);
         }
         for project in &desired.projects {
             let before = self.projects.get(&project.name);
-            if before.is_some_and(|before| Arc::ptr_eq(before, project)) {
+            if before.is_some_and(|before| Arc::ptr_eq(&before.claims, project)) {
                 continue;
             }
-            let before = self.projects.insert(Arc::clone(&project.name), Arc::clone(project));
-            self.follow(before.as_deref(), project, &mut touched);
+            let project = Numbered {
+                claims: Arc::clone(project),
+                targets: Arc::clone(&self.present),
+            };
+            let before = self.projects.insert(Arc::clone(&project.claims.name), project.clone());
+            self.follow(before.as_ref(), &project, &mut touched);
         }
-        if targets_changed {
-            return Touched::Everything;
+        for (id, other_name) in changed {
+            let of_target: Vec<UnitId> = self.wanted().filter(|unit| self.target_of(*unit) == id).collect();
+            if other_name {
+                touched.evidence.extend(&of_target);
+                touched.sources.extend(&of_target);
+            }
+            touched.units.extend(of_target);
         }
-        touched.sort_unstable();
-        touched.dedup();
+        touched.sort();
         // Whoever reads from a touched unit is touched too.
-        let downstream: Vec<_> = touched.iter().flat_map(|unit| self.chains.downstream(*unit)).collect();
-        touched.extend(downstream);
-        touched.sort_unstable();
-        touched.dedup();
-        Touched::Units(touched)
+        let downstream: Vec<_> = touched
+            .units
+            .iter()
+            .flat_map(|unit| self.chains.downstream(*unit))
+            .collect();
+        touched.units.extend(downstream);
+        touched.sort();
+        touched
     }
 
-    fn withdraw(&mut self, claims: &[Claim], touched: &mut Vec<UnitId>) {
-        for claim in claims {
-            let id = self.intern_unit(claim);
+    /// Takes the targets over. Gives those that are not what they were, and whether their public name is another.
+    fn follow_targets(&mut self, desired: &Desired, touched: &mut Touched) -> Vec<(TargetId, bool)> {
+        if Arc::ptr_eq(&self.desired, &desired.targets) {
+            return Vec::new();
+        }
+        self.desired = Arc::clone(&desired.targets);
+        let mut changed = Vec::new();
+        let mut present = Vec::with_capacity(desired.targets.len());
+        for target in desired.targets.iter() {
+            let Some(id) = self.target_ids.get(&target.name).copied() else {
+                let id = TargetId(self.targets.len() as u32);
+                self.targets.push(Arc::clone(target));
+                self.target_ids.insert(Arc::clone(&target.name), id);
+                present.push(id);
+                continue;
+            };
+            present.push(id);
+            let before = std::mem::replace(&mut self.targets[id.index()], Arc::clone(target));
+            if before == *target {
+                continue;
+            }
+            changed.push((id, before.public_name != target.public_name));
+            let now_at = |endpoint: &Endpoint| target.endpoints.iter().position(|now| now.prefix == endpoint.prefix);
+            let to: Vec<_> = before
+                .endpoints
+                .iter()
+                .map(|endpoint| now_at(endpoint).map(|at| EndpointIndex(at as u8)))
+                .collect();
+            let stays = |(index, at): (usize, &Option<EndpointIndex>)| *at == Some(EndpointIndex(index as u8));
+            if !to.iter().enumerate().all(stays) {
+                touched.endpoints.push(Renumbered { target: id, to });
+            }
+        }
+        self.present = present.into();
+        changed
+    }
+
+    fn withdraw(&mut self, project: &Numbered, touched: &mut Touched) {
+        for claim in &project.claims.claims {
+            let id = self.intern_unit(claim, &project.targets);
             self.unclaim(id, touched);
         }
     }
 
-    fn follow(&mut self, before: Option<&ProjectClaims>, project: &Arc<ProjectClaims>, touched: &mut Vec<UnitId>) {
-        let mut unclaimed: HashMap<UnitId, &Claim> = before
-            .map(|before| {
-                before
-                    .claims
-                    .iter()
-                    .map(|claim| (self.intern_unit(claim), claim))
-                    .collect()
-            })
-            .unwrap_or_default();
-        for (index, claim) in project.claims.iter().enumerate() {
-            let id = self.intern_unit(claim);
+    fn follow(&mut self, before: Option<&Numbered>, project: &Numbered, touched: &mut Touched) {
+        let mut unclaimed: HashMap<UnitId, &Claim> = HashMap::new();
+        for claim in before.iter().flat_map(|before| &before.claims.claims) {
+            let before = before.map_or(&project.targets, |before| &before.targets);
+            unclaimed.insert(self.intern_unit(claim, before), claim);
+        }
+        for (index, claim) in project.claims.claims.iter().enumerate() {
+            let id = self.intern_unit(claim, &project.targets);
+            let upstream = match &claim.source {
+                Source::Registry(_) => None,
+                Source::Target { target, repository } => {
+                    Some(self.intern(project.targets[*target], repository, claim.digest))
+                }
+            };
+            let old = unclaimed.remove(&id);
             let at = ClaimAt {
-                project: Arc::clone(project),
+                project: Arc::clone(&project.claims),
                 index,
             };
-            // Moving a line in a file changes where a claim stands, not what it asks for.
-            let same = unclaimed.remove(&id).is_some_and(|old| {
-                Claim {
-                    origin: claim.origin.clone(),
-                    ..old.clone()
-                } == *claim
-            });
             self.units[id.index()].claim = Some(at);
-            if same {
+            let same_signer = old.is_some_and(|old| signs_alike(old.signer.as_deref(), claim.signer.as_deref()));
+            let same_source = old.is_some_and(|old| match (&old.source, &claim.source) {
+                (Source::Registry(old), Source::Registry(new)) => old == new,
+                (Source::Target { .. }, Source::Target { .. }) => self.chains.upstream(id) == upstream,
+                _ => false,
+            });
+            if !same_signer {
+                touched.evidence.push(id);
+            }
+            if !same_signer || !same_source {
+                touched.sources.push(id);
+            }
+            if same_source && old.is_some_and(|old| asks_the_same(old, claim)) {
                 continue;
             }
-            touched.push(id);
+            touched.units.push(id);
             let repository = self.units[id.index()].repository;
             let tags = claim.tags.iter().map(|tag| self.intern_tag(repository, tag)).collect();
             self.units[id.index()].tags = tags;
             self.chains.remove(id);
-            if let Source::Target { target, repository } = &claim.source {
-                let upstream = self.intern(TargetId(*target as u32), repository, claim.digest);
+            if let Some(upstream) = upstream {
                 self.chains.insert(upstream, id);
             }
         }
         for (id, _) in unclaimed {
             // Another project may have taken it over in this very commit.
             let claim = self.units[id.index()].claim.as_ref();
-            if claim.is_some_and(|at| before.is_some_and(|before| std::ptr::eq(&*at.project, before))) {
+            if claim.is_some_and(|at| before.is_some_and(|before| Arc::ptr_eq(&at.project, &before.claims))) {
                 self.unclaim(id, touched);
             }
         }
     }
 
-    fn unclaim(&mut self, id: UnitId, touched: &mut Vec<UnitId>) {
+    fn unclaim(&mut self, id: UnitId, touched: &mut Touched) {
         let unit = &mut self.units[id.index()];
         unit.claim = None;
         unit.tags.clear();
         self.chains.remove(id);
-        touched.push(id);
+        touched.units.push(id);
     }
 
-    fn intern_unit(&mut self, claim: &Claim) -> UnitId {
-        self.intern(TargetId(claim.target as u32), &claim.repository, claim.digest)
+    fn intern_unit(&mut self, claim: &Claim, targets: &[TargetId]) -> UnitId {
+        self.intern(targets[claim.target], &claim.repository, claim.digest)
     }
 
     fn intern(&mut self, target: TargetId, path: &RepositoryPath, digest: Digest) -> UnitId {
@@ -162,18 +217,21 @@ impl Graph {
                 let id = RepositoryId(self.repositories.len() as u32);
                 self.repositories.push((target, path.clone()));
                 self.repository_tags.push(Vec::new());
+                self.repository_units.push(Vec::new());
                 self.repository_ids.insert((target, path.clone()), id);
                 id
             }
         };
         *self.unit_ids.entry((repository, digest)).or_insert_with(|| {
+            let id = UnitId(self.units.len() as u32);
             self.units.push(Unit {
                 repository,
                 digest,
                 tags: Vec::new(),
                 claim: None,
             });
-            UnitId(self.units.len() as u32 - 1)
+            self.repository_units[repository.index()].push(id);
+            id
         })
     }
 
@@ -210,26 +268,38 @@ impl Graph {
 
     #[must_use]
     pub fn find(&self, target: &str, path: &RepositoryPath, digest: Digest) -> Option<UnitId> {
-        let target = self.targets.iter().position(|candidate| &*candidate.name == target)?;
-        let repository = self.repository_ids.get(&(TargetId(target as u32), path.clone()))?;
+        let target = self.find_target(target)?;
+        let repository = self.repository_ids.get(&(target, path.clone()))?;
         self.unit_ids.get(&(*repository, digest)).copied()
     }
 
-    #[must_use]
-    pub fn targets(&self) -> &[Arc<Target>] {
-        &self.targets
+    /// The targets of the present commit.
+    pub fn targets(&self) -> impl Iterator<Item = (TargetId, &Arc<Target>)> {
+        self.present.iter().map(|id| (*id, &self.targets[id.index()]))
     }
 
+    /// How many targets were ever seen: numbers are below it.
+    #[must_use]
+    pub fn target_count(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// As it is, or was when it was last named.
     #[must_use]
     pub fn target(&self, id: TargetId) -> &Arc<Target> {
         &self.targets[id.index()]
     }
 
+    #[must_use]
+    pub fn find_target(&self, name: &str) -> Option<TargetId> {
+        self.target_ids.get(name).copied()
+    }
+
     /// Every endpoint of every target.
     pub fn endpoints(&self) -> impl Iterator<Item = (TargetId, EndpointIndex, &Endpoint)> {
-        self.targets.iter().enumerate().flat_map(|(index, target)| {
+        self.targets().flat_map(|(id, target)| {
             let all = target.all_endpoints().iter();
-            all.map(move |endpoint| (TargetId(index as u32), endpoint, target.endpoint(endpoint)))
+            all.map(move |endpoint| (id, endpoint, target.endpoint(endpoint)))
         })
     }
 
@@ -288,9 +358,21 @@ impl Graph {
 
     #[must_use]
     pub fn find_tag_named(&self, target: &str, path: &RepositoryPath, tag: &Tag) -> Option<TagId> {
-        let target = self.targets.iter().position(|candidate| &*candidate.name == target)?;
-        let repository = self.repository_ids.get(&(TargetId(target as u32), path.clone()))?;
+        let target = self.find_target(target)?;
+        let repository = self.repository_ids.get(&(target, path.clone()))?;
         self.find_tag(*repository, tag)
+    }
+
+    /// The units of a repository that some claim wants.
+    pub fn units_of(&self, id: RepositoryId) -> impl Iterator<Item = UnitId> {
+        let units = self.repository_units[id.index()].iter().copied();
+        units.filter(|unit| self.unit(*unit).claim.is_some())
+    }
+
+    /// All units that read from this one, directly or through others.
+    #[must_use]
+    pub fn downstream(&self, unit: UnitId) -> Vec<UnitId> {
+        self.chains.downstream(unit)
     }
 
     /// The unit that a chained unit reads from.
@@ -320,4 +402,32 @@ impl Graph {
             Slot::Attestation(kind) => format!("{target}/{path}@{}#attestation/{kind}", unit.digest),
         }
     }
+}
+
+/// Whether the same signatures count. A signer's name is in none of them.
+fn signs_alike(old: Option<&Signer>, new: Option<&Signer>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => (&old.key, &old.previous, &old.formats) == (&new.key, &new.previous, &new.formats),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// Whether two claims on one image, read from the same source, ask for the same. Where a claim stands in Git does not
+/// matter, nor by which index it names its target.
+fn asks_the_same(old: &Claim, new: &Claim) -> bool {
+    let Claim {
+        target: _,
+        source: _,
+        origin: _,
+        repository,
+        digest,
+        tags,
+        endpoints,
+        signer,
+        attest,
+        policy,
+    } = old;
+    (repository, digest, tags, endpoints) == (&new.repository, &new.digest, &new.tags, &new.endpoints)
+        && (signer, attest, policy) == (&new.signer, &new.attest, &new.policy)
 }

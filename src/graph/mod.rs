@@ -8,9 +8,11 @@ mod notation;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod unit;
 
-pub use build::{Graph, Touched};
+pub use build::Graph;
 pub use chain::Cycle;
 pub use notation::{Diagram, Notation, Shape};
+pub use touched::{Renumbered, Touched};
 pub use unit::{Dependency, DependsAt, Unit};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::model::{
     AttestationKind, Claim, CommitId, Desired, Digest, Drift, Endpoint, EndpointSet, Origin, Policy, PolicyMode,
-    ProjectClaims, RepoPath, SignatureForm, SignaturePlacement, Signer, Source, Target, TargetMode,
+    ProjectClaims, RepoPath, SignatureForm, SignaturePlacement, Signer, SignerIdentity, SignerKey, Source, Target,
+    TargetMode,
 };
 
 /// What the manifests of one commit say.
@@ -135,8 +136,33 @@ pub fn chained(claim: Claim, source: usize, target: usize) -> Claim {
 pub fn signer(formats: &[SignatureForm]) -> Arc<Signer> {
     Arc::new(Signer {
         name: "release".into(),
-        public_key: "a public key".into(),
+        key: key("a public key"),
         previous: Vec::new(),
         formats: formats.to_vec(),
     })
+}
+
+/// A key by a name of its own.
+pub fn key(name: &str) -> SignerKey {
+    SignerKey {
+        pem: name.into(),
+        identity: SignerIdentity::Key(digest(name)),
+    }
+}
+
+/// The same claim signed with another key; what the earlier ones signed still counts.
+pub fn signed_with(claim: Claim, present: &str, previous: &[&str]) -> Claim {
+    let signer = claim.signer.as_deref().map(|signer| {
+        Arc::new(Signer {
+            key: key(present),
+            previous: previous.iter().map(|name| key(name)).collect(),
+            ..signer.clone()
+        })
+    });
+    Claim { signer, ..claim }
+}
+
+/// Who signs [`claim`]s.
+pub fn release() -> SignerIdentity {
+    key("a public key").identity
 }

@@ -4,9 +4,11 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::draw::{Filter, draw, json};
-use super::testing::{Manifests, chained, claim, digest, target, unsigned};
-use super::{Graph, Notation, Touched};
-use crate::model::{Claim, NodeId, Origin, RepoPath, SignatureForm, SignaturePlacement, Slot};
+use super::testing::{Manifests, chained, claim, digest, signed_with, target, unsigned};
+use super::{Graph, Notation};
+use crate::model::{
+    Claim, EndpointIndex, EndpointSet, NodeId, Origin, RepoPath, SignatureForm, SignaturePlacement, Slot,
+};
 
 fn production() -> Manifests {
     Manifests::new([target("production", &["asia", "europe"])])
@@ -67,7 +69,7 @@ fn a_moved_line_touches_nothing() {
         ..claim("dns/coredns", "a", &["v1"])
     };
     let after = production().with("dns", moved.clone()).desired_after(&before);
-    assert_eq!(graph.update(&after), Touched::Units(Vec::new()));
+    assert_eq!(graph.update(&after).units, []);
     let unit = graph.wanted().next().unwrap();
     assert_eq!(graph.unit(unit).claim(), Some(&moved));
 }
@@ -88,7 +90,9 @@ fn a_one_line_commit_touches_the_two_images_whose_tag_moves() {
         .with("dns", claim("dns/coredns", "b", &["v1"]))
         .with("web", claim("web/nginx", "c", &["v1"]))
         .desired_after(&before);
-    assert_eq!(graph.update(&after), Touched::Units(vec![a.min(b), a.max(b)]));
+    let touched = graph.update(&after);
+    assert_eq!(touched.units, [a.min(b), a.max(b)]);
+    assert_eq!(touched.evidence, [], "signatures are of digests, not of tags");
     assert!(graph.unit(a).tags.is_empty());
     assert_eq!(graph.unit(b).tags.len(), 1);
 }
@@ -121,20 +125,107 @@ fn whoever_reads_from_a_touched_image_is_touched_too() {
         .with("dev", unsigned(upstream))
         .with("ops", chained(claim("app", "x", &["v1"]), 0, 1))
         .desired_after(&before);
-    let Touched::Units(touched) = graph.update(&after) else {
-        panic!("the targets did not change")
-    };
-    assert_eq!(touched.len(), 2);
+    assert_eq!(graph.update(&after).units.len(), 2);
 }
 
 #[test]
-fn other_targets_renumber_everything() {
-    let before = production().with("dns", claim("dns/coredns", "a", &["v1"])).desired();
+fn a_setting_of_one_target_touches_its_images_and_makes_nothing_forgotten() {
+    let at_production = Claim {
+        target: 1,
+        ..claim("app", "y", &["v1"])
+    };
+    let manifests = two_targets()
+        .with("dev", claim("app", "x", &["v1"]))
+        .with("ops", at_production);
+    let before = manifests.desired();
     let mut graph = Graph::new(&before);
-    let mut manifests = production().with("dns", claim("dns/coredns", "a", &["v1"]));
-    manifests.targets[0].signatures = SignaturePlacement::PrimaryOnly;
-    assert_eq!(graph.update(&manifests.desired_after(&before)), Touched::Everything);
-    assert_eq!(graph.wanted().count(), 1);
+    let mut manifests = manifests;
+    manifests.targets[1].signatures = SignaturePlacement::PrimaryOnly;
+    // Whoever reads another landfall.toml reads every project anew.
+    let touched = graph.update(&manifests.desired());
+    let unit = graph.find("production", &"app".parse().unwrap(), digest("y")).unwrap();
+    assert_eq!(touched.units, [unit]);
+    assert_eq!(
+        (touched.evidence, touched.sources, touched.endpoints),
+        (vec![], vec![], vec![])
+    );
+    let target = graph.target_of(unit);
+    assert_eq!(graph.target(target).signatures, SignaturePlacement::PrimaryOnly);
+}
+
+#[test]
+fn endpoints_are_followed_by_their_prefix() {
+    let manifests = production().with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut graph = Graph::new(&manifests.desired());
+    let unit = graph.wanted().next().unwrap();
+    let mut after = manifests;
+    // africa comes and is the first mirror, europe has another name, asia is another registry.
+    after.targets[0].endpoints = target("production", &["africa", "asia", "europe"]).endpoints;
+    after.targets[0].endpoints[2].prefix = "other.test/production".parse().unwrap();
+    after.targets[0].endpoints[3].name = "frankfurt".into();
+    let touched = graph.update(&after.desired());
+    assert_eq!(touched.units, [unit]);
+    assert_eq!(touched.evidence, []);
+    let [renumbered] = &touched.endpoints[..] else {
+        panic!("the endpoints of one target changed")
+    };
+    let now_at = [0, 1, 2].map(|before| renumbered.endpoint(EndpointIndex(before)));
+    assert_eq!(now_at, [Some(EndpointIndex(0)), None, Some(EndpointIndex(3))]);
+    let expected: EndpointSet = [EndpointIndex(0), EndpointIndex(3)].into_iter().collect();
+    assert_eq!(renumbered.set(EndpointSet::first(3)), expected);
+}
+
+#[test]
+fn a_target_keeps_its_number_while_others_come_and_go() {
+    let staging = claim("app", "x", &["v1"]);
+    let both = two_targets()
+        .with("dev", staging.clone())
+        .with("ops", chained(claim("app", "x", &["v1"]), 0, 1));
+    let mut graph = Graph::new(&both.desired());
+    let find = |graph: &Graph| graph.find("production", &"app".parse().unwrap(), digest("x")).unwrap();
+    let unit = find(&graph);
+    let named = graph.node_name(NodeId {
+        unit,
+        slot: Slot::Image,
+    });
+    // In the commit's own order production is the first target now.
+    let alone = Manifests::new([target("production", &["asia", "europe"])]).with("ops", staging);
+    let touched = graph.update(&alone.desired());
+    assert_eq!(find(&graph), unit);
+    assert_eq!(touched.sources, [unit], "it is read from elsewhere");
+    assert_eq!(graph.upstream(unit), None);
+    assert_eq!(graph.targets().count(), 1);
+    graph.update(&both.desired());
+    assert_eq!(find(&graph), unit);
+    assert_eq!(graph.targets().count(), 2);
+    let again = graph.node_name(NodeId {
+        unit,
+        slot: Slot::Image,
+    });
+    assert_eq!(named, again);
+    assert_eq!(names(&graph), names(&Graph::new(&both.desired())));
+}
+
+#[test]
+fn another_key_or_another_public_name_makes_signatures_to_be_looked_for_anew() {
+    let manifests = production()
+        .with("dns", claim("dns/coredns", "a", &["v1"]))
+        .with("web", claim("web/nginx", "b", &["v1"]));
+    let before = manifests.desired();
+    let mut graph = Graph::new(&before);
+    let path = "dns/coredns".parse().unwrap();
+    let unit = graph.find("production", &path, digest("a")).unwrap();
+    let mut rotated = production()
+        .with(
+            "dns",
+            signed_with(claim("dns/coredns", "a", &["v1"]), "another key", &[]),
+        )
+        .with("web", claim("web/nginx", "b", &["v1"]));
+    let after = rotated.desired_after(&before);
+    let touched = graph.update(&after);
+    assert_eq!((&touched.units[..], &touched.evidence[..]), (&[unit][..], &[unit][..]));
+    rotated.targets[0].public_name = "other.example.com".parse().unwrap();
+    assert_eq!(graph.update(&rotated.desired_after(&after)).evidence.len(), 2);
 }
 
 #[test]
@@ -236,7 +327,7 @@ proptest! {
             let touched = graph.update(&desired);
             let anew = names(&Graph::new(&desired));
             prop_assert_eq!(names(&graph), anew.clone());
-            if touched == Touched::Units(Vec::new()) {
+            if touched.units.is_empty() {
                 prop_assert_eq!(before, anew);
             }
         }

@@ -4,11 +4,12 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, stream};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::budget::Place;
 use super::error::{HttpError, HttpErrorKind};
+use super::least_rate::Pace;
 use super::options::Timeouts;
 
 /// An answer whose body is still to come. It holds its place in the budget until it is read or dropped.
@@ -23,6 +24,7 @@ pub struct Answer {
     pub headers: HeaderMap,
     pub(super) response: reqwest::Response,
     pub(super) timeouts: Timeouts,
+    pub(super) pace: Pace,
     pub(super) place: Place,
 }
 
@@ -111,7 +113,7 @@ impl Answer {
         })
     }
 
-    /// The body as it comes. Nothing bounds it but the time between its pieces.
+    /// The body as it comes. Nothing bounds it but the time between its pieces, and the least rate.
     pub fn stream(self) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static {
         stream::try_unfold(self, |mut answer| async {
             Ok(answer.piece().await?.map(|piece| (piece, answer)))
@@ -124,7 +126,12 @@ impl Answer {
     }
 
     async fn piece(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let asked = Instant::now();
         match timeout(self.timeouts.idle, self.response.chunk()).await {
+            Ok(Ok(Some(piece))) if !self.pace.is_enough(asked.elapsed(), piece.len() as u64) => {
+                let message = format!("the answer crawls: {}", self.pace.message());
+                Err(self.error(HttpErrorKind::TimedOut, message))
+            }
             Ok(Ok(piece)) => Ok(piece),
             Ok(Err(error)) => Err(HttpError::from_reqwest(error, &self.method, &self.url)),
             Err(_) => Err(self.error(HttpErrorKind::TimedOut, "the answer stopped in the middle")),

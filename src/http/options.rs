@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::least_rate::LeastRate;
+
 /// Settings of an [`super::HttpClient`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -38,6 +40,8 @@ pub struct Timeouts {
     pub body: Duration,
     /// From the last byte of a write to the answer's head: registries verify and move what they were given.
     pub commit: Duration,
+    /// Of bodies, either way, however steadily their pieces come.
+    pub least_rate: LeastRate,
 }
 
 impl Default for Timeouts {
@@ -48,6 +52,7 @@ impl Default for Timeouts {
             idle: Duration::from_secs(30),
             body: Duration::from_secs(60),
             commit: Duration::from_secs(300),
+            least_rate: LeastRate::default(),
         }
     }
 }

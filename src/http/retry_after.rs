@@ -3,9 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::fmt::{rfc2822, strtime};
-use jiff::tz::TimeZone;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// No server is believed for longer than this.
@@ -31,15 +28,7 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 /// A date in any of the three forms that RFC 9110 has recipients accept.
 #[must_use]
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    let civil = |format: &str| -> Option<Timestamp> {
-        let date: DateTime = strtime::parse(format, text).ok()?.to_datetime().ok()?;
-        Some(date.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    };
-    rfc2822::parse(text)
-        .map(|zoned| zoned.timestamp())
-        .ok()
-        .or_else(|| civil("%A, %d-%b-%y %H:%M:%S GMT"))
-        .or_else(|| civil("%a %b %e %H:%M:%S %Y"))
+    Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()
 }
 
 #[cfg(test)]

@@ -31,6 +31,9 @@ pub enum Verdict {
     Pass,
     /// The policy's mode was `off`: nothing was asked.
     Unchecked,
+    /// It stood at the target before landfall knew of it, and its source had gone: nothing was asked.
+    #[serde(rename = "found-standing")]
+    FoundStanding,
 }
 
 /// The record of a claim's admission: kept in `state`, and in the promotion record at the registries.

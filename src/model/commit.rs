@@ -114,6 +114,17 @@ pub enum TreeFile {
     TooLarge {
         bytes: u64,
     },
+    /// Another repository stands here: its files are not part of this commit.
+    Submodule,
+    /// A file that is no manifest: that it is there is all that counts.
+    Other,
+    /// A folder of which nothing was read, because it holds too much; or `landfall.toml` where the folder that it
+    /// stands in does. A limit of [`super::Limits`].
+    Excessive {
+        limit: u64,
+        /// Of what it holds more.
+        what: &'static str,
+    },
 }
 
 impl TreeFile {

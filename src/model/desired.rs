@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Tag};
+use super::{CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Signer, Tag};
 
 /// The desired state of one commit.
 #[derive(Debug, Clone)]
@@ -100,18 +100,6 @@ pub struct Endpoint {
     /// `primary`, or the mirror's name.
     pub name: Arc<str>,
     pub prefix: Prefix,
-}
-
-/// A key that signs for targets, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Signer {
-    pub name: Arc<str>,
-    /// PEM, SubjectPublicKeyInfo.
-    pub public_key: Arc<str>,
-    /// Earlier keys; what they signed still counts.
-    pub previous: Vec<Arc<str>>,
-    /// Sorted, without repetition, not empty.
-    pub formats: Vec<SignatureForm>,
 }
 
 macro_rules! words {

@@ -23,9 +23,13 @@ pub struct Limits {
     pub carried_depth: usize,
     /// A file in the desired-state repository.
     pub manifest_file: usize,
-    /// Files of one commit that landfall reads.
+    /// Files and folders below one project's folder in the desired-state repository; likewise below `keys` and `trust`.
+    pub project_files: usize,
+    /// Bytes of the manifests among them. The slowest manifest takes 0.3 s and 10 MB for each MiB.
+    pub project_bytes: u64,
+    /// Files and folders of one commit that landfall meets, all projects together.
     pub tree_files: usize,
-    /// Their bytes, all together.
+    /// Bytes of the manifests among them: three times what 46,000 claims need.
     pub tree_bytes: u64,
     /// How deep their folders may nest.
     pub tree_depth: usize,
@@ -54,8 +58,10 @@ impl Default for Limits {
             carried_bytes: 64 << 20,
             carried_depth: 2,
             manifest_file: 4 << 20,
+            project_files: 50_000,
+            project_bytes: 8 << 20,
             tree_files: 200_000,
-            tree_bytes: 512 << 20,
+            tree_bytes: 16 << 20,
             tree_depth: 32,
             small_blob: 4 << 20,
             answer: 4 << 20,

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Digest, Limits};
+use super::{Digest, Limits, null_or, null_or_map};
 
 /// Media types that landfall tells apart.
 pub mod media_type {
-    pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-    pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    pub use oci_client::manifest::{
+        IMAGE_CONFIG_MEDIA_TYPE as OCI_CONFIG, IMAGE_DOCKER_CONFIG_MEDIA_TYPE as DOCKER_CONFIG,
+        IMAGE_DOCKER_LAYER_TAR_MEDIA_TYPE as DOCKER_LAYER, IMAGE_LAYER_MEDIA_TYPE as OCI_LAYER,
+        IMAGE_MANIFEST_LIST_MEDIA_TYPE as DOCKER_LIST, IMAGE_MANIFEST_MEDIA_TYPE as DOCKER_MANIFEST,
+        OCI_IMAGE_INDEX_MEDIA_TYPE as OCI_INDEX, OCI_IMAGE_MEDIA_TYPE as OCI_MANIFEST,
+    };
+
     pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
-    pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-    pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     pub const DOCKER_SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+json";
     pub const DOCKER_SCHEMA1_SIGNED: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     pub const SIGSTORE_BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -33,10 +36,14 @@ pub struct Descriptor {
     pub size: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "null_or_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub annotations: BTreeMap<String, String>,
     /// Where non-distributable layers live; these are not copied.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_or", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<serde_json::Value>,
@@ -120,8 +127,8 @@ struct Raw {
     media_type: Option<String>,
     artifact_type: Option<String>,
     subject: Option<Descriptor>,
-    #[serde(default)]
-    annotations: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "null_or_map")]
+    annotations: BTreeMap<String, String>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
@@ -191,7 +198,7 @@ impl Manifest {
             kind,
             artifact_type: raw.artifact_type,
             subject: raw.subject,
-            annotations: raw.annotations.unwrap_or_default(),
+            annotations: raw.annotations,
             config: raw.config,
             layers,
             manifests,
@@ -241,6 +248,25 @@ mod tests {
             parse(index, Some(media_type::OCI_MANIFEST)),
             Err(ManifestError::Contradiction { .. })
         ));
+    }
+
+    #[test]
+    fn null_is_read_as_what_is_empty() {
+        let blob = |name: &str| {
+            let digest = Digest::of(name.as_bytes());
+            format!(
+                r#"{{"mediaType":"{name}","digest":"{digest}","size":1,"annotations":null,"urls":null,"platform":null,"data":null}}"#
+            )
+        };
+        let (config, layer) = (blob("config"), blob("layer"));
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{config},"layers":[{layer}],"annotations":{{"a":null,"b":"c"}},"subject":null,"manifests":null}}"#
+        );
+        let manifest = parse(&manifest, Some(media_type::OCI_MANIFEST)).unwrap();
+        assert_eq!(manifest.annotations, BTreeMap::from([("b".to_owned(), "c".to_owned())]));
+        assert!(manifest.layers[0].annotations.is_empty() && manifest.layers[0].urls.is_empty());
+        let index = r#"{"schemaVersion":2,"manifests":null,"annotations":null}"#;
+        assert!(parse(index, Some(media_type::OCI_INDEX)).unwrap().manifests.is_empty());
     }
 
     #[test]

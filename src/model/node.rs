@@ -1,5 +1,7 @@
 //! Numbers for what the graph holds. Stable while a process lives, never stored.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AttestationKind, SignatureForm};
@@ -47,4 +49,48 @@ pub enum Slot {
 pub struct NodeId {
     pub unit: UnitId,
     pub slot: Slot,
+}
+
+/// Something that landfall signs about an image: the kinds of artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ArtifactKind {
+    Signature(SignatureForm),
+    Attestation(AttestationKind),
+}
+
+impl ArtifactKind {
+    pub const ALL: [Self; 3] = [
+        Self::Signature(SignatureForm::Bundle),
+        Self::Signature(SignatureForm::Tag),
+        Self::Attestation(AttestationKind::Promotion),
+    ];
+
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        match self {
+            Self::Signature(form) => Slot::Signature(form),
+            Self::Attestation(kind) => Slot::Attestation(kind),
+        }
+    }
+}
+
+impl Slot {
+    /// What this slot holds, where it holds something signed.
+    #[must_use]
+    pub const fn artifact(self) -> Option<ArtifactKind> {
+        match self {
+            Self::Signature(form) => Some(ArtifactKind::Signature(form)),
+            Self::Attestation(kind) => Some(ArtifactKind::Attestation(kind)),
+            Self::Gate | Self::Image | Self::Tag(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ArtifactKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signature(form) => write!(formatter, "signature/{form}"),
+            Self::Attestation(kind) => write!(formatter, "attestation/{kind}"),
+        }
+    }
 }

@@ -1,4 +1,8 @@
 //! Registries, repository paths and repositories.
+//!
+//! Read by ourselves, not as `oci-client` reads references: that one knows no addresses in brackets, leaves upper case and
+//! the default port in a host, so that two spellings would be two registries, and says of what it refuses no more than that
+//! it is wrong. Names as Docker's tools write them are left to it (`adoption`).
 
 use std::fmt;
 use std::str::FromStr;

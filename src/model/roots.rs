@@ -28,6 +28,42 @@ impl Roots {
     }
 }
 
+/// Which files of a folder are read; of the others it only counts that they are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reads {
+    /// Keys.
+    All,
+    /// Those of ours.
+    Toml,
+    /// Those of kpromo's.
+    Kpromo,
+}
+
+impl Reads {
+    /// What is read at a path within [`Roots`].
+    #[must_use]
+    pub fn at(path: &str) -> Self {
+        match path.split('/').next().unwrap_or_default() {
+            "promotions" => Self::Toml,
+            Roots::FILE | "keys" | "trust" => Self::All,
+            _ => Self::Kpromo,
+        }
+    }
+
+    /// The names of kpromo's files.
+    pub const KPROMO: [&str; 2] = ["promoter-manifest.yaml", "images.yaml"];
+
+    /// Whether a file of this name is read.
+    #[must_use]
+    pub fn hold(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Toml => name.ends_with(".toml"),
+            Self::Kpromo => Self::KPROMO.contains(&name),
+        }
+    }
+}
+
 impl FromIterator<RepoPath> for Roots {
     fn from_iter<I: IntoIterator<Item = RepoPath>>(folders: I) -> Self {
         Self(folders.into_iter().collect())

@@ -60,9 +60,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, ImageAnswer, SourceImage};
-    use crate::model::{AttestationKind, CarriedKind, Digest, SignatureForm};
-    use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY};
+    use crate::facts::{Answer, Ask, Depth, EvidenceAnswer, ImageAnswer, SourceImage};
+    use crate::model::{CarriedKind, Digest, SignatureForm};
+    use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, signature_by};
 
     fn carried(name: &str) -> Carried {
         Carried {
@@ -86,6 +86,7 @@ mod tests {
             needs: Arc::default(),
             repository: fixture.source(),
             carried: [carried("offered")].into(),
+            found_standing: false,
             found: Vec::new(),
         }));
         let mut record = |ask, answer| {
@@ -119,9 +120,9 @@ mod tests {
         };
         let digest = Digest::of(b"artifact");
         let found = [
-            Evidence::Signature(SignatureForm::Bundle, digest),
-            Evidence::Signature(SignatureForm::Tag, digest),
-            Evidence::Attestation(AttestationKind::Promotion, digest),
+            signature_by(&fixture.key, SignatureForm::Bundle, digest),
+            signature_by(&fixture.key, SignatureForm::Tag, digest),
+            promotion_by(&fixture.key, digest),
         ];
         for (endpoint, count) in [(PRIMARY, 2), (MIRROR, 3)] {
             record(Ask::Image(unit), endpoint, Answer::Image(ImageAnswer::Whole));

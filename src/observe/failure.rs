@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use crate::facts::{Answer, Failure};
-use crate::model::{Digest, ManifestError, Repository};
+use crate::model::{Digest, ManifestError, Obstacle, ObstacleKind, Repository};
 use crate::registry::{ErrorKind, RegistryError};
 use crate::transfer::TreeError;
 use crate::trust::KeyError;
@@ -13,7 +13,7 @@ use crate::trust::KeyError;
 /// Characters of an error that are kept: registries' own words are part of it.
 const TEXT: usize = 1_000;
 
-#[derive(Debug, Error)]
+#[derive(Debug, Clone, Error)]
 pub(super) enum LookError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
@@ -69,6 +69,18 @@ impl LookError {
     }
 }
 
+impl From<&LookError> for Obstacle {
+    fn from(error: &LookError) -> Self {
+        match error {
+            LookError::Registry(answer) => answer.into(),
+            LookError::Tree(answer) => answer.into(),
+            LookError::Manifest { .. } | LookError::TooMany { .. } => Self::new(ObstacleKind::Content, error),
+            LookError::Key { .. } | LookError::Unclaimed => Self::new(ObstacleKind::Local, error),
+            LookError::NotStanding { .. } => Self::new(ObstacleKind::NoSource, error),
+        }
+    }
+}
+
 /// A registry's own words may hold line breaks, or control a terminal.
 pub(super) fn one_line(text: &str) -> Arc<str> {
     let mut line: String = text
@@ -107,6 +119,14 @@ mod tests {
             ))
         );
         assert_eq!(one_line(&"x".repeat(5_000)).chars().count(), TEXT + 1);
+    }
+
+    #[test]
+    fn an_obstacle_says_what_kind_of_look_failed() {
+        let throttled = Obstacle::from(&error(ErrorKind::Throttled, "later"));
+        assert_eq!((throttled.kind, throttled.status), (ObstacleKind::Throttled, Some(429)));
+        let unclaimed = Obstacle::from(&LookError::Unclaimed);
+        assert_eq!(unclaimed.kind, ObstacleKind::Local);
     }
 
     #[test]

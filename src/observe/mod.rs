@@ -10,9 +10,9 @@ mod failure;
 mod generations;
 mod image;
 mod limits;
+mod look;
 mod observer;
 mod place;
-mod schedule;
 mod signed;
 mod source;
 #[cfg(test)]
@@ -22,5 +22,6 @@ mod verification;
 
 pub use expectations::{Expectations, Known};
 pub use limits::ObserveLimits;
-pub use observer::{Answered, Observed, Observer};
+pub use look::Look;
+pub use observer::{Answered, Observer};
 pub use verdict::{KeptVerdicts, Verdict};

@@ -1,33 +1,24 @@
-//! Asks registries what the planner wants to know.
+//! Asks registries what the planner wants to know, one place at a time.
 
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use tokio_util::sync::CancellationToken;
-
 use super::budget::Counted;
-use super::evidence::{self, Beside};
-use super::expectations::Expectations;
 use super::failure::LookError;
+use super::look::{Chained, Look, Offer, Subject};
 use super::place::Place;
-use super::schedule::Schedule;
 use super::verdict::KeptVerdicts;
-use super::verification::{Expected, Verifier};
-use super::{ObserveLimits, endpoint, image, source};
-use crate::facts::{Answer, Ask, Depth, Question, SourceAnswer, SourceImage};
-use crate::graph::{Graph, Unit};
-use crate::model::{Claim, EndpointIndex, EndpointSet, Limits, Repository, Signer, Source, UnitId};
+use super::verification::Verifier;
+use super::{ObserveLimits, endpoint, evidence, image, source};
+use crate::facts::{Answer, Ask, Depth, SourceAnswer, SourceImage};
+use crate::model::{EndpointIndex, Limits, Repository};
 use crate::registry::Registry;
 
-/// Answers questions, and remembers from one call to the next what it has verified. `R` is cloned for each call: a
-/// handle on shared state.
+/// Answers questions, and remembers what it has verified. `R` is cloned for each look: a handle on shared state.
 #[derive(Debug)]
 pub struct Observer<R> {
     registry: R,
-    limits: ObserveLimits,
     content: Limits,
-    verifier: Verifier,
+    pub(super) verifier: Verifier,
 }
 
 /// One endpoint's answer to one question: what [`crate::facts::Facts::record`] takes.
@@ -37,16 +28,7 @@ pub struct Answered {
     pub depth: Depth,
     pub endpoint: EndpointIndex,
     pub answer: Answer,
-}
-
-/// What came of a round of questions.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Observed {
-    /// In the order of the questions, then of endpoints, whatever the order in which registries answered.
-    pub answers: Vec<Answered>,
-    /// Questions, or endpoints of questions, that the budget or the stop left unasked.
-    pub left: Vec<Question>,
-    /// How many requests were made.
+    /// How many requests it took.
     pub requests: u64,
 }
 
@@ -57,213 +39,111 @@ impl<R: Registry + Clone> Observer<R> {
         Self {
             registry,
             verifier: Verifier::new(&limits, kept),
-            limits,
             content,
         }
     }
 
-    /// Asks at most so many places at once as the limits say, endpoints in turn, lower classes first.
-    ///
-    /// A place is asked only while the requests made, and one for each place being asked, are fewer than `budget`; what
-    /// was begun is finished, so that no request is made in vain. Places that need one request (endpoints, lists, tags)
-    /// never exceed the budget; images, evidence and sources that were begun last may, by what each of them needs. With
-    /// `stop` everything ends at once: looking leaves nothing half-done.
-    pub async fn answer(
-        &self,
-        graph: &Graph,
-        expectations: &dyn Expectations,
-        questions: &[Question],
-        budget: u64,
-        stop: &CancellationToken,
-    ) -> Observed {
-        let registry = Counted::new(self.registry.clone());
-        let round = Round {
-            observer: self,
-            registry: &registry,
-            graph,
-            expectations,
+    /// Looks. An error is an answer too, and never an absence. Dropped halfway it leaves nothing behind: looking changes
+    /// nothing.
+    pub async fn look(&self, look: &Look) -> Answered {
+        let looking = Looking {
+            registry: &Counted::new(self.registry.clone()),
+            verifier: &self.verifier,
+            limits: &self.content,
         };
-        let mut schedule = Schedule::new(graph, questions, self.limits.per_endpoint);
-        let mut unanswered: Vec<EndpointSet> = questions.iter().map(|question| question.at).collect();
-        let mut answers = Vec::new();
-        let mut under_way = FuturesUnordered::new();
-        while !stop.is_cancelled() {
-            while under_way.len() < self.limits.concurrency.max(1)
-                && registry.requests() + (under_way.len() as u64) < budget
-                && let Some(job) = schedule.begin()
-            {
-                let question = questions[job.question];
-                let round = &round;
-                under_way.push(async move { (job, round.look(question, job.endpoint).await) });
-            }
-            let next = tokio::select! {
-                biased;
-                () = stop.cancelled() => None,
-                next = under_way.next() => next,
-            };
-            let Some((job, answer)) = next else { break };
-            schedule.end(job);
-            unanswered[job.question].remove(job.endpoint);
-            answers.push((job.question, job.endpoint, answer));
-        }
-        drop(under_way);
-        answers.sort_unstable_by_key(|(question, endpoint, _)| (*question, *endpoint));
-        Observed {
-            answers: answers
-                .into_iter()
-                .map(|(question, endpoint, answer)| Answered {
-                    ask: questions[question].ask,
-                    depth: questions[question].depth,
-                    endpoint,
-                    answer,
-                })
-                .collect(),
-            left: questions
-                .iter()
-                .zip(unanswered)
-                .filter(|(_, at)| !at.is_empty())
-                .map(|(question, at)| Question { at, ..*question })
-                .collect(),
-            requests: registry.requests(),
-        }
-    }
-}
-
-/// What all looks of one call share.
-struct Round<'a, R> {
-    observer: &'a Observer<R>,
-    registry: &'a Counted<R>,
-    graph: &'a Graph,
-    expectations: &'a dyn Expectations,
-}
-
-impl<R: Registry + Clone> Round<'_, R> {
-    async fn look(&self, question: Question, endpoint: EndpointIndex) -> Answer {
-        match self.ask(question.ask, question.depth, endpoint).await {
+        let answer = match looking.at(look).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.log(question.ask, endpoint, &error);
+                tracing::debug!(place = %look, %error, "a question has no answer");
                 error.answer()
             }
-        }
-    }
-
-    fn log(&self, ask: Ask, endpoint: EndpointIndex, error: &LookError) {
-        let graph = self.graph;
-        let (target, repository, digest) = match ask {
-            Ask::Endpoint(target) => (target, None, None),
-            Ask::Tags(repository) => (graph.repository(repository).0, Some(repository), None),
-            Ask::Tag(tag) => {
-                let repository = graph.tag(tag).0;
-                (graph.repository(repository).0, Some(repository), None)
-            }
-            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => {
-                let Unit { repository, digest, .. } = graph.unit(unit);
-                (graph.target_of(unit), Some(*repository), Some(digest))
-            }
         };
-        let target = graph.target(target);
-        let repository = repository.map(|repository| graph.repository(repository).1);
-        let endpoint = target
-            .endpoints
-            .get(usize::from(endpoint.0))
-            .map(|endpoint| &*endpoint.name);
-        tracing::debug!(
-            target = %target.name, endpoint, repository = ?repository, ?digest, ?ask, %error,
-            "a question has no answer"
-        );
+        Answered {
+            ask: look.ask,
+            depth: look.depth,
+            endpoint: look.endpoint,
+            answer,
+            requests: looking.registry.requests(),
+        }
     }
+}
 
-    async fn ask(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) -> Result<Answer, LookError> {
-        match ask {
-            Ask::Endpoint(target) => {
-                let repository = endpoint::any_repository(self.graph, target, endpoint).ok_or(LookError::Unclaimed)?;
-                endpoint::ping(&self.place(repository)).await
+/// What one look needs.
+struct Looking<'a, R> {
+    registry: &'a Counted<R>,
+    verifier: &'a Verifier,
+    limits: &'a Limits,
+}
+
+impl<R: Registry + Clone> Looking<'_, R> {
+    async fn at(&self, look: &Look) -> Result<Answer, LookError> {
+        match &look.subject {
+            Subject::Endpoint(repository) => endpoint::ping(&self.place(repository)).await,
+            Subject::Tags(repository) => endpoint::tags(&self.place(repository)).await,
+            Subject::Tag(repository, tag) => endpoint::tag(&self.place(repository), tag).await,
+            Subject::Image(repository, digest) => image::look(&self.place(repository), digest, look.depth).await,
+            Subject::Evidence(repository, beside) => {
+                evidence::look(&self.place(repository), self.verifier, beside).await
             }
-            Ask::Tags(repository) => endpoint::tags(&self.place(self.graph.place(repository, endpoint))).await,
-            Ask::Tag(tag) => {
-                let (repository, tag) = self.graph.tag(tag);
-                endpoint::tag(&self.place(self.graph.place(repository, endpoint)), tag).await
+            Subject::Source(offer) => {
+                let place = self.place(&offer.repository);
+                source::look(
+                    &place,
+                    self.verifier,
+                    &offer.image,
+                    offer.expected.as_ref(),
+                    &offer.travelled,
+                )
+                .await
             }
-            Ask::Image(unit) => {
-                let digest = self.graph.unit(unit).digest;
-                image::look(&self.place_of(unit, endpoint), &digest, depth).await
-            }
-            Ask::Evidence(unit) => self.evidence(unit, depth, endpoint).await,
-            Ask::Source(unit) => self.source(unit).await,
+            Subject::Chained(chained) => self.chained(chained).await,
+            Subject::Standing(offer) => self.standing(offer).await,
+            Subject::Nothing(error) => Err(error.clone()),
         }
     }
 
-    fn place(&self, repository: Repository) -> Place<'_, R> {
+    fn place(&self, repository: &Repository) -> Place<'_, R> {
         Place {
             registry: self.registry,
-            repository,
-            limits: &self.observer.content,
+            repository: repository.clone(),
+            limits: self.limits,
         }
     }
 
-    fn place_of(&self, unit: UnitId, endpoint: EndpointIndex) -> Place<'_, R> {
-        self.place(self.graph.place(self.graph.unit(unit).repository, endpoint))
-    }
-
-    async fn evidence(&self, unit: UnitId, depth: Depth, endpoint: EndpointIndex) -> Result<Answer, LookError> {
-        let signer = match self.graph.unit(unit).claim().and_then(|claim| claim.signer.as_ref()) {
-            Some(signer) => Some((Arc::clone(signer), self.expected(unit, signer)?)),
-            None => None,
-        };
-        let beside = Beside {
-            image: self.graph.unit(unit).digest,
-            signer,
-            carried: self.expectations.carried(unit),
-            depth,
-        };
-        evidence::look(&self.place_of(unit, endpoint), &self.observer.verifier, &beside).await
-    }
-
-    fn expected(&self, unit: UnitId, signer: &Arc<Signer>) -> Result<Expected, LookError> {
-        let unit = self.graph.unit(unit);
-        Ok(Expected {
-            keys: self.observer.verifier.keys(signer)?,
-            public_reference: self.graph.public_reference(unit.repository),
-            image: unit.digest,
-        })
-    }
-
-    async fn source(&self, unit: UnitId) -> Result<Answer, LookError> {
-        let claim = self.graph.unit(unit).claim().ok_or(LookError::Unclaimed)?;
-        let expected = claim
-            .signer
-            .as_ref()
-            .map(|signer| self.expected(unit, signer))
-            .transpose()?;
-        match &claim.source {
-            Source::Registry(repository) => {
-                let place = self.place(repository.clone());
-                let travelled = self.expectations.travelled(unit);
-                let verifier = &self.observer.verifier;
-                source::look(&place, verifier, &claim.digest, expected.as_ref(), &travelled).await
+    /// Reads the claim's own place as if it were the source. What is listed beside the image and not there is left out:
+    /// nobody can bring it any more.
+    async fn standing(&self, offer: &Offer) -> Result<Answer, LookError> {
+        let place = self.place(&offer.repository);
+        let found = source::look(&place, self.verifier, &offer.image, offer.expected.as_ref(), &[]).await?;
+        Ok(match found {
+            Answer::Source(SourceAnswer::Whole(image) | SourceAnswer::WithoutAll { image, .. }) => {
+                let image = SourceImage {
+                    found_standing: true,
+                    ..(*image).clone()
+                };
+                Answer::Source(SourceAnswer::Whole(Arc::new(image)))
             }
-            Source::Target { .. } => self.chained_source(unit, claim, expected.as_ref()).await,
-        }
+            other => other,
+        })
     }
 
     /// Reads at the endpoints where the upstream image stands, the primary first, until one has it with all that
     /// travelled before: a dead primary does not stop what a mirror can serve. Where none has all, the one that lacks
     /// least counts, and where none has the image, the first.
-    async fn chained_source(
-        &self,
-        unit: UnitId,
-        claim: &Claim,
-        expected: Option<&Expected>,
-    ) -> Result<Answer, LookError> {
-        let upstream = self.graph.upstream(unit).ok_or(LookError::Unclaimed)?;
-        let travelled = self.expectations.travelled(unit);
+    async fn chained(&self, chained: &Chained) -> Result<Answer, LookError> {
+        let Chained {
+            places,
+            image,
+            expected,
+            travelled,
+            target,
+        } = chained;
         let lacks = |image: &SourceImage| travelled.iter().filter(|item| !image.carried.contains(item)).count();
         let mut best: Option<(usize, Answer)> = None;
         let mut first = None;
-        for endpoint in self.expectations.standing(upstream).iter() {
-            let place = self.place_of(upstream, endpoint);
-            let answer = source::look(&place, &self.observer.verifier, &claim.digest, expected, &travelled).await;
+        for repository in places {
+            let place = self.place(repository);
+            let answer = source::look(&place, self.verifier, image, expected.as_ref(), travelled).await;
             let lacking = match &answer {
                 Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
                 Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),
@@ -285,7 +165,7 @@ impl<R: Registry + Clone> Round<'_, R> {
         }
         first.unwrap_or_else(|| {
             Err(LookError::NotStanding {
-                target: Arc::clone(&self.graph.target(self.graph.target_of(upstream)).name),
+                target: Arc::clone(target),
             })
         })
     }

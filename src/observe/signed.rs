@@ -7,7 +7,7 @@ use super::place::Place;
 use super::verdict::Verdict;
 use super::verification::{Expected, Verifier};
 use crate::facts::Evidence;
-use crate::model::{Admission, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
+use crate::model::{Admission, ArtifactKind, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};
 use crate::trust::{referrer, signature_manifest};
 
@@ -32,11 +32,21 @@ pub(super) async fn find<R: Registry>(
     for artifact in candidates(place, expected, referrers)? {
         match bundle(place, verifier, expected, &artifact).await? {
             Verdict::Nothing => {}
-            Verdict::Signature => signed.found.push(Evidence::Signature(SignatureForm::Bundle, artifact)),
-            Verdict::Promotion(admission) => {
-                signed
-                    .found
-                    .push(Evidence::Attestation(AttestationKind::Promotion, artifact));
+            Verdict::Signature { by } => {
+                let kind = ArtifactKind::Signature(SignatureForm::Bundle);
+                signed.found.push(Evidence {
+                    kind,
+                    digest: artifact,
+                    by,
+                });
+            }
+            Verdict::Promotion { by, admission } => {
+                let kind = ArtifactKind::Attestation(AttestationKind::Promotion);
+                signed.found.push(Evidence {
+                    kind,
+                    digest: artifact,
+                    by,
+                });
                 signed.admission.get_or_insert(admission);
             }
         }
@@ -47,13 +57,28 @@ pub(super) async fn find<R: Registry>(
             let Some(entry) = signature_manifest::entry_id(&layer) else {
                 continue;
             };
-            if payload(place, verifier, expected, &entry, layer).await? == Verdict::Signature {
-                signed.found.push(Evidence::Signature(SignatureForm::Tag, entry));
+            if let Verdict::Signature { by } = payload(place, verifier, expected, &entry, layer).await? {
+                let kind = ArtifactKind::Signature(SignatureForm::Tag);
+                signed.found.push(Evidence {
+                    kind,
+                    digest: entry,
+                    by,
+                });
             }
         }
     }
     signed.found.sort_unstable();
     signed.found.dedup();
+    for twice in signed.found.windows(2) {
+        if let [kept, other] = twice
+            && (kept.kind, kept.by) == (other.kind, other.by)
+        {
+            tracing::warn!(
+                repository = %place.repository, digest = %expected.image, kind = %kept.kind, by = %kept.by,
+                kept = %kept.digest, other = %other.digest, "one key signed this twice: the first is spread"
+            );
+        }
+    }
     Ok(signed)
 }
 

@@ -72,6 +72,7 @@ async fn offered<R: Registry>(
         repository: place.repository.clone(),
         needs: needs.into_iter().collect(),
         carried: carried.into_iter().collect(),
+        found_standing: false,
         found,
     });
     Ok(if missing.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Admission, Digest};
+use crate::model::{Admission, Digest, SignerIdentity};
 
 /// The bytes of an artifact are fixed by its digest, and so is this.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,9 +14,12 @@ pub enum Verdict {
     /// It does not verify, or says something that is not asked for.
     Nothing,
     /// A signature of the image itself.
-    Signature,
+    Signature { by: SignerIdentity },
     /// A promotion record for exactly this public reference and digest.
-    Promotion(Arc<Admission>),
+    Promotion {
+        by: SignerIdentity,
+        admission: Arc<Admission>,
+    },
 }
 
 /// Verdicts that outlive the process. What cannot be given is verified again.

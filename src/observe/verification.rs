@@ -8,7 +8,7 @@ use super::ObserveLimits;
 use super::failure::LookError;
 use super::generations::Generations;
 use super::verdict::{KeptVerdicts, Verdict};
-use crate::model::{Descriptor, Digest, Repository, Signer};
+use crate::model::{Descriptor, Digest, Repository, Signer, SignerIdentity};
 use crate::trust::statement::predicate_type;
 use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, VerificationError, bundle};
 
@@ -100,7 +100,9 @@ impl Verifier {
     pub fn entry(&self, expected: &Expected, artifact: &Digest, layer: Descriptor, payload: Bytes) -> Verdict {
         let verdict = SignatureEntry::found(layer, payload)
             .and_then(|entry| entry.verify(&expected.keys.keys, &expected.image))
-            .map(|_| Verdict::Signature);
+            .map(|verified| Verdict::Signature {
+                by: SignerIdentity::Key(verified.key),
+            });
         self.settle(expected, artifact, verdict)
     }
 
@@ -128,20 +130,22 @@ impl Verifier {
 
 fn judge_bundle(expected: &Expected, bundle: &[u8]) -> Result<Verdict, VerificationError> {
     let statement = bundle::verify(bundle, &expected.keys.keys, &expected.image)?;
+    let by = SignerIdentity::Key(statement.key);
     // Anything that the key signed has a good signature. Only these two say what is asked for.
     if statement.predicate_type == predicate_type::PROMOTION {
         let record = PromotionRecord::from_statement(&statement, &expected.public_reference, &expected.image)?;
-        return Ok(Verdict::Promotion(Arc::new(record.admission())));
+        let admission = Arc::new(record.admission());
+        return Ok(Verdict::Promotion { by, admission });
     }
     statement.expect_predicate(predicate_type::SIGNATURE)?;
-    Ok(Verdict::Signature)
+    Ok(Verdict::Signature { by })
 }
 
 impl Keys {
     fn of(signer: &Signer) -> Result<Self, LookError> {
-        let keys = std::iter::once(&signer.public_key)
-            .chain(&signer.previous)
-            .map(|pem| PublicKey::from_pem(pem.as_bytes()))
+        let keys = signer
+            .keys()
+            .map(|key| PublicKey::from_pem(key.pem.as_bytes()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| LookError::Key {
                 signer: Arc::clone(&signer.name),

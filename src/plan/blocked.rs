@@ -70,6 +70,10 @@ pub enum Cause {
         target: TargetId,
         endpoint: EndpointIndex,
     },
+    /// Its signer has another key now, and as many as may be in a minute were signed anew.
+    Rotation {
+        until: Timestamp,
+    },
     /// The registry there is known to be unable to hold it; with [`Capability::ImmutableTags`], to refuse to move a tag.
     Unsupported {
         target: TargetId,
@@ -99,15 +103,6 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether something could not be looked at, rather than was found to be in the way.
-    #[must_use]
-    pub fn hides_facts(&self) -> bool {
-        matches!(
-            self,
-            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::Failed { .. }
-        )
-    }
-
     /// Whether a person who asks how things stand has to know that this was not seen.
     #[must_use]
     pub fn is_unseen(&self) -> bool {

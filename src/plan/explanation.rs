@@ -7,6 +7,7 @@ use super::phrases::{
 };
 use super::record::target_of;
 use super::remedies::Remedy;
+use super::signatures::ROTATIONS_PER_MINUTE;
 use crate::facts::Ask;
 use crate::graph::Graph;
 use crate::model::{BlockedReport, Capability, Digest, EndpointIndex, KnownBy, TagId, TargetId, UnitId};
@@ -90,6 +91,15 @@ impl<'a> Explanation<'a> {
                 ),
                 remedy: Remedy::SignAnyway,
             },
+            Cause::Rotation { until } => Self {
+                kind: "rotation",
+                subject: "signatures that are made anew".to_owned(),
+                cause: format!(
+                    "the signer has another key: at most {ROTATIONS_PER_MINUTE} signatures and attestations are made anew in \
+                     a minute, and the rest waits until {until:.0}"
+                ),
+                remedy: Remedy::GoOn,
+            },
             Cause::Unsupported {
                 target,
                 endpoint,
@@ -157,7 +167,7 @@ impl<'a> Explanation<'a> {
         let place = match ask {
             Ask::Endpoint(_) => endpoint_at(graph, target, endpoint),
             Ask::Tags(repository) => format!("the tags of {}", graph.place(repository, endpoint)),
-            Ask::Image(unit) => image_at(graph, unit, endpoint),
+            Ask::Image(unit) | Ask::Standing(unit) => image_at(graph, unit, endpoint),
             Ask::Evidence(unit) => format!("what is attached to {}", image_at(graph, unit, endpoint)),
             Ask::Tag(tag) => tag_at(graph, tag, endpoint),
             Ask::Source(unit) => image_at_source(graph, unit),

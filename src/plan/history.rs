@@ -18,14 +18,13 @@ pub(super) fn next_attempt(attempt: &Attempt) -> Option<Timestamp> {
     Some(last.saturating_add(wait).unwrap_or(Timestamp::MAX))
 }
 
-/// How many recent repairs make a node contested; `None` where it is not.
-pub(super) fn contested(attempt: &Attempt, now: Timestamp) -> Option<usize> {
-    let recent = attempt
-        .repairs
-        .iter()
-        .filter(|at| now.duration_since(**at) < CONTEST_WINDOW)
-        .count();
-    (recent >= CONTEST_REPAIRS).then_some(recent)
+/// How many recent repairs make a node contested, and until when; `None` where it is not.
+pub(super) fn contested(attempt: &Attempt, now: Timestamp) -> Option<(usize, Timestamp)> {
+    let recent = |at: &&Timestamp| now.duration_since(**at) < CONTEST_WINDOW;
+    // Repairs are kept in the order in which they happened: with the oldest of the last few, the fight is forgotten.
+    let decisive = attempt.repairs.iter().rev().filter(recent).nth(CONTEST_REPAIRS - 1)?;
+    let until = decisive.saturating_add(CONTEST_WINDOW).unwrap_or(Timestamp::MAX);
+    Some((attempt.repairs.iter().filter(recent).count(), until))
 }
 
 #[cfg(test)]
@@ -55,7 +54,7 @@ mod tests {
             repairs: (0..5).map(|i| at(i * 60)).collect(),
             ..Attempt::default()
         };
-        assert_eq!(contested(&attempt, at(300)), Some(5));
+        assert_eq!(contested(&attempt, at(300)), Some((5, at(3_600))));
         assert_eq!(contested(&attempt, at(3_630)), None);
     }
 }

@@ -87,7 +87,8 @@ impl<'a> Planner<'a> {
         }
         let offered = match self.facts.source(subject.id) {
             None => {
-                self.ask(Ask::Source(subject.id), EndpointSet::PRIMARY, subject.class);
+                // Asks, or waits by name for what it reads from to stand.
+                self.source(subject);
                 return None;
             }
             Some(SourceFact::Forbidden | SourceFact::Unknown) => return Some(Vec::new()),

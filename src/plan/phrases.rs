@@ -2,7 +2,7 @@
 
 use super::record::source_name;
 use crate::graph::Graph;
-use crate::model::{Digest, EndpointIndex, Foreign, NodeId, Source, TagId, TargetId, UnitId};
+use crate::model::{Digest, EndpointIndex, Foreign, NodeId, TagId, TargetId, UnitId};
 
 pub(super) fn endpoint_at(graph: &Graph, target: TargetId, endpoint: EndpointIndex) -> String {
     let target = graph.target(target);
@@ -44,14 +44,12 @@ pub(super) fn source(graph: &Graph, unit: UnitId) -> String {
     graph
         .unit(unit)
         .claim()
-        .map(|claim| match &claim.source {
+        .map(|claim| match graph.upstream(unit) {
             // Credentials are set by repository, so the place to name is where a chained claim reads first.
-            Source::Target { target, repository } => graph.targets()[*target]
-                .endpoint(EndpointIndex::PRIMARY)
-                .prefix
-                .join(repository)
+            Some(upstream) => graph
+                .place(graph.unit(upstream).repository, EndpointIndex::PRIMARY)
                 .to_string(),
-            registry @ Source::Registry(_) => source_name(graph, registry),
+            None => source_name(graph, unit, &claim.source),
         })
         .unwrap_or_default()
 }
@@ -60,7 +58,7 @@ pub(super) fn image_at_source(graph: &Graph, unit: UnitId) -> String {
     let at = graph
         .unit(unit)
         .claim()
-        .map(|claim| source_name(graph, &claim.source))
+        .map(|claim| source_name(graph, unit, &claim.source))
         .unwrap_or_default();
     format!("{at}@{}", graph.unit(unit).digest)
 }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::blocked::{Blocked, Cause};
 use super::history;
+use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
@@ -48,7 +49,7 @@ pub enum Units {
 }
 
 /// What the planner knows to be due, what it lacks, and what is in the way.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Planned {
     /// In dependency order within each unit.
     pub steps: Vec<Step>,
@@ -60,31 +61,70 @@ pub struct Planned {
     pub units: usize,
 }
 
+/// The same for one unit. A plan is the sum of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitPlan {
+    /// In dependency order.
+    pub steps: Vec<Step>,
+    pub withheld: Vec<(Step, Withheld)>,
+    /// Those about endpoints and lists, which other units ask too, among them.
+    pub questions: Vec<Question>,
+    /// Each cause once for every node and endpoint that waits for it.
+    pub blocked: Vec<(Cause, NodeId)>,
+    /// When time alone changes this plan, at the earliest: a back-off ends, patience is over, a fight is forgotten.
+    pub due: Option<Timestamp>,
+}
+
+impl UnitPlan {
+    /// Whether nothing is left to do, to ask, or to report.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.withheld.is_empty() && self.questions.is_empty() && self.blocked.is_empty()
+    }
+}
+
 /// Decides what is due. Unknown facts authorise no step: they become questions or blocked entries.
 #[must_use]
 pub fn plan(graph: &Graph, facts: &Facts, memory: &Memory, scope: &Scope, now: Timestamp) -> Planned {
+    let mut sum = Sum::default();
+    let mut add = |unit| {
+        if graph.unit(unit).claim().is_some() {
+            sum.add(plan_unit(graph, facts, memory, scope, now, unit));
+        }
+    };
+    match &scope.units {
+        Units::All => graph.wanted().for_each(&mut add),
+        Units::Only(units) => with_upstream(graph, units).into_iter().for_each(&mut add),
+    }
+    sum.finish()
+}
+
+/// Decides what is due for one unit, whatever the scope's units are. Nothing is, where no claim wants it.
+#[must_use]
+pub fn plan_unit(
+    graph: &Graph,
+    facts: &Facts,
+    memory: &Memory,
+    scope: &Scope,
+    now: Timestamp,
+    unit: UnitId,
+) -> UnitPlan {
     let mut planner = Planner {
         graph,
         facts,
         memory,
         scope,
         now,
-        planned: Planned::default(),
-        endpoint_questions: vec![None; graph.targets().len()],
-        list_questions: vec![None; graph.repository_count()],
-        blocked: BTreeMap::new(),
+        planned: UnitPlan::default(),
+        rotations: rotations_left(memory, now),
     };
-    match &scope.units {
-        Units::All => graph.wanted().for_each(|unit| planner.look_at(unit)),
-        Units::Only(units) => with_upstream(graph, units)
-            .into_iter()
-            .for_each(|unit| planner.look_at(unit)),
-    }
-    planner.finish()
+    planner.unit(unit);
+    planner.planned
 }
 
 /// What a unit reads from is looked at with it, or it would wait for something nobody asks about.
-fn with_upstream(graph: &Graph, units: &[UnitId]) -> BTreeSet<UnitId> {
+#[must_use]
+pub fn with_upstream(graph: &Graph, units: &[UnitId]) -> BTreeSet<UnitId> {
     let mut all = BTreeSet::new();
     for unit in units {
         let mut next = Some(*unit);
@@ -95,61 +135,107 @@ fn with_upstream(graph: &Graph, units: &[UnitId]) -> BTreeSet<UnitId> {
     all
 }
 
+/// Adds up the plans of units.
+#[derive(Debug, Default)]
+pub struct Sum {
+    planned: Planned,
+    /// Many units ask these.
+    endpoints: BTreeMap<TargetId, Question>,
+    lists: BTreeMap<RepositoryId, Question>,
+    blocked: BTreeMap<Cause, (usize, NodeId)>,
+}
+
+impl Sum {
+    pub fn add(&mut self, unit: UnitPlan) {
+        self.planned.units += 1;
+        self.planned.steps.extend(unit.steps);
+        self.planned.withheld.extend(unit.withheld);
+        for question in unit.questions {
+            match question.ask {
+                Ask::Endpoint(target) => merge(self.endpoints.entry(target), question),
+                Ask::Tags(repository) => merge(self.lists.entry(repository), question),
+                _ => self.planned.questions.push(question),
+            }
+        }
+        for (cause, node) in unit.blocked {
+            match self.blocked.entry(cause) {
+                Entry::Vacant(entry) => {
+                    entry.insert((1, node));
+                }
+                Entry::Occupied(mut entry) => {
+                    let (nodes, example) = entry.get_mut();
+                    *nodes += 1;
+                    *example = (*example).min(node);
+                }
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn finish(mut self) -> Planned {
+        let shared = self.endpoints.into_values().chain(self.lists.into_values());
+        let mut questions: Vec<_> = shared.chain(self.planned.questions).collect();
+        // Stable: within a class endpoints come before lists, lists before the rest.
+        questions.sort_by_key(|question| question.class);
+        self.planned.questions = questions;
+        self.planned.blocked = self
+            .blocked
+            .into_iter()
+            .map(|(cause, (nodes, example))| Blocked { cause, nodes, example })
+            .collect();
+        self.planned
+    }
+}
+
+fn merge<K: Ord>(known: Entry<'_, K, Question>, question: Question) {
+    known
+        .and_modify(|known| {
+            known.at |= question.at;
+            known.class = known.class.min(question.class);
+        })
+        .or_insert(question);
+}
+
 pub(super) struct Planner<'a> {
     pub graph: &'a Graph,
     pub facts: &'a Facts,
     pub memory: &'a Memory,
     pub scope: &'a Scope,
     pub now: Timestamp,
-    planned: Planned,
-    endpoint_questions: Vec<Option<(EndpointSet, Class)>>,
-    list_questions: Vec<Option<(EndpointSet, Class)>>,
-    blocked: BTreeMap<Cause, (usize, NodeId)>,
+    planned: UnitPlan,
+    /// How many artifacts of admitted claims may still be signed anew within this minute.
+    pub(super) rotations: usize,
 }
 
-fn merge(slot: &mut Option<(EndpointSet, Class)>, at: EndpointSet, class: Class) {
-    *slot = Some(match *slot {
-        Some((known, lower)) => (known | at, lower.min(class)),
-        None => (at, class),
-    });
+/// How many artifacts of admitted claims may still be signed anew within this minute. Each unit is planned as if it were
+/// the next: whoever begins steps counts those that are under way against it.
+#[must_use]
+pub fn rotations_left(memory: &Memory, now: Timestamp) -> usize {
+    let recent = |at: &&Timestamp| now.duration_since(**at) < ROTATION_WINDOW;
+    ROTATIONS_PER_MINUTE.saturating_sub(memory.rotated.iter().filter(recent).count())
 }
 
 impl Planner<'_> {
-    fn look_at(&mut self, unit: UnitId) {
-        if self.graph.unit(unit).claim().is_some() {
-            self.planned.units += 1;
-            self.unit(unit);
-        }
-    }
-
     pub fn ask(&mut self, ask: Ask, at: EndpointSet, class: Class) {
         if at.is_empty() {
             return;
         }
-        match ask {
-            // Many units share these.
-            Ask::Endpoint(target) => merge(&mut self.endpoint_questions[target.index()], at, class),
-            Ask::Tags(repository) => merge(&mut self.list_questions[repository.index()], at, class),
-            _ => self.planned.questions.push(Question {
-                ask,
-                at,
-                class,
-                depth: self.scope.depth,
-            }),
-        }
+        self.planned.questions.push(Question {
+            ask,
+            at,
+            class,
+            depth: self.scope.depth,
+        });
     }
 
     pub fn block(&mut self, cause: Cause, node: NodeId) {
-        match self.blocked.entry(cause) {
-            Entry::Vacant(entry) => {
-                entry.insert((1, node));
-            }
-            Entry::Occupied(mut entry) => {
-                let (nodes, example) = entry.get_mut();
-                *nodes += 1;
-                *example = (*example).min(node);
-            }
-        }
+        self.planned.blocked.push((cause, node));
+    }
+
+    /// From this moment on the plan may be another, though nothing else happens.
+    pub fn wake_at(&mut self, at: Timestamp) {
+        let due = self.planned.due.map_or(at, |due| due.min(at));
+        self.planned.due = Some(due);
     }
 
     /// Blocks a node wherever a place could not be looked at.
@@ -232,6 +318,7 @@ impl Planner<'_> {
             };
             if let Some(until) = history::next_attempt(attempt).filter(|until| self.now < *until) {
                 let error = Arc::clone(&attempt.error);
+                self.wake_at(until);
                 self.block(
                     Cause::BackOff {
                         node,
@@ -242,7 +329,8 @@ impl Planner<'_> {
                     node,
                 );
                 released.remove(endpoint);
-            } else if let Some(repairs) = history::contested(attempt, self.now).filter(|_| repair) {
+            } else if let Some((repairs, until)) = history::contested(attempt, self.now).filter(|_| repair) {
+                self.wake_at(until);
                 self.block(
                     Cause::Contested {
                         node,
@@ -255,39 +343,5 @@ impl Planner<'_> {
             }
         }
         released
-    }
-
-    fn finish(mut self) -> Planned {
-        let shared = |question: (usize, &Option<(EndpointSet, Class)>), ask: fn(u32) -> Ask, depth| {
-            question.1.map(|(at, class)| Question {
-                ask: ask(question.0 as u32),
-                at,
-                class,
-                depth,
-            })
-        };
-        let depth = self.scope.depth;
-        let mut questions: Vec<_> = self
-            .endpoint_questions
-            .iter()
-            .enumerate()
-            .filter_map(|question| shared(question, |id| Ask::Endpoint(TargetId(id)), depth))
-            .collect();
-        questions.extend(
-            self.list_questions
-                .iter()
-                .enumerate()
-                .filter_map(|question| shared(question, |id| Ask::Tags(RepositoryId(id)), depth)),
-        );
-        questions.append(&mut self.planned.questions);
-        // Stable: within a class endpoints come before lists, lists before the rest.
-        questions.sort_by_key(|question| question.class);
-        self.planned.questions = questions;
-        self.planned.blocked = self
-            .blocked
-            .into_iter()
-            .map(|(cause, (nodes, example))| Blocked { cause, nodes, example })
-            .collect();
-        self.planned
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::step::{Action, Content, Provider, Step};
 use crate::facts::{Ask, Question};
 use crate::graph::{DependsAt, Graph};
-use crate::model::{Carried, Digest, EndpointSet, NodeId, Slot, Source, TargetId};
+use crate::model::{Carried, Digest, EndpointSet, NodeId, Slot, Source, TargetId, UnitId};
 
 /// The kind of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl Content {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionRecord {
-    /// `endpoint`, `tags`, `image`, `evidence`, `tag` or `source`.
+    /// `endpoint`, `tags`, `image`, `evidence`, `tag`, `source` or `standing`.
     pub ask: String,
     /// A target, a repository of it, or a node.
     pub place: String,
@@ -181,16 +181,19 @@ pub(super) fn provider_name(graph: &Graph, node: NodeId, provider: Provider) -> 
         Provider::Endpoint(endpoint) => graph.place(unit.repository, endpoint).to_string(),
         Provider::Source => unit
             .claim()
-            .map(|claim| source_name(graph, &claim.source))
+            .map(|claim| source_name(graph, node.unit, &claim.source))
             .unwrap_or_default(),
     }
 }
 
 /// A claim's source; `target:staging/dns/coredns` where it is chained.
-pub(super) fn source_name(graph: &Graph, source: &Source) -> String {
-    match source {
-        Source::Registry(repository) => repository.to_string(),
-        Source::Target { target, repository } => format!("target:{}/{repository}", graph.targets()[*target].name),
+pub(super) fn source_name(graph: &Graph, unit: UnitId, source: &Source) -> String {
+    match (source, graph.upstream(unit)) {
+        (Source::Registry(repository), _) => repository.to_string(),
+        (Source::Target { repository, .. }, Some(upstream)) => {
+            format!("target:{}/{repository}", graph.target(graph.target_of(upstream)).name)
+        }
+        (Source::Target { repository, .. }, None) => repository.to_string(),
     }
 }
 
@@ -198,7 +201,7 @@ pub(super) fn target_of(graph: &Graph, ask: Ask) -> TargetId {
     match ask {
         Ask::Endpoint(target) => target,
         Ask::Tags(repository) => graph.repository(repository).0,
-        Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => graph.target_of(unit),
+        Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => graph.target_of(unit),
         Ask::Tag(tag) => graph.repository(graph.tag(tag).0).0,
     }
 }
@@ -211,6 +214,7 @@ const fn ask_name(ask: Ask) -> &'static str {
         Ask::Evidence(_) => "evidence",
         Ask::Tag(_) => "tag",
         Ask::Source(_) => "source",
+        Ask::Standing(_) => "standing",
     }
 }
 
@@ -222,7 +226,7 @@ fn ask_place(graph: &Graph, ask: Ask) -> String {
             let (target, path) = graph.repository(repository);
             format!("{}/{path}", graph.target(target).name)
         }
-        Ask::Image(unit) | Ask::Evidence(unit) => graph.node_name(NodeId {
+        Ask::Image(unit) | Ask::Evidence(unit) | Ask::Standing(unit) => graph.node_name(NodeId {
             unit,
             slot: Slot::Image,
         }),

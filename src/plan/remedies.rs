@@ -12,6 +12,8 @@ pub(super) enum Remedy<'a> {
     Reach(&'a Prefix),
     /// Something could not be read.
     AskAgain,
+    /// As many as may be were signed anew for now.
+    GoOn,
     /// A step failed.
     TryAgain,
     /// A step failed before, and waits.
@@ -63,6 +65,13 @@ impl Remedy<'_> {
                 )
             }
             Self::AskAgain => advice.again("asks"),
+            Self::GoOn => match advice.audience {
+                Audience::Command => format!(
+                    "it goes on with each `landfall apply{}`, and by itself under `landfall run`",
+                    advice.flags
+                ),
+                Audience::Daemon => "it goes on by itself".to_owned(),
+            },
             Self::TryAgain => advice.again("tries it"),
             Self::TryAtOnce => match advice.audience {
                 Audience::Command => format!("`landfall apply{}` tries it at once", advice.flags),
@@ -136,6 +145,7 @@ mod tests {
             Remedy::Credentials(prefix.to_string()),
             Remedy::Reach(prefix),
             Remedy::AskAgain,
+            Remedy::GoOn,
             Remedy::TryAgain,
             Remedy::TryAtOnce,
             Remedy::FindOther,

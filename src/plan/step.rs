@@ -63,8 +63,12 @@ pub enum Provider {
 pub enum Reason {
     /// The claim is promoted for the first time.
     Promotion,
+    /// The claim is promoted for the first time, from where it stood already: its source has gone.
+    FoundStanding,
     /// It is not there, though the claim was admitted before: it was lost, or the endpoint is new.
     Missing,
+    /// The signer has another key than the one that it was signed with.
+    Rotated,
     /// A commit moved the tag.
     Moved,
     /// The tag was moved behind landfall's back.
@@ -84,7 +88,9 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Promotion => "promotion",
+            Self::FoundStanding => "found-standing",
             Self::Missing => "missing",
+            Self::Rotated => "rotated",
             Self::Moved => "moved",
             Self::Drift => "drift",
             Self::Adopted => "adopted",

@@ -7,7 +7,10 @@ use super::planner::Planner;
 use super::step::{Provider, Reason};
 use crate::facts::{Ask, Class, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
-use crate::model::{Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, Slot, Target, TargetId, UnitId};
+use crate::model::{
+    Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, PolicyMode, Slot, Source, TagId, Target, TargetId,
+    UnitId,
+};
 
 /// What the parts of the planner share about the unit at hand.
 pub(super) struct Subject<'a> {
@@ -47,6 +50,8 @@ impl Subject<'_> {
     pub fn reason(&self) -> Reason {
         if self.admission.is_some() {
             Reason::Missing
+        } else if self.source.is_some_and(|source| source.found_standing) {
+            Reason::FoundStanding
         } else {
             Reason::Promotion
         }
@@ -179,7 +184,10 @@ impl<'a> Planner<'a> {
             Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if subject.admission.is_some() => {
                 return Some(image);
             }
-            Some(SourceFact::Answered(SourceAnswer::Absent)) => Cause::SourceAbsent { unit },
+            Some(SourceFact::Answered(SourceAnswer::Absent)) => {
+                self.ask_standing(subject);
+                Cause::SourceAbsent { unit }
+            }
             Some(SourceFact::Answered(SourceAnswer::Lacking(missing) | SourceAnswer::WithoutAll { missing, .. })) => {
                 Cause::SourceLacking {
                     unit,
@@ -200,12 +208,38 @@ impl<'a> Planner<'a> {
         None
     }
 
+    /// What stands whole at an endpoint of the claim, under a tag that it claims, is admitted from there where its source
+    /// has gone and no policy asks anything of it: whoever takes over a filled registry finds most sources so.
+    fn ask_standing(&mut self, subject: &Subject<'_>) {
+        let claim = subject.claim;
+        let is_free = claim.policy.iter().all(|policy| policy.mode == PolicyMode::Off);
+        if subject.admission.is_some() || !is_free || !matches!(claim.source, Source::Registry(_)) {
+            return;
+        }
+        let on_it = |tag: &TagId| self.facts.tag(*tag).values.at(claim.digest);
+        let tagged = match &subject.unit.tags[..] {
+            // Nothing is claimed but the digest.
+            [] => subject.up,
+            tags => tags.iter().fold(EndpointSet::EMPTY, |all, tag| all | on_it(tag)),
+        };
+        let standing = subject.facts.image.present & tagged & subject.up;
+        let next = subject
+            .spread(standing - self.facts.not_standing(subject.id))
+            .find_map(|provider| match provider {
+                Provider::Endpoint(endpoint) => Some(endpoint),
+                Provider::Source => None,
+            });
+        if let Some(endpoint) = next {
+            self.ask(Ask::Standing(subject.id), EndpointSet::only(endpoint), subject.class);
+        }
+    }
+
     /// Asks what stands beside the image, once it is known what to look for.
     fn ask_evidence(&mut self, subject: &Subject<'_>) {
         let carries = match subject.carried() {
             Some(carried) => !carried.is_empty(),
-            // State was lost: where the source cannot admit the claim, a promotion record still can.
-            None if !self.memory.intact && self.facts.source(subject.id).is_some() => false,
+            // State may have been lost: where the source cannot admit the claim, a promotion record still can.
+            None if !self.memory.new.contains(&subject.id) && self.facts.source(subject.id).is_some() => false,
             None => return,
         };
         let wanted = if carries {

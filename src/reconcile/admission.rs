@@ -7,60 +7,76 @@ use jiff::Timestamp;
 
 use super::ReconcileError;
 use super::reconciler::Reconciler;
-use crate::execute::{ExecutionContext, UnitAdmission, World};
+use crate::execute::{UnitAdmission, World};
 use crate::facts::{SourceAnswer, SourceFact, SourceImage};
 use crate::model::{
-    Admission, Claim, CommitId, Digest, PolicyMode, RepoPath, Repository, Source as ClaimSource, UnitId, Verdict,
+    Admission, ArtifactKind, Claim, CommitId, Digest, NodeId, PolicyMode, RepoPath, Repository, Source as ClaimSource,
+    UnitId, Verdict,
 };
-use crate::plan::Step;
 use crate::source::{Source, introduced};
 
 impl<W: World, S: Source> Reconciler<W, S> {
-    /// What execution needs to know of the units that these steps touch.
-    pub(super) fn execution_context(&self, steps: &[Step], now: Timestamp) -> Result<ExecutionContext, ReconcileError> {
-        let mut units: Vec<UnitId> = steps.iter().map(|step| step.node.unit).collect();
-        units.dedup();
-        units.sort_unstable();
-        units.dedup();
+    /// By what right the steps of these units write.
+    pub(super) fn admissions(
+        &mut self,
+        units: impl Iterator<Item = UnitId>,
+        now: Timestamp,
+    ) -> Result<HashMap<UnitId, UnitAdmission>, ReconcileError> {
+        let units: BTreeSet<UnitId> = units.collect();
         let mut admissions = HashMap::with_capacity(units.len());
-        let mut admitted = |unit, admission: Arc<Admission>, is_new| {
-            let source = self.source_of(unit, &admission);
-            let admission = UnitAdmission {
-                admission,
-                is_new,
-                source,
-            };
-            admissions.insert(unit, admission);
-        };
         let mut new = Vec::new();
         for unit in units {
-            match (self.memory.admissions.get(&unit), &self.facts.unit(unit).admission) {
-                (Some(admission), _) => admitted(unit, Arc::clone(admission), false),
+            let known = match self.engine.memory.admissions.get(&unit) {
+                Some(admission) => Some((Arc::clone(admission), false)),
                 // Read from a record at a registry: state has yet to learn of it.
-                (None, Some(admission)) => admitted(unit, Arc::clone(admission), true),
+                None => self
+                    .engine
+                    .facts
+                    .unit(unit)
+                    .admission
+                    .clone()
+                    .map(|admission| (admission, true)),
+            };
+            match (known, self.admitting.get(&unit)) {
+                (Some((admission, is_new)), _) => {
+                    admissions.insert(unit, self.unit_admission(unit, admission, is_new));
+                }
+                // Another run of the unit got it first, and has yet to come to a write.
+                (None, Some(admitted)) => {
+                    admissions.insert(unit, admitted.clone());
+                }
                 (None, None) => new.push(unit),
             }
         }
         for (unit, admission) in self.admit(&new, now)? {
-            admitted(unit, admission, true);
+            admissions.insert(unit, self.unit_admission(unit, admission, true));
         }
-        Ok(ExecutionContext {
-            admissions,
-            git_url: Arc::clone(&self.settings.git_url),
-            limits: self.settings.limits,
-            concurrency: self.settings.concurrency,
-            transfer: self.settings.transfer,
-        })
+        for (unit, admitted) in &admissions {
+            if admitted.is_new {
+                self.admitting.insert(*unit, admitted.clone());
+            }
+        }
+        Ok(admissions)
+    }
+
+    fn unit_admission(&self, unit: UnitId, admission: Arc<Admission>, is_new: bool) -> UnitAdmission {
+        let source = self.source_of(unit, &admission);
+        UnitAdmission {
+            admission,
+            is_new,
+            recorded: is_new && self.was_recorded(unit),
+            source,
+        }
     }
 
     /// Where the source is read: where it was just found, else where the claim says, else where it once was.
     fn source_of(&self, unit: UnitId, admission: &Admission) -> Repository {
-        if let Some(SourceFact::Answered(answer)) = self.facts.source(unit)
+        if let Some(SourceFact::Answered(answer)) = self.engine.facts.source(unit)
             && let Some(image) = answer.image()
         {
             return image.repository.clone();
         }
-        match self.graph.unit(unit).claim().map(|claim| &claim.source) {
+        match self.engine.graph.unit(unit).claim().map(|claim| &claim.source) {
             Some(ClaimSource::Registry(repository)) => repository.clone(),
             _ => admission.source.clone(),
         }
@@ -71,11 +87,11 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let passed: Vec<(UnitId, &Claim, &SourceImage)> = units
             .iter()
             .filter_map(|unit| {
-                let image = match self.facts.source(*unit) {
+                let image = match self.engine.facts.source(*unit) {
                     Some(SourceFact::Answered(SourceAnswer::Whole(image))) => image,
                     _ => return None,
                 };
-                Some((*unit, self.graph.unit(*unit).claim()?, &**image))
+                Some((*unit, self.engine.graph.unit(*unit).claim()?, &**image))
             })
             .collect();
         let introduced = self.introduced(passed.iter().map(|(_, claim, _)| *claim))?;
@@ -98,7 +114,15 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     carried: Arc::clone(&image.carried),
                     policy: policy_digest(claim),
                     mode: PolicyMode::Off,
-                    verdict: Verdict::Unchecked,
+                    verdict: if image.found_standing {
+                        tracing::info!(
+                            repository = %image.repository, digest = %claim.digest, source = ?claim.source,
+                            "found standing: admitted from where it is, for its source has gone"
+                        );
+                        Verdict::FoundStanding
+                    } else {
+                        Verdict::Unchecked
+                    },
                     commit,
                     path: path.clone(),
                     author,
@@ -139,20 +163,41 @@ impl<W: World, S: Source> Reconciler<W, S> {
     pub(super) fn unrecorded_admissions(
         &self,
         now: Timestamp,
-    ) -> Result<Vec<(UnitId, Arc<Admission>)>, ReconcileError> {
+    ) -> Result<Vec<(UnitId, Arc<Admission>, bool)>, ReconcileError> {
         let mut recorded = Vec::new();
         let mut new = Vec::new();
-        for unit in self.graph.wanted() {
-            if self.memory.admissions.contains_key(&unit) || self.facts.standing(&self.graph, unit).is_empty() {
+        for unit in self.engine.graph.wanted() {
+            if self.engine.memory.admissions.contains_key(&unit)
+                || self.engine.facts.standing(&self.engine.graph, unit).is_empty()
+            {
                 continue;
             }
-            match &self.facts.unit(unit).admission {
+            match &self.engine.facts.unit(unit).admission {
                 Some(admission) => recorded.push((unit, Arc::clone(admission))),
                 None => new.push(unit),
             }
         }
         recorded.extend(self.admit(&new, now)?);
-        Ok(recorded)
+        Ok(recorded
+            .into_iter()
+            .map(|(unit, admission)| (unit, admission, self.was_recorded(unit)))
+            .collect())
+    }
+
+    /// Whether a registry holds a record or a signature of ours that this state did not make: an earlier one did.
+    fn was_recorded(&self, unit: UnitId) -> bool {
+        let facts = self.engine.facts.unit(unit);
+        let signer = self
+            .engine
+            .graph
+            .unit(unit)
+            .claim()
+            .and_then(|claim| claim.signer.as_deref());
+        let is_ours = |by| signer.is_some_and(|signer| signer.counts(by));
+        let node = |slot| NodeId { unit, slot };
+        let is_unknown = |kind: ArtifactKind| self.engine.memory.makers(node(kind.slot())).is_empty();
+        ArtifactKind::ALL.into_iter().all(is_unknown)
+            && (facts.admission.is_some() || facts.found.iter().any(|(found, _)| is_ours(found.by)))
     }
 }
 
@@ -163,7 +208,7 @@ fn policy_digest(claim: &Claim) -> Digest {
 }
 
 /// Every digest that a file names, however it is written around it.
-fn digests_in(bytes: &[u8]) -> BTreeSet<Digest> {
+pub(super) fn digests_in(bytes: &[u8]) -> BTreeSet<Digest> {
     let text = String::from_utf8_lossy(bytes);
     text.match_indices("sha256:")
         .filter_map(|(at, _)| text.get(at..at + 71)?.parse().ok())

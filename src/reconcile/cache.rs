@@ -182,14 +182,20 @@ mod tests {
 
     const LIMIT: u64 = 1 << 20;
 
+    fn signature() -> Verdict {
+        Verdict::Signature {
+            by: crate::model::SignerIdentity::Key(Digest::of(b"key")),
+        }
+    }
+
     fn keep(cache: &Cache, content: &str) -> Digest {
         let name = Digest::of(content.as_bytes());
-        KeptVerdicts::keep(cache, &name, &Verdict::Signature);
+        KeptVerdicts::keep(cache, &name, &signature());
         name
     }
 
     fn has(cache: &Cache, name: &Digest) -> bool {
-        cache.verdict(name) == Some(Verdict::Signature)
+        cache.verdict(name) == Some(signature())
     }
 
     #[test]
@@ -205,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_oldest_leave_when_the_cache_is_full() {
-        let each = size(&key(&Digest::of(b"")), b"\"signature\"");
+        let each = size(&key(&Digest::of(b"")), &serde_json::to_vec(&signature()).unwrap());
         let cache = Cache::in_memory(3 * each);
         let kept: Vec<Digest> = ["1", "2", "3", "1", "4"].map(|content| keep(&cache, content)).to_vec();
         let found: Vec<bool> = kept.iter().map(|name| has(&cache, name)).collect();

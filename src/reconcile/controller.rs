@@ -1,35 +1,42 @@
-//! The loop: a pass when the branch moves, when a look is due, when a wait is over.
+//! The daemon: follows the branch, and keeps registries so, until told to stop.
+
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use super::pass::{Pass, Writes};
+use super::engine::{Periods, Session};
+use super::pass::Pass;
 use super::reconciler::Reconciler;
+use super::tasks::Tasks;
 use super::watch::Watch;
 use super::{Following, ReconcileError};
 use crate::execute::{Clock, Stop, World};
-use crate::facts::Bounds;
+use crate::facts::{Bounds, Depth};
 use crate::model::CommitId;
-use crate::plan::{Cause, Planned, Scope};
+use crate::plan::{Blocked, Scope};
 use crate::source::Source;
 
-/// How often the loop looks without being woken.
+/// How often the daemon looks without being woken.
 #[derive(Debug, Clone, Copy)]
 pub struct Loop {
     /// At the branch.
     pub commits: SignedDuration,
     /// At everything in the registries: damage stays unseen for this long at most.
     pub registries: SignedDuration,
-    pub scope_depth: crate::facts::Depth,
+    pub scope_depth: Depth,
 }
 
-/// Something happened that a pass should look at. It carries nothing: the pass finds out.
+/// Something happened that should be looked at. It carries nothing: the look finds out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wake;
 
+/// What goes on for long is told of in between.
+const TELL_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
 impl<W: World, S: Source> Reconciler<W, S> {
-    /// Follows the branch until told to stop. `heard` is called after each pass, and with each error; an error ends
-    /// nothing, the next wake-up tries again.
+    /// Follows the branch until told to stop. `heard` is called with what was done whenever a moment is quiet and
+    /// something has changed, and with each error; an error ends nothing, the next look tries again.
     pub async fn run_loop(
         &mut self,
         options: &Loop,
@@ -38,70 +45,169 @@ impl<W: World, S: Source> Reconciler<W, S> {
         stop: &Stop,
         mut heard: impl FnMut(&Self, Result<&Pass, ReconcileError>),
     ) {
-        let scope = Scope {
-            depth: options.scope_depth,
-            honour_history: true,
-            ..Scope::default()
+        let mut tasks = Tasks::new(Arc::clone(&self.observer));
+        let mut daemon = Daemon {
+            next_commit: self.world.clock().now(),
+            told: None,
+            told_at: self.world.clock().now(),
+            is_woken: true,
         };
-        // Everything is older than any bound at first.
-        let bounds = Bounds {
-            tags: options.registries,
-            images: options.registries,
-            evidence: options.registries,
-        };
-        while !stop.is_draining() {
-            let mut again = false;
-            match self.follow_head() {
-                Ok(_) => {}
-                // What was followed before goes on being kept.
-                Err(error) => heard(self, Err(error)),
-            }
-            let mut wait = options.commits;
-            if self.revision.is_some() {
-                match self.pass(&scope, &bounds, Writes::Due, watch, stop).await {
-                    Ok(pass) => {
-                        heard(self, Ok(&pass));
-                        again = pass.progressed() && !pass.is_settled();
-                        wait = wait.min(next_attempt(&pass.last, self.world.clock().now()).unwrap_or(wait));
-                    }
-                    Err(error) => heard(self, Err(error)),
+        self.start(options, &Bounds::FRESH);
+        loop {
+            let now = self.world.clock().now();
+            if !self.engine.is_draining() && (daemon.is_woken || daemon.next_commit <= now) {
+                daemon.is_woken = false;
+                daemon.next_commit = now.saturating_add(options.commits).unwrap_or(Timestamp::MAX);
+                self.engine.allow_requests();
+                if let Err(error) = self.follow_head(options, &mut tasks).await {
+                    // What was followed before goes on being kept.
+                    heard(self, Err(error));
                 }
             }
-            if again {
-                continue;
+            let has_begun = match self.advance(&mut tasks, watch, stop) {
+                Ok(has_begun) => has_begun,
+                Err(error) => {
+                    heard(self, Err(error));
+                    false
+                }
+            };
+            if stop.is_draining() && !self.engine.is_draining() {
+                self.engine.drain();
+                tasks.give_up_looks();
             }
-            let pause = std::time::Duration::try_from(wait.max(SignedDuration::from_secs(1))).unwrap_or_default();
+            let is_quiet = self.engine.is_idle() && !has_begun;
+            if self.revision.is_some() {
+                self.tell(&mut daemon, is_quiet, stop, &mut heard);
+            }
+            if is_quiet && self.engine.is_draining() {
+                return;
+            }
+            let due = self.engine.due().into_iter().chain([daemon.next_commit]).min();
+            let due = due.filter(|_| !self.engine.is_draining());
             tokio::select! {
-                () = stop.drained() => {}
-                () = tokio::time::sleep(pause) => {}
-                woken = wakes.recv() => {
-                    if woken.is_none() {
-                        // Nobody is left to wake it: time still does.
-                        tokio::select! {
-                            () = stop.drained() => {}
-                            () = tokio::time::sleep(pause) => {}
-                        }
+                biased;
+                woken = woken(wakes), if !self.engine.is_draining() => daemon.is_woken = woken,
+                waited = self.wait(&mut tasks, due, watch, stop) => {
+                    if let Err(error) = waited {
+                        heard(self, Err(error));
                     }
                 }
             }
         }
     }
 
-    fn follow_head(&mut self) -> Result<CommitId, ReconcileError> {
+    fn start(&mut self, options: &Loop, bounds: &Bounds) {
+        let now = self.world.clock().now();
+        let session = Session {
+            scope: Scope {
+                depth: options.scope_depth,
+                honour_history: true,
+                ..Scope::default()
+            },
+            writes: true,
+            once: false,
+            requests: self.settings.requests_per_pass,
+        };
+        self.engine.begin(session, bounds, self.settings.lanes, now);
+        self.know_registries(now);
+        self.admitting.clear();
+        let every = options.registries;
+        let periods = Periods {
+            tags: every,
+            images: every,
+            evidence: every,
+        };
+        self.engine.keep_looking(periods, now);
+    }
+
+    /// Follows the head, where it is another than before.
+    async fn follow_head(&mut self, options: &Loop, tasks: &mut Tasks<W>) -> Result<CommitId, ReconcileError> {
+        self.is_following = false;
         let head = self.source.head()?;
+        if self.revision.as_ref().is_some_and(|revision| revision.commit == head) {
+            // What was refused in between is not the head any more.
+            self.refused = None;
+            self.is_following = true;
+            return Ok(head);
+        }
+        let numbering = self.numbering;
         self.follow(head, Following::Accept)?;
+        self.is_following = true;
+        if self.numbering != numbering {
+            // What is under way speaks of endpoints by their former numbers, and ends first. What is known is kept.
+            tasks.end_all().await;
+            self.start(options, &Bounds::ANY);
+        }
         Ok(head)
+    }
+
+    fn tell(
+        &mut self,
+        daemon: &mut Daemon,
+        is_quiet: bool,
+        stop: &Stop,
+        heard: &mut impl FnMut(&Self, Result<&Pass, ReconcileError>),
+    ) {
+        let now = self.world.clock().now();
+        let is_long = now.duration_since(daemon.told_at) >= TELL_EVERY && self.engine.has_ran();
+        if !is_quiet && !is_long {
+            return;
+        }
+        let Some(commit) = self.revision.as_ref().map(|revision| revision.commit) else {
+            return;
+        };
+        let last = self.engine.planned();
+        let verdict = Told {
+            commit,
+            is_settled: self.engine.is_settled(),
+            blocked: last.blocked.clone(),
+            withheld: last.withheld.len(),
+            refused: self.refused.as_ref().map(|refused| refused.commit),
+            is_following: self.is_following,
+        };
+        if !self.engine.has_ran() && daemon.told.as_ref() == Some(&verdict) {
+            return;
+        }
+        let (ran, requests) = self.engine.take_ran();
+        let pass = Pass {
+            began: daemon.told_at,
+            ran,
+            last,
+            requests,
+            interrupted: stop.is_draining(),
+        };
+        daemon.told = Some(verdict);
+        daemon.told_at = now;
+        if is_quiet && let Err(error) = self.settle(&pass, now) {
+            heard(self, Err(error));
+        }
+        heard(self, Ok(&pass));
     }
 }
 
-/// How long until the first of the waits is over.
-fn next_attempt(planned: &Planned, now: Timestamp) -> Option<SignedDuration> {
-    planned
-        .blocked
-        .iter()
-        .filter_map(|blocked| match &blocked.cause {
-            Cause::BackOff { until, .. } => Some(until.duration_since(now).max(SignedDuration::ZERO)),
-            _ => None,
-        })
-        .min()
+/// What the daemon keeps between turns.
+struct Daemon {
+    next_commit: Timestamp,
+    told: Option<Told>,
+    told_at: Timestamp,
+    is_woken: bool,
+}
+
+/// What was told last: the same is not told twice.
+#[derive(Debug, PartialEq, Eq)]
+struct Told {
+    commit: CommitId,
+    is_settled: bool,
+    blocked: Vec<Blocked>,
+    withheld: usize,
+    refused: Option<CommitId>,
+    is_following: bool,
+}
+
+/// Returns when somebody calls. Where nobody is left to, time still does.
+async fn woken(wakes: &mut mpsc::Receiver<Wake>) -> bool {
+    match wakes.recv().await {
+        Some(Wake) => true,
+        None => std::future::pending().await,
+    }
 }

@@ -1,4 +1,4 @@
-//! Passes until none makes progress.
+//! What commands ask of a reconciler: look, converge, do just this.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,7 +20,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.pass(scope, &Bounds::FRESH, Writes::None, watch, stop).await
     }
 
-    /// Runs passes to a fixpoint. What was answered in one of them is not asked again in the next.
+    /// Asks everything in scope anew, and does what is due until nothing is left that can be done.
     ///
     /// # Errors
     /// Where landfall's own state cannot be read or written.
@@ -81,16 +81,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Vec<Pass>, ReconcileError> {
-        let mut passes = Vec::new();
-        loop {
-            let bounds = self.bounds_since(started);
-            let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
-            let again = pass.progressed() && !pass.interrupted && !pass.is_settled();
-            passes.push(pass);
-            if !again || passes.len() >= self.settings.passes {
-                return Ok(passes);
-            }
-        }
+        let bounds = self.bounds_since(started);
+        let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
+        Ok(vec![pass])
     }
 
     /// What was answered since then is not asked again.

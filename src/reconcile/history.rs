@@ -45,19 +45,37 @@ pub fn replace_broken_projects<S: Source>(
     parsed: &mut Parsed,
     cache: &mut ParseCache,
 ) -> Result<(), SourceError> {
+    if parsed.broken_projects().next().is_none() {
+        return Ok(());
+    }
+    replace_from(source, parent(source, commit)?, parsed, cache)
+}
+
+/// The same, beginning with `newest`: the files that were parsed need not stand in any commit.
+///
+/// # Errors
+/// Where Git cannot be read.
+pub fn replace_from<S: Source>(
+    source: &S,
+    newest: Option<CommitId>,
+    parsed: &mut Parsed,
+    cache: &mut ParseCache,
+) -> Result<(), SourceError> {
     let mut broken: Vec<String> = parsed.broken_projects().map(str::to_owned).collect();
     let roots = parsed.roots();
-    let mut at = commit;
-    while !broken.is_empty() {
-        let parent = match source.first_parent(at) {
-            // What lies beyond the clone's end cannot be read; the project then has no claims.
-            Err(SourceError::Shallow { .. }) => None,
-            parent => parent?,
-        };
-        let Some(parent) = parent else { break };
-        at = parent;
-        let tree = source.tree(parent, &roots)?;
+    let mut next = newest;
+    while let Some(at) = next.filter(|_| !broken.is_empty()) {
+        let tree = source.tree(at, &roots)?;
         broken.retain(|project| !parsed.substitute(project, &tree, cache));
+        next = parent(source, at)?;
     }
     Ok(())
+}
+
+/// What lies beyond a clone's end cannot be read; a project that is read from nowhere has no claims.
+fn parent<S: Source>(source: &S, commit: CommitId) -> Result<Option<CommitId>, SourceError> {
+    match source.first_parent(commit) {
+        Err(SourceError::Shallow { .. }) => Ok(None),
+        parent => parent,
+    }
 }

@@ -29,27 +29,42 @@ impl Journal for StateJournal {
         repository: &RepositoryPath,
         digest: Digest,
         admission: &Admission,
+        recorded: bool,
     ) -> Result<(), JournalError> {
         let key = ClaimKey {
             target: target.to_owned(),
             repository: repository.clone(),
             digest,
         };
-        self.0.write(|batch| batch.admit(&key, admission)).map_err(failed)
+        self.0
+            .write(|batch| {
+                if recorded {
+                    batch.set_recorded(&key, admission.at)?;
+                }
+                batch.admit(&key, admission)
+            })
+            .map_err(failed)
     }
 
-    fn keep(&self, key: &ArtifactKey, digest: Digest, artifact: &SignedArtifact) -> Result<(), JournalError> {
+    fn keep(
+        &self,
+        key: &ArtifactKey,
+        reference: &Repository,
+        digest: Digest,
+        artifact: &SignedArtifact,
+    ) -> Result<(), JournalError> {
         let entry = JournalEntry {
             digest,
+            reference: Some(reference.clone()),
             artifact: Some(artifact.clone()),
         };
         self.0
-            .write(|batch| batch.journal(&journal_key(key)?, &entry))
+            .write(|batch| batch.journal(&journal_key(key), &entry))
             .map_err(failed)
     }
 
     fn kept(&self, key: &ArtifactKey) -> Result<Option<SignedArtifact>, JournalError> {
-        self.0.signed(&journal_key(key).map_err(failed)?).map_err(failed)
+        self.0.signed(&journal_key(key)).map_err(failed)
     }
 
     fn will_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), JournalError> {

@@ -1,4 +1,4 @@
-//! The pass, the controller, state.
+//! The engine and what drives it, the controller, state.
 
 mod admission;
 pub mod cache;
@@ -6,6 +6,7 @@ pub mod capabilities;
 mod controller;
 mod convergence;
 mod database;
+pub mod engine;
 mod error;
 pub mod history;
 mod journal;
@@ -16,6 +17,9 @@ mod reconciler;
 mod report;
 mod revision;
 pub mod state;
+mod tasks;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use capabilities::KnownCapabilities;

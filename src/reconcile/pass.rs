@@ -1,18 +1,20 @@
-//! One pass: plan, have questions answered, run what is due, until a round settles nothing.
+//! One pass: what is done between two quiet moments. The engine is told what happened, and what it wants is begun.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::recollection::Recollection;
+use super::ReconcileError;
+use super::engine::{Begin, Learnt, Session};
 use super::reconciler::Reconciler;
-use super::state::{Batch, StateError};
+use super::state::Batch;
+use super::tasks::Tasks;
 use super::watch::Watch;
-use crate::execute::{self, Clock, Outcome, StepOutcome, Stop, World};
-use crate::facts::{Ask, Bounds, Class, Evidence, Question};
-use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
-use crate::observe::{Answered, Known};
-use crate::plan::{self, Action, Cause, Planned, Scope, Step};
+use crate::execute::{self, Clock, Outcome, Run, RunId, StepOutcome, Stop, World};
+use crate::facts::{Answer, Ask, Bounds};
+use crate::model::{EndpointIndex, NodeId, SignerIdentity, UnitId};
+use crate::observe::Known;
+use crate::plan::{Action, Cause, Planned, Scope, Step};
 use crate::source::Source;
 
 /// What one pass did and found.
@@ -21,19 +23,19 @@ pub struct Pass {
     pub began: Timestamp,
     /// Every step that was run, with what became of it.
     pub ran: Vec<(Step, StepOutcome)>,
-    /// The plan after the last round: what is still in the way, withheld or not asked.
+    /// The plan as it was left: what is still in the way, withheld or not asked.
     pub last: Planned,
     pub requests: u64,
     pub interrupted: bool,
 }
 
 impl Pass {
-    /// Whether another pass could do more: something was written, or was found to be other than planned.
+    /// Whether something outside changed: a step was done.
     #[must_use]
     pub fn progressed(&self) -> bool {
         self.ran
             .iter()
-            .any(|(_, step)| matches!(step.outcome, Outcome::Done { .. } | Outcome::Stale { .. }))
+            .any(|(_, step)| matches!(step.outcome, Outcome::Done { .. }))
     }
 
     #[must_use]
@@ -55,7 +57,8 @@ pub enum Writes {
 }
 
 impl<W: World, S: Source> Reconciler<W, S> {
-    /// Runs one pass over the accepted commit. `now` is the same throughout.
+    /// Asks what is older than `bounds`, and does what is due, until nothing is left that can be asked or done. Each step
+    /// is tried once, unless something that it depends on changed since.
     ///
     /// # Errors
     /// Where landfall's own state cannot be read or written. What registries answer is never an error here.
@@ -66,226 +69,243 @@ impl<W: World, S: Source> Reconciler<W, S> {
         writes: Writes,
         watch: &dyn Watch,
         stop: &Stop,
-    ) -> Result<Pass, super::ReconcileError> {
-        let now = self.world.clock().now();
-        self.facts.begin_pass(bounds, now);
-        self.memory.tried.clear();
-        self.know_registries(now);
-        let mut pass = Pass {
-            began: now,
-            ran: Vec::new(),
-            last: Planned::default(),
-            requests: 0,
-            interrupted: false,
+    ) -> Result<Pass, ReconcileError> {
+        let began = self.world.clock().now();
+        let session = Session {
+            scope: scope.clone(),
+            writes: writes == Writes::Due,
+            once: true,
+            requests: self.settings.requests_per_pass,
         };
-        let mut budget = self.settings.requests_per_pass;
+        self.engine.begin(session, bounds, self.settings.lanes, began);
+        self.know_registries(began);
+        self.admitting.clear();
+        let mut tasks = Tasks::new(Arc::clone(&self.observer));
         loop {
-            let planned = plan::plan(&self.graph, &self.facts, &self.memory, scope, now);
-            watch.planned(&self.graph, &planned);
-            if stop.is_draining() {
-                pass.interrupted = true;
-                pass.last = planned;
+            let has_begun = self.advance(&mut tasks, watch, stop)?;
+            if stop.is_draining() && !self.engine.is_draining() {
+                self.engine.drain();
+                tasks.give_up_looks();
+            }
+            let due = self.engine.due();
+            if self.engine.is_idle() && !has_begun && due.is_none() {
                 break;
             }
-            let (urgent, rest): (Vec<_>, Vec<_>) = planned
-                .questions
-                .iter()
-                .partition(|question| question.class == Class::Unblocks);
-            let may_write = writes == Writes::Due && !planned.steps.is_empty();
-            let questions = if !urgent.is_empty() {
-                urgent
-            } else if may_write {
-                Vec::new()
-            } else {
-                lowest_class(&rest)
-            };
-            if !questions.is_empty() && budget > 0 {
-                let asked = self.look(&questions, &mut budget, now, watch, stop).await?;
-                pass.requests += asked.requests;
-                if asked.answers > 0 {
-                    continue;
-                }
-            }
-            if may_write {
-                let ran = self.run(planned.steps, now, watch, stop).await?;
-                if !ran.is_empty() {
-                    pass.ran.extend(ran);
-                    continue;
-                }
-                pass.last = plan::plan(&self.graph, &self.facts, &self.memory, scope, now);
-            } else {
-                pass.last = planned;
-            }
-            break;
+            self.wait(&mut tasks, due, watch, stop).await?;
         }
+        let last = self.engine.planned();
+        let (ran, requests) = self.engine.take_ran();
+        let pass = Pass {
+            began,
+            ran,
+            last,
+            requests,
+            interrupted: stop.is_draining(),
+        };
         if writes == Writes::Due {
+            let now = self.world.clock().now();
             self.settle(&pass, now)?;
         }
         Ok(pass)
     }
 
-    async fn look(
+    /// Has the engine plan, and begins what it wants. Returns whether it wanted anything.
+    pub(super) fn advance(
         &mut self,
-        questions: &[Question],
-        budget: &mut u64,
-        now: Timestamp,
+        tasks: &mut Tasks<W>,
         watch: &dyn Watch,
         stop: &Stop,
-    ) -> Result<Looked, super::ReconcileError> {
-        watch.asking(questions);
-        let known = Known {
-            graph: &self.graph,
-            facts: &self.facts,
-            memory: &self.memory,
-        };
-        let observed = self
-            .observer
-            .answer(&self.graph, &known, questions, *budget, stop.draining())
-            .await;
-        *budget = budget.saturating_sub(observed.requests);
-        let answers = observed.answers.len();
-        self.recollection.state().write(|batch| {
-            for Answered {
-                ask,
-                depth,
-                endpoint,
-                answer,
-            } in observed.answers
-            {
-                if let Ask::Endpoint(target) = ask {
-                    Recollection::heard(batch, &self.graph, target, endpoint, &answer, now, &mut self.memory)?;
+    ) -> Result<bool, ReconcileError> {
+        let now = self.world.clock().now();
+        let turn = self.engine.turn(now);
+        watch.turned(&self.engine, now);
+        for run in &turn.cancels {
+            tasks.cancel(*run);
+        }
+        let has_begun = !turn.begins.is_empty();
+        let mut runs: Vec<(RunId, UnitId, Vec<Step>)> = Vec::new();
+        for begin in turn.begins {
+            match begin {
+                Begin::Look {
+                    id,
+                    ask,
+                    depth,
+                    endpoint,
+                } => {
+                    watch.asking(ask, depth, endpoint);
+                    let known = Known {
+                        graph: &self.engine.graph,
+                        facts: &self.engine.facts,
+                        memory: &self.engine.memory,
+                    };
+                    let look = self.observer.prepare(&self.engine.graph, &known, ask, depth, endpoint);
+                    tasks.look(id, look);
                 }
-                self.facts.record(&self.graph, ask, depth, endpoint, answer, now);
+                Begin::Run { id, unit, steps } => runs.push((id, unit, steps)),
+            }
+        }
+        if runs.is_empty() {
+            return Ok(has_begun);
+        }
+        let admissions = self.admissions(runs.iter().map(|(_, unit, _)| *unit), now)?;
+        for (id, unit, steps) in runs {
+            watch.beginning(&self.engine.graph, &steps);
+            let run = Run {
+                id,
+                unit,
+                steps,
+                admission: admissions.get(&unit).cloned(),
+            };
+            tasks.run(&self.executor, &self.engine.graph, run, stop);
+        }
+        Ok(has_begun)
+    }
+
+    /// Waits until something happens, or is due, and takes it in.
+    pub(super) async fn wait(
+        &mut self,
+        tasks: &mut Tasks<W>,
+        due: Option<Timestamp>,
+        watch: &dyn Watch,
+        stop: &Stop,
+    ) -> Result<(), ReconcileError> {
+        let now = self.world.clock().now();
+        let pause = due.map(|due| std::time::Duration::try_from(due.duration_since(now)).unwrap_or_default());
+        let is_draining = self.engine.is_draining();
+        let batch = tokio::select! {
+            biased;
+            () = stop.drained(), if !is_draining => return Ok(()),
+            batch = tasks.happened(watch.progress()) => batch,
+            () = sleep(pause) => return Ok(()),
+        };
+        let now = self.world.clock().now();
+        let learnt: Vec<Learnt> = batch
+            .into_iter()
+            .filter_map(|event| self.engine.take(event, now))
+            .collect();
+        self.remember(learnt, now)
+    }
+
+    /// Puts on record what was learnt, in one transaction.
+    fn remember(&mut self, learnt: Vec<Learnt>, now: Timestamp) -> Result<(), ReconcileError> {
+        let mut touched: Vec<UnitId> = Vec::new();
+        self.recollection.state().write(|batch| {
+            for learnt in learnt {
+                touched.extend(self.remember_one(batch, learnt, now)?);
             }
             Ok(())
         })?;
-        Ok(Looked {
-            answers,
-            requests: observed.requests,
-        })
+        touched.sort_unstable();
+        touched.dedup();
+        for unit in touched {
+            self.remember_admission(unit)?;
+        }
+        Ok(())
     }
 
+    /// Gives the unit that may have come to be admitted.
+    fn remember_one(
+        &mut self,
+        batch: &Batch<'_>,
+        learnt: Learnt,
+        now: Timestamp,
+    ) -> Result<Option<UnitId>, super::state::StateError> {
+        let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
+        match learnt {
+            Learnt::Heard {
+                target,
+                endpoint,
+                answer,
+            } => {
+                if answer == Answer::Endpoint {
+                    self.executor.answers(target, endpoint);
+                }
+                self.recollection
+                    .heard(batch, graph, (target, endpoint), &answer, now, memory)?;
+                Ok(None)
+            }
+            Learnt::Succeeded {
+                step,
+                endpoint,
+                attached,
+            } => {
+                if let (Action::Sign, Some(made)) = (&step.action, attached) {
+                    self.recollection
+                        .signed(graph, step.node, made, step.because, now, memory);
+                }
+                self.recollection
+                    .succeeded(batch, graph, &step, endpoint, now, memory)?;
+                Ok(Some(step.node.unit))
+            }
+            Learnt::Failed { node, endpoint, error } => {
+                self.recollection
+                    .failed(batch, graph, (node, endpoint), &error, now, memory)?;
+                Ok(Some(node.unit))
+            }
+            Learnt::Touched(unit) => Ok(Some(unit)),
+        }
+    }
+
+    /// An admission is recorded before the first write of its claim, if it came to one.
+    fn remember_admission(&mut self, unit: UnitId) -> Result<(), ReconcileError> {
+        let Some(admitted) = self.admitting.get(&unit).cloned() else {
+            return Ok(());
+        };
+        if self.recollection.is_admitted(&self.engine.graph, unit)? {
+            self.admitting.remove(&unit);
+            let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
+            self.recollection
+                .admitted(graph, unit, &admitted.admission, admitted.recorded, memory);
+            self.engine.touch_units([unit]);
+        }
+        Ok(())
+    }
+
+    /// Runs these steps and no others, each once, and takes in what became of them.
     pub(super) async fn run(
         &mut self,
         steps: Vec<Step>,
         now: Timestamp,
         watch: &dyn Watch,
         stop: &Stop,
-    ) -> Result<Vec<(Step, StepOutcome)>, super::ReconcileError> {
-        let context = self.execution_context(&steps, now)?;
-        let outcomes = execute::execute(&self.world, &self.graph, &steps, &context, watch.progress(), stop).await;
-        for (unit, admitted) in &context.admissions {
-            // Recorded before the first write of the claim, if it came to one.
-            if admitted.is_new && self.recollection.is_admitted(&self.graph, *unit)? {
-                self.recollection
-                    .admitted(&self.graph, *unit, &admitted.admission, &mut self.memory);
-            }
-        }
-        self.recollection.state().write(|batch| {
-            for outcome in &outcomes {
-                self.learn(batch, &steps[outcome.step], outcome, now)?;
-            }
-            Ok(())
-        })?;
+    ) -> Result<Vec<(Step, StepOutcome)>, ReconcileError> {
+        self.admitting.clear();
+        let context = execute::ExecutionContext {
+            admissions: self.admissions(steps.iter().map(|step| step.node.unit), now)?,
+            options: self.settings.execution(),
+        };
+        watch.beginning(&self.engine.graph, &steps);
+        let outcomes = execute::execute(
+            &self.world,
+            &self.engine.graph,
+            &steps,
+            &context,
+            watch.progress(),
+            stop,
+        )
+        .await;
+        let learnt: Vec<Learnt> = outcomes
+            .iter()
+            .filter_map(|outcome| self.engine.learn(&steps[outcome.step], outcome, now))
+            .collect();
+        self.remember(learnt, now)?;
         Ok(outcomes
             .into_iter()
             .map(|outcome| (steps[outcome.step].clone(), outcome))
             .collect())
     }
 
-    /// An outcome updates the facts. What failed, or may have happened, is not tried again in this pass.
-    fn learn(
-        &mut self,
-        batch: &Batch<'_>,
-        step: &Step,
-        outcome: &StepOutcome,
-        now: Timestamp,
-    ) -> Result<(), StateError> {
-        let NodeId { unit, slot } = step.node;
-        let endpoint = outcome.endpoint;
-        match &outcome.outcome {
-            Outcome::Done { attached } => {
-                self.succeed(step, unit, endpoint, *attached, now);
-                self.recollection
-                    .succeeded(batch, &self.graph, step, endpoint, now, &mut self.memory)?;
-            }
-            Outcome::Skipped | Outcome::Cancelled => {}
-            Outcome::Stale { why: error } => {
-                self.doubt(slot, unit, endpoint);
-                self.memory.tried.insert((step.node, endpoint), Arc::clone(error));
-            }
-            Outcome::Failed { error } | Outcome::Uncertain { error } => {
-                self.doubt(slot, unit, endpoint);
-                if slot == Slot::Image {
-                    // What it offered may be gone by now.
-                    self.facts.doubt(&self.graph, Ask::Source(unit), endpoint);
-                }
-                self.memory.tried.insert((step.node, endpoint), Arc::clone(error));
-                Recollection::failed(batch, &self.graph, step.node, endpoint, error, now, &mut self.memory)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn succeed(
-        &mut self,
-        step: &Step,
-        unit: UnitId,
-        endpoint: EndpointIndex,
-        attached: Option<Evidence>,
-        now: Timestamp,
-    ) {
-        match &step.action {
-            Action::Copy { carried, .. } => self.facts.copied(&self.graph, unit, endpoint, carried, now),
-            Action::Sign => {
-                let digest = match attached {
-                    Some(Evidence::Signature(_, digest) | Evidence::Attestation(_, digest)) => digest,
-                    None => return,
-                };
-                self.memory.made.insert(step.node);
-                self.memory.journal.insert(step.node, digest);
-            }
-            Action::Attach { .. } => {
-                if let Some(evidence) = attached {
-                    self.facts.attached(unit, endpoint, evidence);
-                }
-            }
-            Action::Tag { tag, digest, .. } => {
-                self.facts.tagged(*tag, endpoint, *digest, now);
-                self.memory.written.entry(*tag).or_default().set(endpoint, *digest);
-            }
-        }
-    }
-
-    /// The place of a slot counts as not asked.
-    fn doubt(&mut self, slot: Slot, unit: UnitId, endpoint: EndpointIndex) {
-        match slot {
-            Slot::Gate => self.facts.doubt(&self.graph, Ask::Source(unit), endpoint),
-            Slot::Image => {
-                self.facts.doubt(&self.graph, Ask::Image(unit), endpoint);
-                self.facts.doubt(&self.graph, Ask::Evidence(unit), endpoint);
-            }
-            Slot::Signature(_) | Slot::Attestation(_) => {
-                // Signed bytes are put beside an image; where that went wrong, the image is looked at as well.
-                self.facts.doubt(&self.graph, Ask::Evidence(unit), endpoint);
-                self.facts.doubt(&self.graph, Ask::Image(unit), endpoint);
-            }
-            Slot::Tag(tag) => {
-                self.facts.doubt(&self.graph, Ask::Tag(tag), endpoint);
-                self.facts.doubt(&self.graph, Ask::Image(unit), endpoint);
-            }
-        }
-    }
-
     /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere set aside.
-    pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), super::ReconcileError> {
-        let standing: Vec<NodeId> = self
+    pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), ReconcileError> {
+        let standing: Vec<(NodeId, SignerIdentity)> = self
+            .engine
             .memory
-            .journal
+            .waiting
             .keys()
             .copied()
-            .filter(|node| {
-                let at = self.facts.slot_at(node.unit, node.slot);
+            .filter(|(node, by)| {
+                let made = |kind| self.engine.facts.artifact_at(node.unit, kind, |found| found == *by);
+                let at = node.slot.artifact().map(made).unwrap_or_default();
                 at.contains_all(self.wanted_at(*node))
             })
             .collect();
@@ -293,40 +313,28 @@ impl<W: World, S: Source> Reconciler<W, S> {
         for blocked in &pass.last.blocked {
             // Somebody may put it back.
             if let Cause::CarriedLost { unit, .. } = blocked.cause {
-                self.facts.doubt(&self.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
+                let engine = &mut self.engine;
+                engine
+                    .facts
+                    .doubt(&engine.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
             }
         }
-        let knows_all =
-            pass.last.questions.is_empty() && !pass.last.blocked.iter().any(|blocked| blocked.cause.hides_facts());
-        let intact = self.revision.as_ref().filter(|_| knows_all && !pass.interrupted);
+        let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
         Ok(self.recollection.state().write(|batch| {
             for node in standing {
-                Recollection::leave_journal(batch, &self.graph, node, &mut self.memory)?;
+                self.recollection.leave_journal(batch, graph, node, memory)?;
             }
-            for (unit, admission) in admissions {
-                self.recollection
-                    .admit(batch, &self.graph, unit, &admission, &mut self.memory)?;
+            for admitted in &admissions {
+                self.recollection.admit(batch, graph, admitted, now, memory)?;
             }
-            match intact {
-                Some(revision) => Recollection::set_intact(batch, revision.commit, &mut self.memory),
-                None => Ok(()),
-            }
+            Ok(())
         })?)
     }
 }
 
-struct Looked {
-    answers: usize,
-    requests: u64,
-}
-
-fn lowest_class(questions: &[Question]) -> Vec<Question> {
-    let Some(lowest) = questions.iter().map(|question| question.class).min() else {
-        return Vec::new();
-    };
-    questions
-        .iter()
-        .filter(|question| question.class == lowest)
-        .copied()
-        .collect()
+async fn sleep(pause: Option<std::time::Duration>) {
+    match pause {
+        Some(pause) => tokio::time::sleep(pause).await,
+        None => std::future::pending().await,
+    }
 }

@@ -12,7 +12,12 @@ impl RootsCache {
     /// # Errors
     /// Where Git cannot be read.
     pub fn of<S: Source>(&mut self, source: &S, commit: CommitId) -> Result<Roots, SourceError> {
-        let Some(entry @ Entry::File(blob)) = source.entry(commit, &RepoPath::from(Roots::FILE))? else {
+        let landfall = match source.entry(commit, &RepoPath::from(Roots::FILE)) {
+            // The commit is read all the same, and says what is too large.
+            Err(SourceError::TooLarge { .. }) => None,
+            entry => entry?,
+        };
+        let Some(entry @ Entry::File(blob)) = landfall else {
             return Ok(Roots::default());
         };
         match &self.0 {

@@ -1,19 +1,21 @@
 //! Everything a reconciliation holds between passes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::ReconcileError;
 use super::capabilities::KnownCapabilities;
+use super::engine::{Engine, LaneLimits};
 use super::reading::RootsCache;
 use super::recollection::Recollection;
 use super::revision::Revision;
 use super::state::{Adoption, State};
 use crate::desired::ParseCache;
-use crate::execute::{Clock, Concurrency, World};
-use crate::facts::{Facts, Memory};
-use crate::graph::{Graph, Touched};
+use crate::execute::{Clock, Concurrency, ExecutionOptions, Executor, UnitAdmission, World};
+use crate::facts::Facts;
+use crate::graph::Graph;
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, RefusedReport, SignaturePlacement, Slot, TagId,
     UnitId,
@@ -31,10 +33,9 @@ pub struct Settings {
     pub observe: ObserveLimits,
     pub concurrency: Concurrency,
     pub transfer: TransferLimits,
+    pub lanes: LaneLimits,
     /// How many requests one pass may send to look; writes are not counted.
     pub requests_per_pass: u64,
-    /// Passes that [`Reconciler::converge`] runs at most.
-    pub passes: usize,
     /// What earlier processes verified.
     pub verdicts: Option<Arc<dyn KeptVerdicts>>,
     /// What registries can do, where that is declared or was shown before.
@@ -49,10 +50,21 @@ impl Default for Settings {
             observe: ObserveLimits::default(),
             concurrency: Concurrency::default(),
             transfer: TransferLimits::default(),
+            lanes: LaneLimits::default(),
             requests_per_pass: 1_000_000,
-            passes: 16,
             verdicts: None,
             capabilities: None,
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn execution(&self) -> ExecutionOptions {
+        ExecutionOptions {
+            git_url: Arc::clone(&self.git_url),
+            limits: self.limits,
+            concurrency: self.concurrency,
+            transfer: self.transfer,
         }
     }
 }
@@ -61,15 +73,20 @@ impl Default for Settings {
 pub struct Reconciler<W: World, S: Source> {
     pub(super) world: Arc<W>,
     pub(super) source: Arc<S>,
-    pub(super) observer: Observer<W::Registry>,
+    pub(super) observer: Arc<Observer<W::Registry>>,
+    pub(super) executor: Executor<W>,
+    pub(super) engine: Engine,
+    /// Admissions of runs under way that are not on record yet.
+    pub(super) admitting: HashMap<UnitId, UnitAdmission>,
     pub(super) recollection: Recollection,
     pub(super) settings: Settings,
-    pub(super) graph: Graph,
-    pub(super) facts: Facts,
-    pub(super) memory: Memory,
+    /// Counts how often endpoints were numbered anew.
+    pub(super) numbering: u64,
     pub(super) revision: Option<Revision>,
     /// A commit that was to be followed, and is not.
     pub(super) refused: Option<RefusedReport>,
+    /// Whether the branch could be followed to its head when that was last tried.
+    pub(super) is_following: bool,
     pub(super) parse_cache: ParseCache,
     pub(super) roots: RootsCache,
 }
@@ -79,21 +96,23 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// Where the state cannot be read.
     pub fn new(world: Arc<W>, source: Arc<S>, state: Arc<State>, settings: Settings) -> Result<Self, ReconcileError> {
         Ok(Self {
-            observer: Observer::new(
+            observer: Arc::new(Observer::new(
                 world.registry().clone(),
                 settings.observe,
                 settings.limits,
                 settings.verdicts.clone(),
-            ),
+            )),
+            executor: Executor::new(Arc::clone(&world), &settings.execution()),
+            engine: Engine::new(settings.lanes),
+            admitting: HashMap::new(),
             recollection: Recollection::load(state)?,
             world,
             source,
             settings,
-            graph: Graph::default(),
-            facts: Facts::default(),
-            memory: Memory::default(),
+            numbering: 0,
             revision: None,
             refused: None,
+            is_following: false,
             parse_cache: ParseCache::default(),
             roots: RootsCache::default(),
         })
@@ -101,12 +120,18 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     #[must_use]
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.engine.graph
+    }
+
+    /// Whether the branch could be followed to its head when the daemon last tried.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.is_following
     }
 
     #[must_use]
     pub fn facts(&self) -> &Facts {
-        &self.facts
+        &self.engine.facts
     }
 
     #[must_use]
@@ -114,22 +139,30 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.revision.as_ref()
     }
 
-    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive unless the targets changed.
+    /// Takes a revision as what shall be. Numbers, and the facts kept beside them, survive; what the commit made untrue is
+    /// forgotten.
+    ///
+    /// What can fail comes first: where it does, all is as it was.
     pub(super) fn take(&mut self, revision: &Revision) -> Result<(), ReconcileError> {
-        match self.graph.update(&revision.resolved.desired) {
-            Touched::Everything => {
-                self.facts = Facts::new(&self.graph);
-                self.memory = Memory::default();
-                let all: Vec<UnitId> = self.graph.wanted().collect();
-                self.recollection.remember(&self.graph, &all, &mut self.memory)?;
-            }
-            Touched::Units(units) => {
-                self.facts.grow(&self.graph);
-                self.recollection.remember(&self.graph, &units, &mut self.memory)?;
-            }
+        self.recollection.assign(&revision.resolved.desired)?;
+        let touched = self.engine.graph.update(&revision.resolved.desired);
+        self.engine.facts.follow(&self.engine.graph, &touched);
+        let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
+        for renumbered in &touched.endpoints {
+            memory.renumber(graph, renumbered);
         }
+        self.numbering += touched.endpoints.len() as u64;
+        self.recollection.remember(graph, &touched.units, memory);
+        self.recollection.remember_new(
+            graph,
+            &touched.units,
+            (revision.commit, &revision.ledger),
+            &*self.source,
+            memory,
+        );
         self.recollection
-            .declare(&self.graph, &revision.ledger, &mut self.memory);
+            .declare(&self.engine.graph, &revision.ledger, &mut self.engine.memory);
+        self.engine.follow(&touched, self.world.clock().now());
         Ok(())
     }
 
@@ -138,8 +171,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let Some(known) = &self.settings.capabilities else {
             return;
         };
-        self.memory.capabilities = self
-            .graph
+        self.engine.memory.capabilities = self
+            .graph()
             .endpoints()
             .map(|(target, endpoint, place)| ((target, endpoint), known.below(&place.prefix, now)))
             .filter(|(_, capabilities)| !capabilities.is_empty())
@@ -149,17 +182,21 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// How a claim was admitted, where landfall remembers it.
     #[must_use]
     pub fn admission(&self, unit: UnitId) -> Option<&Arc<Admission>> {
-        self.memory.admissions.get(&unit)
+        self.engine.memory.admissions.get(&unit)
     }
 
     /// Where a node's artifact shall stand.
     #[must_use]
     pub fn wanted_at(&self, node: NodeId) -> EndpointSet {
-        let Some(claim) = self.graph.unit(node.unit).claim() else {
+        let Some(claim) = self.engine.graph.unit(node.unit).claim() else {
             return EndpointSet::EMPTY;
         };
-        let primary_only =
-            self.graph.target(self.graph.target_of(node.unit)).signatures == SignaturePlacement::PrimaryOnly;
+        let primary_only = self
+            .engine
+            .graph
+            .target(self.engine.graph.target_of(node.unit))
+            .signatures
+            == SignaturePlacement::PrimaryOnly;
         match node.slot {
             Slot::Signature(_) | Slot::Attestation(_) if primary_only => claim.endpoints & EndpointSet::PRIMARY,
             _ => claim.endpoints,
@@ -183,6 +220,6 @@ impl<W: World, S: Source> Reconciler<W, S> {
             at: self.world.clock().now(),
         };
         self.recollection
-            .adopt(&self.graph, tag, endpoint, &adoption, &mut self.memory)
+            .adopt(&self.engine.graph, tag, endpoint, &adoption, &mut self.engine.memory)
     }
 }

@@ -25,7 +25,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             refused: self.refused.clone(),
             interrupted: pass.interrupted,
         };
-        Some(standing(&self.graph, &pass.last, findings, advice))
+        Some(standing(&self.engine.graph, &pass.last, findings, advice))
     }
 
     /// What these passes over the followed commit did. `None` where no commit was followed.
@@ -43,7 +43,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             steps: passes
                 .iter()
                 .flat_map(|pass| &pass.ran)
-                .map(|(step, outcome)| step_report(&self.graph, step, Some(outcome.endpoint), &outcome.outcome))
+                .map(|(step, outcome)| step_report(&self.engine.graph, step, Some(outcome.endpoint), &outcome.outcome))
                 .collect(),
             withheld: last
                 .last
@@ -53,12 +53,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 .map(|(step, endpoint)| StepReport {
                     result: StepResult::Withheld,
                     error: None,
-                    ..step_report(&self.graph, step, Some(endpoint), &Outcome::Skipped)
+                    ..step_report(&self.engine.graph, step, Some(endpoint), &Outcome::Skipped)
                 })
                 .collect(),
             open_questions: last.last.questions.len(),
-            images: self.graph.wanted().count(),
-            endpoints: self.graph.targets().iter().map(|target| target.endpoints.len()).sum(),
+            images: self.engine.graph.wanted().count(),
+            endpoints: self.engine.graph.endpoints().count(),
         })
     }
 
@@ -69,7 +69,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             return Vec::new();
         };
         let mut diagnostics = revision.diagnostics.clone();
-        diagnostics.extend(cycles(&self.graph));
+        diagnostics.extend(cycles(&self.engine.graph));
         diagnostics
     }
 }
@@ -123,9 +123,10 @@ fn held(revision: &Revision) -> Vec<HeldReport> {
                 .and_then(|index| desired.targets.get(index))
                 .map_or("?", |target| &*target.name);
             HeldReport {
-                claim: match &held.tag {
-                    Some(tag) => format!("{target}/{}:{tag}", held.repository),
-                    None => format!("{target}/{}@{}", held.repository, held.digest),
+                claim: match (&held.tag, &held.digest) {
+                    (Some(tag), _) => format!("{target}/{}:{tag}", held.repository),
+                    (None, Some(digest)) => format!("{target}/{}@{digest}", held.repository),
+                    (None, None) => format!("{target}/{}", held.repository),
                 },
                 reason: format!(
                     "{} ({}:{})",

@@ -88,35 +88,40 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 }
             }
         }
-        let mut read_anew = None;
-        let revision = match self.revision.take() {
-            Some(revision) if revision.commit == commit => revision,
-            previous => match self.read(commit, previous.as_ref()) {
-                Ok((revision, entries)) => {
-                    self.take(&revision)?;
-                    read_anew = Some(entries);
-                    revision
-                }
-                Err(error) => {
-                    self.revision = previous;
-                    return Err(error);
-                }
-            },
-        };
-        if following == Following::Accept && accepted != Some(commit) {
-            // What was read for a look before has to be kept now.
-            let entries = read_anew.unwrap_or_else(|| NewEntries {
-                entries: Vec::new(),
-                anew: true,
-            });
-            let kept = self
-                .recollection
-                .accept(&branch, commit, &revision.ledger, &entries.entries, entries.anew);
-            if let Err(error) = kept {
-                self.revision = Some(revision);
-                return Err(error);
+        let accept = following == Following::Accept && accepted != Some(commit);
+        let mut previous = self.revision.take();
+        match self.next(commit, &mut previous, accept.then_some(&branch)) {
+            Ok(revision) => Ok(revision),
+            // What was followed goes on being followed until the next can be.
+            Err(error) => {
+                self.revision = previous;
+                Err(error)
             }
         }
+    }
+
+    /// The revision that is followed from now on; where it cannot be taken, `previous` is left.
+    fn next(
+        &mut self,
+        commit: CommitId,
+        previous: &mut Option<Revision>,
+        accept: Option<&String>,
+    ) -> Result<Revision, ReconcileError> {
+        if let Some(revision) = previous.take_if(|revision| revision.commit == commit) {
+            // What was read for a look before has to be kept now.
+            let keep = |branch: &String| self.recollection.accept(branch, commit, &revision.ledger, &[], true);
+            if let Err(error) = accept.map_or(Ok(()), keep) {
+                *previous = Some(revision);
+                return Err(error);
+            }
+            return Ok(revision);
+        }
+        let (revision, NewEntries { entries, anew }) = self.read(commit, previous.as_ref())?;
+        if let Some(branch) = accept {
+            self.recollection
+                .accept(branch, commit, &revision.ledger, &entries, anew)?;
+        }
+        self.take(&revision)?;
         Ok(revision)
     }
 

@@ -1,16 +1,23 @@
-//! Who looks on while a pass runs: progress bars, logs, the simulation's invariants.
+//! Who looks on while the engine works: progress bars, logs, the simulation's invariants.
 
+use jiff::Timestamp;
+
+use super::engine::Engine;
 use crate::execute::{Progress, Silent};
-use crate::facts::Question;
+use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::plan::Planned;
+use crate::model::EndpointIndex;
+use crate::plan::Step;
 
 pub trait Watch: Send + Sync {
-    /// A round's plan, before anything of it is run.
-    fn planned(&self, _graph: &Graph, _planned: &Planned) {}
+    /// The engine has planned what was touched, and will begin what there is room for.
+    fn turned(&self, _engine: &Engine, _now: Timestamp) {}
 
-    /// These questions are put to registries now.
-    fn asking(&self, _questions: &[Question]) {}
+    /// This is put to a registry now.
+    fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {}
+
+    /// These steps of one unit, of the plan as it is now, begin.
+    fn beginning(&self, _graph: &Graph, _steps: &[Step]) {}
 
     fn progress(&self) -> &dyn Progress {
         &Silent

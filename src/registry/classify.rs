@@ -60,7 +60,8 @@ pub(super) fn failure(reply: &Reply) -> RegistryError {
         _ if has(&["TOOMANYREQUESTS"]) => ErrorKind::Throttled,
         401 | 403 => ErrorKind::Denied,
         _ if has(&["UNAUTHORIZED", "DENIED"]) => ErrorKind::Denied,
-        405 => ErrorKind::Unsupported,
+        // 415: it does not take this type of manifest, and will not take it next time.
+        405 | 415 => ErrorKind::Unsupported,
         _ if has(&["UNSUPPORTED"]) => ErrorKind::Unsupported,
         408 => ErrorKind::TimedOut,
         _ if has(&["MANIFEST_BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "BLOB_UNKNOWN"]) => ErrorKind::Missing,
@@ -205,6 +206,7 @@ mod tests {
             (400, "UNSUPPORTED", ErrorKind::Unsupported),
             (403, "DENIED", ErrorKind::Denied),
             (405, "UNSUPPORTED", ErrorKind::Unsupported),
+            (415, "MANIFEST_INVALID", ErrorKind::Unsupported),
             (429, "TOOMANYREQUESTS", ErrorKind::Throttled),
             (500, "UNKNOWN", ErrorKind::Server),
             (501, "UNSUPPORTED", ErrorKind::Unsupported),

@@ -11,7 +11,9 @@ use super::auth::Authenticator;
 use super::chunking::Chunking;
 use super::error::RegistryError;
 use super::options::{OptionsError, RegistryOptions, Settings};
-use super::protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal};
+use super::protocol::{
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, WritableRegistry,
+};
 use super::sessions::UploadSessions;
 use crate::http::HttpClient;
 use crate::model::{Descriptor, Digest, Limits, Repository, RepositoryPath, Tag};
@@ -87,18 +89,6 @@ impl Registry for HttpRegistries {
             .await
     }
 
-    async fn put_manifest(
-        &self,
-        repository: &Repository,
-        at: ManifestAt<'_>,
-        media_type: &str,
-        bytes: Bytes,
-    ) -> Result<Pushed, RegistryError> {
-        self.push_manifest(repository, at, media_type, bytes)
-            .instrument(span("put manifest", repository))
-            .await
-    }
-
     async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
         self.head_blob(repository, blob)
             .instrument(span("head blob", repository))
@@ -108,6 +98,30 @@ impl Registry for HttpRegistries {
     async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
         self.open_blob(repository, blob)
             .instrument(span("blob", repository))
+            .await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.list_tags(repository).instrument(span("tags", repository)).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.list_referrers(repository, subject)
+            .instrument(span("referrers", repository))
+            .await
+    }
+}
+
+impl WritableRegistry for HttpRegistries {
+    async fn put_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Pushed, RegistryError> {
+        self.push_manifest(repository, at, media_type, bytes)
+            .instrument(span("put manifest", repository))
             .await
     }
 
@@ -130,16 +144,6 @@ impl Registry for HttpRegistries {
     ) -> Result<Mount, RegistryError> {
         self.mount(repository, from, blob)
             .instrument(span("mount blob", repository))
-            .await
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
-        self.list_tags(repository).instrument(span("tags", repository)).await
-    }
-
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
-        self.list_referrers(repository, subject)
-            .instrument(span("referrers", repository))
             .await
     }
 

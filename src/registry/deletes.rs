@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::http::test_server::{Received, TestServer, answer};
-    use crate::registry::Registry as _;
+    use crate::registry::WritableRegistry as _;
     use crate::registry::test_support::{refusal, registries, repository};
 
     const MANIFEST: &str = "{}";

@@ -1,4 +1,7 @@
 //! The body that registries give their errors in.
+//!
+//! Our own, although `oci-client` has the like: that one reads no envelope in which one error lacks a code or has `null` as
+//! its message, and what is no envelope may count as an absence.
 
 use serde_json::Value;
 

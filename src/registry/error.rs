@@ -8,6 +8,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::http::{method_name, redacted};
+use crate::model::{Obstacle, ObstacleKind};
 
 /// A request that did not bring a usable answer. An absence is no error: see the methods of [`super::Registry`].
 #[derive(Debug, Clone, Error)]
@@ -91,6 +92,37 @@ impl RegistryError {
     }
 }
 
+impl From<ErrorKind> for ObstacleKind {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Unreachable => Self::Unreachable,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::Denied => Self::Denied,
+            ErrorKind::Throttled => Self::Throttled,
+            ErrorKind::Server => Self::Server,
+            ErrorKind::Unsupported => Self::Unsupported,
+            ErrorKind::DigestMismatch => Self::DigestMismatch,
+            ErrorKind::TooLarge => Self::TooLarge,
+            ErrorKind::Malformed => Self::Malformed,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::NotAllowed => Self::NotAllowed,
+            ErrorKind::Missing => Self::Missing,
+        }
+    }
+}
+
+impl From<&RegistryError> for Obstacle {
+    fn from(error: &RegistryError) -> Self {
+        Self {
+            status: error.status,
+            code: error.code.as_deref().map(Into::into),
+            retry_after: error.retry_after,
+            ..Self::new(error.kind.into(), error)
+        }
+    }
+}
+
 impl fmt::Display for RegistryError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.method, self.url, self.message)?;
@@ -127,5 +159,23 @@ mod tests {
         ] {
             assert!(!uncertain(kind), "{kind:?}");
         }
+    }
+
+    #[test]
+    fn an_obstacle_keeps_what_the_registry_said_as_data() {
+        let url = Url::parse("https://example.com/v2/a").unwrap();
+        let error = RegistryError {
+            status: Some(429),
+            code: Some("TOOMANYREQUESTS".to_owned()),
+            retry_after: Some(Duration::from_secs(30)),
+            ..RegistryError::new(ErrorKind::Throttled, &Method::GET, &url, "later")
+        };
+        let obstacle = Obstacle::from(&error);
+        assert_eq!(obstacle.kind, ObstacleKind::Throttled);
+        assert_eq!(obstacle.status, Some(429));
+        assert_eq!(obstacle.code.as_deref(), Some("TOOMANYREQUESTS"));
+        assert_eq!(obstacle.retry_after, Some(Duration::from_secs(30)));
+        assert_eq!(&*obstacle.text, error.to_string());
+        assert!(obstacle.is_silence() && !obstacle.is_denied() && !obstacle.is_lasting());
     }
 }

@@ -40,4 +40,6 @@ pub use credentials::{
 pub use error::{ErrorKind, RegistryError};
 pub use options::{OptionsError, PrefixOptions, RegistryOptions, UploadManner};
 pub use probe::{Granted, Greeting};
-pub use protocol::{BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal};
+pub use protocol::{
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, WritableRegistry,
+};

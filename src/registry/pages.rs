@@ -17,6 +17,12 @@ use crate::http::{Reply, on_origin_of};
 /// A page with so many names may be one that was cut off.
 pub(super) const FULL: usize = 1_000;
 
+/// Pages in a row that may bring nothing: some registries leave out what we may not see, and so leave pages empty.
+pub(super) const BARREN: usize = 10;
+/// After so many pages, each is to have brought so many entries on average.
+pub(super) const PAGES: usize = 50;
+const FEW: usize = 5;
+
 /// The pages of one list, each linked from the one before (OCI distribution specification, "Listing Tags").
 pub(super) struct Pages<'a> {
     registries: &'a HttpRegistries,
@@ -27,6 +33,9 @@ pub(super) struct Pages<'a> {
     seen: HashSet<Url>,
     /// The page that comes, or came last, was linked by nobody.
     beyond: bool,
+    /// Entries of all pages, and pages in a row that brought none.
+    entries: usize,
+    barren: usize,
 }
 
 impl<'a> Pages<'a> {
@@ -44,7 +53,26 @@ impl<'a> Pages<'a> {
             first,
             seen: HashSet::new(),
             beyond: false,
+            entries: 0,
+            barren: 0,
         }
+    }
+
+    /// Takes in how many entries the page just read brought that no page before it had. A list that goes on and on without
+    /// bringing much is no list: a server that makes up its pages would be read for hours.
+    pub(super) fn bring(&mut self, reply: &Reply, new: usize) -> Result<(), RegistryError> {
+        self.entries += new;
+        self.barren = if new == 0 { self.barren + 1 } else { 0 };
+        let few = self.seen.len() > PAGES && self.entries < self.seen.len() * FEW;
+        if self.next.is_some() && (self.barren >= BARREN || few) {
+            let message = format!(
+                "the list goes on without bringing anything new: {} entries on {} pages",
+                self.entries,
+                self.seen.len()
+            );
+            return Err(error(reply, ErrorKind::Malformed, message));
+        }
+        Ok(())
     }
 
     /// Whether no page, or only the first, has been read.
@@ -71,6 +99,7 @@ impl<'a> Pages<'a> {
     /// the list is told by asking for what comes after it: by a registry that has more it is answered with new names, by
     /// one that does not know the question with the old ones. Say how many of the page's names were `new`.
     pub(super) fn look_beyond(&mut self, reply: &Reply, page: &[String], new: usize) -> Result<(), RegistryError> {
+        self.bring(reply, new)?;
         let asked_beyond = std::mem::take(&mut self.beyond);
         if asked_beyond && 0 < new && new < page.len() {
             return Err(error(

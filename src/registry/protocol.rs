@@ -72,7 +72,7 @@ pub struct Referrers {
     pub from_api: Vec<Digest>,
 }
 
-/// All registries of the world, addressed by repository. An absence (`None`) is only ever what a registry that
+/// All registries of the world, addressed by repository, as they are read. An absence (`None`) is only ever what a registry that
 /// understood the question said; everything else is an error.
 pub trait Registry: Send + Sync + 'static {
     /// Whether the registry of this repository answers at all, and lets us ask.
@@ -92,15 +92,6 @@ pub trait Registry: Send + Sync + 'static {
         at: ManifestAt<'_>,
     ) -> impl Future<Output = Result<Option<Digest>, RegistryError>> + Send;
 
-    /// Stores these bytes, unchanged.
-    fn put_manifest(
-        &self,
-        repository: &Repository,
-        at: ManifestAt<'_>,
-        media_type: &str,
-        bytes: Bytes,
-    ) -> impl Future<Output = Result<Pushed, RegistryError>> + Send;
-
     /// Whether a blob is there, by HEAD.
     fn has_blob(
         &self,
@@ -114,6 +105,27 @@ pub trait Registry: Send + Sync + 'static {
         repository: &Repository,
         blob: &Descriptor,
     ) -> impl Future<Output = Result<Option<BlobStream>, RegistryError>> + Send;
+
+    /// All tags, all pages; `None` where the registry does not know the repository.
+    fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Option<Vec<Tag>>, RegistryError>> + Send;
+
+    fn referrers(
+        &self,
+        repository: &Repository,
+        subject: &Digest,
+    ) -> impl Future<Output = Result<Referrers, RegistryError>> + Send;
+}
+
+/// Registries that are written to, too. Whoever only looks is given a [`Registry`], and cannot write by its type.
+pub trait WritableRegistry: Registry {
+    /// Stores these bytes, unchanged.
+    fn put_manifest(
+        &self,
+        repository: &Repository,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Pushed, RegistryError>> + Send;
 
     /// Uploads a blob whose size and digest the descriptor names.
     fn put_blob(
@@ -130,15 +142,6 @@ pub trait Registry: Send + Sync + 'static {
         from: &RepositoryPath,
         blob: &Descriptor,
     ) -> impl Future<Output = Result<Mount, RegistryError>> + Send;
-
-    /// All tags, all pages; `None` where the registry does not know the repository.
-    fn tags(&self, repository: &Repository) -> impl Future<Output = Result<Option<Vec<Tag>>, RegistryError>> + Send;
-
-    fn referrers(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-    ) -> impl Future<Output = Result<Referrers, RegistryError>> + Send;
 
     /// Deletes a manifest, and with it every tag that stands on it. What the registry calls gone, or missing, and serves
     /// still, is an error that leaves the outcome open. Where the registry does not delete: an error of the kind

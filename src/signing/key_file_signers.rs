@@ -63,7 +63,7 @@ impl KeyFileSigners {
     async fn key_of(&self, signer: &Signer) -> Result<(&PrivateKey, &Path), KeyFileError> {
         let configured = self.signers.get(&*signer.name).ok_or(KeyFileError::Unconfigured)?;
         // Every time: a commit may have named another public key since the file was opened.
-        let expected = PublicKey::from_pem(signer.public_key.as_bytes()).map_err(KeyFileError::PublicKey)?;
+        let expected = PublicKey::from_pem(signer.key.pem.as_bytes()).map_err(KeyFileError::PublicKey)?;
         let key = configured.key.get_or_try_init(|| configured.load(&signer.name)).await?;
         let path = &configured.source.private_key;
         if *key.public_key() != expected {
@@ -151,7 +151,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::model::SignatureForm;
+    use crate::model::{Digest, SignatureForm, SignerIdentity, SignerKey};
     use crate::trust::{KeyError, KeyPairFiles, key_file};
 
     /// A key file in a folder of its own.
@@ -184,7 +184,10 @@ mod tests {
     fn signer(name: &str, public_key: &str) -> Signer {
         Signer {
             name: name.into(),
-            public_key: public_key.into(),
+            key: SignerKey {
+                pem: public_key.into(),
+                identity: SignerIdentity::Key(Digest::of(public_key.as_bytes())),
+            },
             previous: Vec::new(),
             formats: vec![SignatureForm::Bundle],
         }

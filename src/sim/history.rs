@@ -85,7 +85,7 @@ impl History {
 fn entry(file: &TreeFile) -> Option<Entry> {
     match file {
         TreeFile::Regular { blob, .. } => Some(Entry::File(*blob)),
-        TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+        _ => None,
     }
 }
 
@@ -175,7 +175,7 @@ impl Source for History {
     }
 
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError> {
-        let (Entry::File(blob) | Entry::Symlink(blob)) = entry;
+        let (Entry::File(blob) | Entry::Symlink(blob) | Entry::Submodule(blob)) = entry;
         let commits = self.commits();
         commits
             .blobs

@@ -13,8 +13,6 @@ use super::Seed;
 use super::registry::Store;
 use crate::model::{Descriptor, Digest, Repository, Tag, media_type};
 
-const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const DSSE: &str = "application/vnd.dsse.envelope.v1+json";
 const SPDX: &str = "application/spdx+json";
 const ARCHITECTURES: [&str; 6] = ["amd64", "arm64", "s390x", "ppc64le", "riscv64", "386"];
@@ -142,10 +140,14 @@ impl ImageRecipe {
             "history": layers.iter().map(|_| json!({ "created_by": "landfall" })).collect::<Vec<_>>(),
             "landfall": rng.random::<u64>().to_string(),
         });
-        let config = image.add_blob(CONFIG, configuration.to_string().into(), &BTreeMap::new());
+        let config = image.add_blob(
+            media_type::OCI_CONFIG,
+            configuration.to_string().into(),
+            &BTreeMap::new(),
+        );
         let layers: Vec<Descriptor> = layers
             .into_iter()
-            .map(|layer| image.add_blob(LAYER, layer, &BTreeMap::new()))
+            .map(|layer| image.add_blob(media_type::OCI_LAYER, layer, &BTreeMap::new()))
             .collect();
         let manifest = json!({
             "schemaVersion": 2,
@@ -279,7 +281,11 @@ impl Image {
         };
         let layer = attached.add_blob(kind, content.to_string().into(), &annotations);
         let configuration = json!({ "rootfs": { "type": "layers", "diff_ids": [layer.digest] } });
-        let config = attached.add_blob(CONFIG, configuration.to_string().into(), &BTreeMap::new());
+        let config = attached.add_blob(
+            media_type::OCI_CONFIG,
+            configuration.to_string().into(),
+            &BTreeMap::new(),
+        );
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": media_type::OCI_MANIFEST,

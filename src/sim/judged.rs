@@ -9,6 +9,7 @@ use super::rules::Rules;
 use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError, Removal,
+    WritableRegistry,
 };
 
 #[derive(Clone)]
@@ -50,6 +51,24 @@ impl Registry for JudgedRegistries {
         self.inner.head_manifest(repository, at).await
     }
 
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.inner.has_blob(repository, blob).await
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        self.inner.blob(repository, blob).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.inner.tags(repository).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.inner.referrers(repository, subject).await
+    }
+}
+
+impl WritableRegistry for JudgedRegistries {
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -63,14 +82,6 @@ impl Registry for JudgedRegistries {
         };
         self.rules.check_manifest(self.inner.store(), repository, tag, &bytes);
         self.inner.put_manifest(repository, at, media_type, bytes).await
-    }
-
-    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
-        self.inner.has_blob(repository, blob).await
-    }
-
-    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
-        self.inner.blob(repository, blob).await
     }
 
     async fn put_blob(
@@ -91,14 +102,6 @@ impl Registry for JudgedRegistries {
     ) -> Result<Mount, RegistryError> {
         self.rules.check_blob(repository);
         self.inner.mount_blob(repository, from, blob).await
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
-        self.inner.tags(repository).await
-    }
-
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
-        self.inner.referrers(repository, subject).await
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {

@@ -1,19 +1,24 @@
 //! What must never happen, checked at each write as it reaches a registry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::merges::Merges;
 use super::registry::Store;
 use super::standing::Standing;
 use super::verdicts::Verdicts;
-use crate::facts::Question;
+use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::model::{Digest, EndpointSet, Manifest, Repository, SignaturePlacement, Slot, Tag, UnitId};
-use crate::plan::{Action, Planned};
+use crate::model::{
+    Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Signer, SignerIdentity, Slot, Tag,
+    UnitId,
+};
+use crate::plan::{Action, Step};
 use crate::reconcile::Watch;
+use crate::reconcile::engine::Engine;
 use crate::trust::PublicKey;
 
 /// What the plans of this pass allow at one repository.
@@ -34,6 +39,8 @@ struct Needs {
     /// Where the artifacts must stand; the primary, where they stand only there.
     artifacts_at: Repository,
     public_reference: Repository,
+    /// Whose artifacts count.
+    signer: Option<Arc<Signer>>,
 }
 
 #[derive(Debug, Default)]
@@ -54,9 +61,9 @@ pub struct Rules {
 
 impl Rules {
     #[must_use]
-    pub fn new(key: PublicKey) -> Self {
+    pub fn new(keys: Vec<PublicKey>) -> Self {
         Self {
-            verdicts: Verdicts::new(key),
+            verdicts: Verdicts::new(keys),
             book: Mutex::default(),
         }
     }
@@ -166,13 +173,18 @@ fn lacking(
     if !Standing::has_manifests(store, repository, digest) {
         lacks.push("its image");
     }
-    if needs.bundle && artifacts.bundles.is_empty() {
+    let signer = needs.signer.as_deref();
+    let has = |found: &BTreeSet<(Digest, SignerIdentity)>| {
+        let counts = |by| signer.is_some_and(|signer| signer.counts(by));
+        found.iter().any(|(_, by)| counts(*by))
+    };
+    if needs.bundle && !has(&artifacts.bundles) {
         lacks.push("its bundle");
     }
-    if needs.tag_form && artifacts.entries.is_empty() {
+    if needs.tag_form && !has(&artifacts.entries) {
         lacks.push("its .sig");
     }
-    if needs.attestation && artifacts.attestations.is_empty() {
+    if needs.attestation && !has(&artifacts.attestations) {
         lacks.push("its promotion record");
     }
     lacks
@@ -184,13 +196,19 @@ fn metadata_subject(tag: &Tag) -> Option<Digest> {
 }
 
 impl Watch for Rules {
-    fn planned(&self, graph: &Graph, planned: &Planned) {
-        let mut book = self.book();
-        for unit in graph.wanted() {
-            needs(graph, unit, &mut book.needs);
+    /// Only what was touched is planned again, and that must come to the same as planning everything.
+    fn turned(&self, engine: &Engine, now: Timestamp) {
+        let (kept, anew) = (engine.planned(), engine.planned_anew(now));
+        if kept != anew {
+            self.violated(format!("the sum of plans is {kept:?}, and planned anew it is {anew:?}"));
         }
-        for step in &planned.steps {
+    }
+
+    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+        let mut book = self.book();
+        for step in steps {
             let unit = graph.unit(step.node.unit);
+            needs(graph, step.node.unit, &mut book.needs);
             for endpoint in step.at.iter() {
                 let place = graph.place(unit.repository, endpoint);
                 let allowed = book.allowed.entry(place).or_default();
@@ -209,15 +227,17 @@ impl Watch for Rules {
                 }
             }
         }
-        // Answering a question takes it out of the next plan; one that comes back again and again is a loop.
-        for Question { ask, at, depth, .. } in &planned.questions {
-            let times = book.asked.entry(format!("{ask:?} {at:?} {depth:?}")).or_default();
-            *times += 1;
-            let times = *times;
-            if times == 20 {
-                book.violations
-                    .push(format!("{ask:?} at {at:?} was asked {times} times in one pass"));
-            }
+    }
+
+    /// Answering a question takes it out of the next plan; one that comes back again and again is a loop.
+    fn asking(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) {
+        let mut book = self.book();
+        let times = book.asked.entry(format!("{ask:?} {endpoint:?} {depth:?}")).or_default();
+        *times += 1;
+        let times = *times;
+        if times == 20 {
+            book.violations
+                .push(format!("{ask:?} at {endpoint:?} was asked {times} times in one pass"));
         }
     }
 }
@@ -242,6 +262,7 @@ fn needs(graph: &Graph, id: UnitId, needs: &mut BTreeMap<(Repository, Digest), N
                 attestation: has(Slot::Attestation(crate::model::AttestationKind::Promotion)),
                 artifacts_at,
                 public_reference: graph.public_reference(unit.repository),
+                signer: claim.signer.clone(),
             },
         );
     }

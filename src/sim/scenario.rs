@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use rand::Rng;
 use rand::rngs::SmallRng;
-use rand::seq::{IndexedRandom, IteratorRandom};
+use rand::seq::{IndexedMutRandom, IndexedRandom, IteratorRandom};
 
 use super::Seed;
 use super::images::{Image, ImageRecipe};
@@ -21,6 +21,8 @@ pub struct TargetPlan {
     pub name: String,
     /// Registry and prefix, the primary first.
     pub endpoints: Vec<String>,
+    /// Names of the mirrors, in the same order.
+    mirrors: Vec<String>,
     signatures: &'static str,
     formats: &'static str,
     signed: bool,
@@ -38,7 +40,13 @@ struct ClaimedImage {
 pub struct Scenario {
     pub targets: Vec<TargetPlan>,
     chained: bool,
-    public_key: String,
+    /// Every key there is, as PEM.
+    keys: Vec<String>,
+    /// Which of them signs now, and which signed before and still count.
+    present_key: usize,
+    previous_keys: BTreeSet<usize>,
+    /// Endpoints get names and prefixes that nobody had before.
+    next_endpoint: usize,
     images: BTreeMap<String, ClaimedImage>,
     /// What the source offers under each image name.
     offered: BTreeMap<String, Vec<Digest>>,
@@ -49,7 +57,7 @@ pub struct Scenario {
 impl Scenario {
     /// Draws targets and puts images at the source.
     #[must_use]
-    pub fn draw(seed: Seed, store: &Store, public_key: &str) -> Self {
+    pub fn draw(seed: Seed, store: &Store, keys: impl IntoIterator<Item = String>) -> Self {
         let mut rng = seed.stream("scenario");
         let size = if rng.random_bool(0.2) { Size::LARGE } else { Size::SMALL };
         let chained = rng.random_bool(0.25);
@@ -68,7 +76,10 @@ impl Scenario {
         let mut scenario = Self {
             targets,
             chained,
-            public_key: public_key.to_owned(),
+            keys: keys.into_iter().collect(),
+            present_key: 0,
+            previous_keys: BTreeSet::new(),
+            next_endpoint: 0,
             images: BTreeMap::new(),
             offered: BTreeMap::new(),
             next_tag: 0,
@@ -121,10 +132,80 @@ impl Scenario {
         }
     }
 
+    /// Gives the signers another key. What the one before signed may still count, or not any more.
+    pub fn rotate(&mut self, rng: &mut SmallRng) -> String {
+        let others = (0..self.keys.len()).filter(|key| *key != self.present_key);
+        let Some(next) = others.choose(rng) else {
+            return "the only key stays".to_owned();
+        };
+        if rng.random_bool(0.5) {
+            self.previous_keys.insert(self.present_key);
+        } else {
+            self.previous_keys.clear();
+        }
+        self.previous_keys.remove(&next);
+        self.present_key = next;
+        format!("key {next} signs, and {:?} count", self.previous_keys)
+    }
+
+    /// Changes a setting of one target, or its endpoints.
+    pub fn reconfigure(&mut self, rng: &mut SmallRng) -> String {
+        let Some(target) = self.targets.choose_mut(rng) else {
+            return "there are no targets".to_owned();
+        };
+        self.next_endpoint += 1;
+        let number = self.next_endpoint;
+        let what = match rng.random_range(0..7) {
+            0 => {
+                let primary_only = target.signatures == "primary-only";
+                target.signatures = if primary_only { "replicate" } else { "primary-only" };
+                format!("signatures = {}", target.signatures)
+            }
+            1 => {
+                target.formats = draw_formats(rng);
+                format!("formats = {}", target.formats)
+            }
+            2 if target.mirrors.len() < 3 => {
+                // Before or behind the others, by its name: they are numbered anew or not.
+                target.mirrors.insert(0, format!("{}{number}", ["a", "z"][number % 2]));
+                target
+                    .endpoints
+                    .insert(1, format!("{}m{number}.test/images", target.name));
+                "a mirror comes".to_owned()
+            }
+            3 if !target.mirrors.is_empty() => {
+                let gone = rng.random_range(0..target.mirrors.len());
+                target.mirrors.remove(gone);
+                format!("mirror {} goes", target.endpoints.remove(gone + 1))
+            }
+            4 if !target.mirrors.is_empty() => {
+                let renamed = rng.random_range(0..target.mirrors.len());
+                target.mirrors[renamed] = format!("n{number}");
+                format!("mirror {} is called n{number}", target.endpoints[renamed + 1])
+            }
+            5 => {
+                let moved = rng.random_range(0..target.endpoints.len());
+                let prefix = format!("{}p{number}.test/images", target.name);
+                std::mem::replace(&mut target.endpoints[moved], prefix.clone()) + " is " + &prefix
+            }
+            _ => {
+                target.signed = true;
+                "it is signed".to_owned()
+            }
+        };
+        format!("{}: {what}", target.name)
+    }
+
     /// The repository's files.
     #[must_use]
     pub fn files(&self) -> BTreeMap<String, String> {
         let mut root = String::from("version = 1\n\n");
+        let previous: Vec<String> = self
+            .previous_keys
+            .iter()
+            .map(|key| format!("\"keys/{key}.pub\""))
+            .collect();
+        let previous = previous.join(", ");
         for target in &self.targets {
             let _ = writeln!(root, "[targets.{}]", target.name);
             let _ = writeln!(root, "public-name = \"{}.public.test\"", target.name);
@@ -137,15 +218,15 @@ impl Scenario {
             let mirrors = &target.endpoints[1..];
             if !mirrors.is_empty() {
                 let _ = writeln!(root, "\n[targets.{}.mirrors]", target.name);
-                for (index, mirror) in mirrors.iter().enumerate() {
-                    let _ = writeln!(root, "mirror{index} = \"{mirror}\"");
+                for (name, mirror) in target.mirrors.iter().zip(mirrors) {
+                    let _ = writeln!(root, "{name} = \"{mirror}\"");
                 }
             }
             if target.signed {
                 let _ = writeln!(
                     root,
-                    "\n[signers.{}]\npublic-key = \"keys/release.pub\"\nformats = {}\n",
-                    target.name, target.formats
+                    "\n[signers.{}]\npublic-key = \"keys/{}.pub\"\nprevious = [{}]\nformats = {}\n",
+                    target.name, self.present_key, previous, target.formats
                 );
             }
         }
@@ -164,10 +245,9 @@ impl Scenario {
             "[projects.{PROJECT}]\nsources = [\"{SOURCE}\"{chain}]\ntargets = [{}]\npaths = [\"{PROJECT}\"]",
             targets.join(", ")
         );
-        let mut files = BTreeMap::from([
-            ("landfall.toml".to_owned(), root),
-            ("keys/release.pub".to_owned(), self.public_key.clone()),
-        ]);
+        let mut files = BTreeMap::from([("landfall.toml".to_owned(), root)]);
+        let keys = self.keys.iter().enumerate();
+        files.extend(keys.map(|(number, key)| (format!("keys/{number}.pub"), key.clone())));
         for (index, target) in self.targets.iter().enumerate() {
             let source = if index == 0 {
                 SOURCE.to_owned()
@@ -261,20 +341,26 @@ fn draw_target(index: usize, size: &Size, rng: &mut SmallRng) -> TargetPlan {
     let endpoints = (0..rng.random_range(1..=size.endpoints))
         .map(|endpoint| format!("{name}{endpoint}.test/images"))
         .collect();
+    let endpoints: Vec<String> = endpoints;
     TargetPlan {
+        mirrors: (1..endpoints.len()).map(|mirror| format!("mirror{mirror}")).collect(),
         endpoints,
         signatures: if rng.random_bool(0.2) {
             "primary-only"
         } else {
             "replicate"
         },
-        formats: if rng.random_bool(0.7) {
-            "[\"bundle\", \"tag\"]"
-        } else {
-            "[\"bundle\"]"
-        },
+        formats: draw_formats(rng),
         signed: rng.random_bool(0.9),
         name,
+    }
+}
+
+fn draw_formats(rng: &mut SmallRng) -> &'static str {
+    if rng.random_bool(0.7) {
+        "[\"bundle\", \"tag\"]"
+    } else {
+        "[\"bundle\"]"
     }
 }
 

@@ -1,4 +1,4 @@
-//! One key for every signer.
+//! The keys that sign in a run: each of them for whichever signer names it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,25 +37,37 @@ impl fmt::Debug for SimulatedKey {
     }
 }
 
-/// Signs with one key whoever is asked for, and never the same twice.
+/// Signs with the key that a signer names, and never the same twice.
 #[derive(Debug, Clone)]
 pub struct SimulatedSigner {
-    key: SimulatedKey,
+    keys: Arc<[SimulatedKey]>,
     signed: Arc<AtomicU64>,
 }
 
 impl SimulatedSigner {
     #[must_use]
-    pub fn new(key: SimulatedKey) -> Self {
-        let signed = Arc::default();
-        Self { key, signed }
+    pub fn new(keys: &[SimulatedKey]) -> Self {
+        Self {
+            keys: keys.into(),
+            signed: Arc::default(),
+        }
     }
 }
 
 impl Signers for SimulatedSigner {
-    async fn sign(&self, _: &Signer, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+    async fn sign(&self, signer: &Signer, message: &[u8]) -> Result<Vec<u8>, SigningError> {
         let number = self.signed.fetch_add(1, Ordering::Relaxed);
         tokio::task::yield_now().await;
-        Ok((self.key.sign)(message, number))
+        let named = self
+            .keys
+            .iter()
+            .find(|key| key.public_key.identity() == signer.identity());
+        named
+            .map(|key| (key.sign)(message, number))
+            .ok_or_else(|| SigningError {
+                signer: signer.name.to_string(),
+                message: "nobody holds its key".to_owned(),
+                help: None,
+            })
     }
 }

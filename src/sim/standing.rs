@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::registry::{Contents, RegistryState, Store};
 use super::verdicts::{BundleVerdict, Verdicts};
-use crate::model::{Descriptor, Digest, ManifestKind, Repository, Tag};
+use crate::model::{Descriptor, Digest, ManifestKind, Repository, SignerIdentity, Tag};
 use crate::trust::referrer::bundle_layer;
 
 /// What a client would find of one image.
@@ -12,12 +12,12 @@ use crate::trust::referrer::bundle_layer;
 pub struct Standing {
     /// Every manifest and blob of it.
     pub image: bool,
-    /// Bundles that verify as signatures, by their manifest.
-    pub bundles: BTreeSet<Digest>,
+    /// Bundles that verify as signatures, by their manifest, and whose they are.
+    pub bundles: BTreeSet<(Digest, SignerIdentity)>,
     /// Entries under `.sig` that verify.
-    pub entries: BTreeSet<Digest>,
+    pub entries: BTreeSet<(Digest, SignerIdentity)>,
     /// Promotion records that verify for the public reference.
-    pub attestations: BTreeSet<Digest>,
+    pub attestations: BTreeSet<(Digest, SignerIdentity)>,
 }
 
 impl Standing {
@@ -57,11 +57,11 @@ impl Standing {
             };
             match verdicts.bundle(&layer.digest, bytes, digest, public_reference) {
                 BundleVerdict::Nothing => {}
-                BundleVerdict::Signature => {
-                    standing.bundles.insert(referrer);
+                BundleVerdict::Signature(by) => {
+                    standing.bundles.insert((referrer, by));
                 }
-                BundleVerdict::Promotion => {
-                    standing.attestations.insert(referrer);
+                BundleVerdict::Promotion(by) => {
+                    standing.attestations.insert((referrer, by));
                 }
             }
         }

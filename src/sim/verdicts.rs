@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::model::{Descriptor, Digest, Repository};
+use crate::model::{Descriptor, Digest, Repository, SignerIdentity};
 use crate::trust::statement::predicate_type;
 use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, bundle};
 
@@ -11,23 +11,23 @@ use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, bundle};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BundleVerdict {
     Nothing,
-    Signature,
-    Promotion,
+    Signature(SignerIdentity),
+    Promotion(SignerIdentity),
 }
 
-/// Verdicts of one key. They are remembered by digest: the bytes that are passed must be those that it names.
+/// Verdicts of all the keys of a run, which say whose an artifact is. They are remembered by digest: the bytes that are passed must be those that it names.
 #[derive(Debug)]
 pub struct Verdicts {
-    key: PublicKey,
+    keys: Vec<PublicKey>,
     bundles: Mutex<HashMap<(Digest, Digest, Repository), BundleVerdict>>,
-    entries: Mutex<HashMap<(Digest, Digest), bool>>,
+    entries: Mutex<HashMap<(Digest, Digest), Option<SignerIdentity>>>,
 }
 
 impl Verdicts {
     #[must_use]
-    pub fn new(key: PublicKey) -> Self {
+    pub fn new(keys: Vec<PublicKey>) -> Self {
         Self {
-            key,
+            keys,
             bundles: Mutex::default(),
             entries: Mutex::default(),
         }
@@ -44,22 +44,30 @@ impl Verdicts {
         let place = (*layer, *image, public_reference.clone());
         *known
             .entry(place)
-            .or_insert_with(|| match bundle::verify(bytes, std::slice::from_ref(&self.key), image) {
-                Ok(statement) if statement.predicate_type == predicate_type::SIGNATURE => BundleVerdict::Signature,
+            .or_insert_with(|| match bundle::verify(bytes, &self.keys, image) {
+                Ok(statement) if statement.predicate_type == predicate_type::SIGNATURE => {
+                    BundleVerdict::Signature(SignerIdentity::Key(statement.key))
+                }
                 Ok(statement) if PromotionRecord::from_statement(&statement, public_reference, image).is_ok() => {
-                    BundleVerdict::Promotion
+                    BundleVerdict::Promotion(SignerIdentity::Key(statement.key))
                 }
                 _ => BundleVerdict::Nothing,
             })
     }
 
-    /// The entry's identity, where a layer under `.sig` is one that verifies.
-    pub(super) fn entry(&self, layer: &Descriptor, payload: bytes::Bytes, image: &Digest) -> Option<Digest> {
+    /// Which entry it is and whose, where a layer under `.sig` is one that verifies.
+    pub(super) fn entry(
+        &self,
+        layer: &Descriptor,
+        payload: bytes::Bytes,
+        image: &Digest,
+    ) -> Option<(Digest, SignerIdentity)> {
         let entry = SignatureEntry::found(layer.clone(), payload).ok()?;
         let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let verifies = *known
-            .entry((entry.id(), *image))
-            .or_insert_with(|| entry.verify(std::slice::from_ref(&self.key), image).is_ok());
-        verifies.then(|| entry.id())
+        let by = *known.entry((entry.id(), *image)).or_insert_with(|| {
+            let verified = entry.verify(&self.keys, image).ok()?;
+            Some(SignerIdentity::Key(verified.key))
+        });
+        Some((entry.id(), by?))
     }
 }

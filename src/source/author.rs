@@ -164,10 +164,7 @@ fn open(path: &Path) -> Result<gix::Repository, SourceError> {
     gix::open::Options::isolated()
         .open(path)
         .map(|repository| repository.to_thread_local())
-        .map_err(|error| SourceError::NotARepository {
-            repository: path.to_owned(),
-            reason: reason(&error),
-        })
+        .map_err(|error| super::format::refusal(path, &reason(&error)))
 }
 
 fn full_name(branch: &str) -> gix::Result<gix::refs::FullName> {

@@ -2,16 +2,17 @@
 
 use std::rc::Rc;
 
-use gix::ObjectId;
 use gix::objs::tree::EntryKind;
 
 use super::folder::{Folder, TreeEntry};
 use super::object::Objects;
+use super::section::{self, Measure, ReadFolder};
 use super::tree::{self, entry};
 use super::{Change, SourceError, SubPath};
 use crate::model::{CommitId, Limits, RepoPath, Roots};
 
-/// The changes from `before` (none for a root commit) to `after`, sorted by path.
+/// The changes from `before` (none for a root commit) to `after`, sorted by path. What exceeds the limits on one of the
+/// sides is left out: it could not be enumerated.
 pub(super) fn between(
     objects: &Objects<'_>,
     limits: &Limits,
@@ -20,33 +21,36 @@ pub(super) fn between(
     before: Option<CommitId>,
     after: CommitId,
 ) -> Result<Vec<Change>, SourceError> {
-    let top = |commit| tree::top(objects, objects.tree_of(commit)?, folder, roots).map(Rc::new);
-    let before = before.map(top).transpose()?.unwrap_or_default();
+    let top = |commit| match tree::top(objects, objects.tree_of(commit)?, folder, roots) {
+        Err(SourceError::TooLarge { .. }) => Ok(None),
+        top => top.map(Some),
+    };
+    let before = before.map_or(Ok(Some(Folder::default())), top)?;
+    let (Some(before), Some(after)) = (before, top(after)?) else {
+        return Ok(Vec::new());
+    };
     let mut read = |id| objects.folder(id).map(Rc::new);
-    between_folders(objects, limits, after, before, top(after)?, &mut read)
+    let mut measure = Measure::new(objects, limits);
+    let mut changes = Vec::new();
+    for (path, sides) in section::differing(&before, &after, &mut measure, &mut read)? {
+        if section::fit(&sides) {
+            let [before, after] = sides.map(|section| section.and_then(|section| section.entry));
+            changes.extend(section::changes(&path, before, after, &mut read)?);
+        }
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(changes)
 }
 
-/// As [`between`], from what [`tree::top`] found in each of them; `read` gives the folders below.
+/// The changes between two folders, by paths below them; `read` gives the folders within.
 pub(super) fn between_folders(
-    objects: &Objects<'_>,
-    limits: &Limits,
-    commit: CommitId,
     before: Rc<Folder>,
     after: Rc<Folder>,
-    read: &mut dyn FnMut(ObjectId) -> Result<Rc<Folder>, SourceError>,
+    read: &mut ReadFolder<'_>,
 ) -> Result<Vec<Change>, SourceError> {
-    let too_large = |limit: usize, what| SourceError::TooLarge {
-        repository: objects.path.to_owned(),
-        commit,
-        limit: limit as u64,
-        what,
-    };
     let mut changes = Vec::new();
-    let mut pending = vec![(String::new(), 0, before, after)];
-    while let Some((parent, depth, before, after)) = pending.pop() {
-        if depth > limits.tree_depth {
-            return Err(too_large(limits.tree_depth, "levels of folders"));
-        }
+    let mut pending = vec![(String::new(), before, after)];
+    while let Some((parent, before, after)) = pending.pop() {
         for (name, before, after) in before.differences(&after) {
             let path = if parent.is_empty() {
                 name.to_owned()
@@ -61,16 +65,13 @@ pub(super) fn between_folders(
                     after: entry_after,
                 });
             }
-            if changes.len() + pending.len() > limits.tree_files {
-                return Err(too_large(limits.tree_files, "files"));
-            }
             let mut children = |side: Option<TreeEntry>| match side {
                 Some(entry) if entry.kind == EntryKind::Tree => read(entry.id).map(Some),
                 _ => Ok(None),
             };
             let (before, after) = (children(before)?, children(after)?);
             if before.is_some() || after.is_some() {
-                pending.push((path, depth + 1, before.unwrap_or_default(), after.unwrap_or_default()));
+                pending.push((path, before.unwrap_or_default(), after.unwrap_or_default()));
             }
         }
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::SourceError;
 use super::replay::{Changed, Visitor};
-use crate::model::{BlobId, CommitId, RepoPath, Roots, Tree, TreeFile};
+use crate::model::{BlobId, CommitId, Reads, RepoPath, Roots, Tree, TreeFile};
 
 /// How the head of a branch stands to a commit that was accepted earlier, along first parents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct CommitInfo {
 pub enum Entry {
     File(BlobId),
     Symlink(BlobId),
+    /// Another repository, by the commit of it that is wanted.
+    Submodule(BlobId),
 }
 
 /// A path at which a commit differs from its first parent.
@@ -66,15 +68,25 @@ pub trait Source: Send + Sync + 'static {
     /// What stands at one path, unread; `None` where there is no file and no link.
     fn entry(&self, at: CommitId, path: &RepoPath) -> Result<Option<Entry>, SourceError>;
 
-    /// The files of a commit that landfall reads.
+    /// The files of a commit that landfall reads. Where a part of it exceeds the limits, [`TreeFile::Excessive`] stands
+    /// for all of that part.
     fn tree(&self, at: CommitId, roots: &Roots) -> Result<Tree, SourceError>;
 
     /// Where a commit differs from its first parent, within what landfall reads; for a root commit, all it holds.
-    /// Sorted by path.
+    /// Sorted by path. What exceeds the limits before or after is left out.
     fn changes(&self, of: CommitId, roots: &Roots) -> Result<Vec<Change>, SourceError>;
 
     /// Reads what [`Self::entry`] and [`Self::changes`] named.
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError>;
+
+    /// Reads what [`Self::entry`] and [`Self::changes`] named at this path, as [`Self::tree`] would.
+    fn read_at(&self, path: &RepoPath, entry: Entry) -> Result<TreeFile, SourceError> {
+        let name = path.as_str().rsplit('/').next().unwrap_or_default();
+        match entry {
+            Entry::File(_) if !Reads::at(path.as_str()).hold(name) => Ok(TreeFile::Other),
+            entry => self.read(entry),
+        }
+    }
 
     /// Visits the commits of [`Self::first_parents`], oldest first, with what each changed: for those that follow
     /// history, far cheaper than asking commit by commit. `roots` says what a landfall.toml names; what a commit begins
@@ -99,7 +111,10 @@ pub trait Source: Send + Sync + 'static {
             let after = roots_at(commit)?;
             let mut changed: BTreeMap<RepoPath, Option<TreeFile>> = BTreeMap::new();
             for change in self.changes(commit, &after)? {
-                let file = change.after.map(|entry| self.read(entry)).transpose()?;
+                let file = change
+                    .after
+                    .map(|entry| self.read_at(&change.path, entry))
+                    .transpose()?;
                 changed.insert(change.path, file);
             }
             if before.1 != after {

@@ -18,12 +18,25 @@ pub enum SourceError {
     Location { text: String, reason: String },
     #[error("`{path}` is not a folder inside a repository: {reason}")]
     SubPath { path: String, reason: &'static str },
+    #[error("{} is no Git repository: {reason}; {hint}", repository.display())]
+    NotARepository {
+        repository: PathBuf,
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     #[error(
-        "{} is no Git repository that this version reads: {reason}; expected the folder that holds `.git`, \
-         or a bare repository",
+        "{} is a Git repository whose objects are named by {format}: this version reads those named by SHA-1; \
+         `git fast-export --all` there, read by `git fast-import` in a new one, makes such a repository of it",
         repository.display()
     )]
-    NotARepository { repository: PathBuf, reason: String },
+    ObjectFormat { repository: PathBuf, format: String },
+    #[error(
+        "{} is a Git repository that keeps its references as `{format}`: this version reads files; \
+         `git refs migrate --ref-format=files` changes that",
+        repository.display()
+    )]
+    ReferenceFormat { repository: PathBuf, format: String },
     #[error("{}: branch `{branch}` has no commits yet: commit a landfall.toml to it", repository.display())]
     Unborn { repository: PathBuf, branch: String },
     #[error("{}: there is no branch `{branch}`{}", repository.display(), hint.as_deref().unwrap_or_default())]
@@ -71,12 +84,15 @@ pub enum SourceError {
     Shallow { repository: PathBuf, commit: CommitId },
     #[error("commit {until} is not among the first parents of {from}")]
     NotInHistory { from: CommitId, until: CommitId },
-    #[error("{}: commit {commit} has more than {limit} {what} where landfall reads", repository.display())]
+    #[error(
+        "{}: the listing of folder {folder} has more than {limit} bytes: a commit with so many files in one folder is \
+         not read; commit what removes them, the commits around it are read",
+        repository.display()
+    )]
     TooLarge {
         repository: PathBuf,
-        commit: CommitId,
+        folder: BlobId,
         limit: u64,
-        what: &'static str,
     },
     #[error("{}: {doing}: {reason}", repository.display())]
     Git {

@@ -40,10 +40,10 @@ pub fn introduced<S: Source, K: Ord + Clone>(
                 continue;
             };
             let before = match change.before {
-                None | Some(Entry::Symlink(_)) => Some(BTreeSet::new()),
+                None | Some(Entry::Symlink(_) | Entry::Submodule(_)) => Some(BTreeSet::new()),
                 Some(entry) => match source.read(entry)? {
                     TreeFile::Regular { bytes, .. } => statements(&change.path, &bytes),
-                    TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+                    _ => None,
                 },
             };
             let Some(before) = before else { continue };

@@ -7,15 +7,18 @@ mod commits;
 mod contract;
 mod error;
 mod folder;
+mod format;
 mod introduced;
 mod location;
 mod object;
 mod replay;
 mod repository;
+mod section;
 #[cfg(test)]
 mod testing;
 mod tree;
 mod watch;
+mod work_tree;
 
 pub use contract::{Change, CommitInfo, Entry, Relation, Source};
 pub use error::SourceError;
@@ -25,3 +28,4 @@ pub use object::blob_id;
 pub use replay::{Changed, Visitor};
 pub use repository::{GitRepository, Options};
 pub use watch::{WatchError, Watcher};
+pub use work_tree::Remark;

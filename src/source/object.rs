@@ -36,6 +36,13 @@ pub(super) fn reason(error: &gix::Error) -> String {
     parts.join(": ").replace('\n', " ")
 }
 
+/// Bytes of one folder's listing: some 200,000 names. A longer one is not unpacked.
+pub(super) const LARGEST_FOLDER: u64 = 8 << 20;
+
+/// How many differences deep an object may be stored: git itself stores 50 deep, 4,095 at most. Each may be as large as
+/// the largest object, and all of them are unpacked for one.
+const LONGEST_CHAIN: u32 = 1_000;
+
 /// One repository's objects, for one thread.
 pub(super) struct Objects<'a> {
     pub repository: &'a gix::Repository,
@@ -59,14 +66,16 @@ impl Objects<'_> {
         Ok(object.detach().data)
     }
 
-    /// The size of a blob, from its header.
-    pub fn size(&self, id: ObjectId) -> Result<u64, SourceError> {
+    /// The size of an object, from its header. [`u64::MAX`] for what is stored in a way that makes small things
+    /// expensive.
+    pub fn size(&self, id: ObjectId, kind: Kind) -> Result<u64, SourceError> {
         let header = self
             .repository
             .try_find_header(id)
             .map_err(|error| self.corrupt(&id, reason(&error)))?
-            .ok_or_else(|| self.missing(&id, Kind::Blob))?;
-        Ok(header.size())
+            .ok_or_else(|| self.missing(&id, kind))?;
+        let is_deep = header.num_deltas().is_some_and(|deltas| deltas > LONGEST_CHAIN);
+        Ok(if is_deep { u64::MAX } else { header.size() })
     }
 
     /// The bytes of a commit object.
@@ -93,6 +102,14 @@ impl Objects<'_> {
     pub fn folder(&self, tree: ObjectId) -> Result<Folder, SourceError> {
         if tree.is_empty_tree() {
             return Ok(Folder::default());
+        }
+        // Asked before: what cannot be used is not unpacked either.
+        if self.size(tree, Kind::Tree)? > LARGEST_FOLDER {
+            return Err(SourceError::TooLarge {
+                repository: self.path.to_owned(),
+                folder: BlobId(sha1(&tree)),
+                limit: LARGEST_FOLDER,
+            });
         }
         let bytes = self.read(tree, Kind::Tree)?;
         let mut entries = Vec::new();

@@ -8,7 +8,7 @@ use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 use super::object::{Objects, object_id, reason, sha1};
 use super::replay::{self, Reading, Stretch};
 use super::tree::{self, Contents};
-use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes, commits};
+use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes, commits, format};
 use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
 
 /// What of a repository is followed.
@@ -31,7 +31,7 @@ pub struct GitRepository {
 }
 
 /// No object that landfall reads comes near this size; a delta's base may be larger than the object made from it.
-const LARGEST_OBJECT: u64 = 256 << 20;
+const LARGEST_OBJECT: u64 = 64 << 20;
 
 /// Bytes of objects that are kept because others may be stored as differences from them: what changes little is stored
 /// as long chains of differences.
@@ -50,12 +50,8 @@ impl GitRepository {
                 format!("gitoxide.objects.allocLimit={LARGEST_OBJECT}"),
             ])
             .open(&path)
-            .map_err(|error| reason(&error))
-            .and_then(in_a_known_format)
-            .map_err(|reason| SourceError::NotARepository {
-                repository: path.clone(),
-                reason,
-            })?;
+            .map_err(|error| format::refusal(&path, &reason(&error)))?;
+        format::check(&path, &repository)?;
         Ok(Self {
             repository,
             path,
@@ -86,7 +82,7 @@ impl GitRepository {
     pub fn remember(&self, tree: &Tree) {
         let contents = tree.files.values().filter_map(|file| match file {
             TreeFile::Regular { blob, bytes } => Some((*blob, bytes.clone())),
-            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+            _ => None,
         });
         *self.contents.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(contents.collect());
     }
@@ -144,20 +140,6 @@ impl GitRepository {
             .merge_base(object_id(one.0), object_id(other.0))
             .map_err(|error| self.failed(format!("cannot find where {one} and {other} part"), &error))?;
         Ok(found.map(|id| CommitId(sha1(&id))))
-    }
-}
-
-/// gix opens repositories whose references it then does not find.
-fn in_a_known_format(repository: gix::ThreadSafeRepository) -> Result<gix::ThreadSafeRepository, String> {
-    let local = repository.to_thread_local();
-    if local.object_hash() != gix::hash::Kind::Sha1 {
-        return Err(format!("its objects are named by {}, not SHA-1", local.object_hash()));
-    }
-    match local.config_snapshot().string("extensions.refStorage") {
-        Some(storage) if storage != "files" => Err(format!(
-            "its references are stored as `{storage}`; `git refs migrate --ref-format=files` changes that"
-        )),
-        _ => Ok(repository),
     }
 }
 
@@ -239,6 +221,7 @@ impl Source for GitRepository {
     fn read(&self, entry: Entry) -> Result<TreeFile, SourceError> {
         match entry {
             Entry::Symlink(_) => Ok(TreeFile::Symlink),
+            Entry::Submodule(_) => Ok(TreeFile::Submodule),
             Entry::File(blob) => {
                 self.with_objects(|objects| tree::content(objects, &self.options.limits, blob, &Contents::new()))
             }
@@ -268,7 +251,7 @@ mod tests {
     #[test]
     fn formats_that_this_version_does_not_read_are_refused_when_opening() {
         for (extension, named) in [
-            ("objectformat = sha256", "sha256"),
+            ("objectformat = sha256", "named by SHA-256"),
             ("refstorage = reftable", "git refs migrate"),
         ] {
             let history = History::new();
@@ -276,8 +259,11 @@ mod tests {
             fs::write(history.path().join("config"), format!("{config}{extension}\n")).unwrap();
             let opened = GitRepository::open(&Location::from(history.path()), Options::default());
             let error = opened.map(drop).unwrap_err();
-            assert!(matches!(error, SourceError::NotARepository { .. }));
-            assert!(error.to_string().contains(named), "{error}");
+            let is_told = matches!(
+                error,
+                SourceError::ObjectFormat { .. } | SourceError::ReferenceFormat { .. }
+            );
+            assert!(is_told && error.to_string().contains(named), "{error}");
         }
     }
 

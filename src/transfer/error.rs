@@ -1,11 +1,12 @@
 //! Why a copy did not come about.
 
 use std::fmt;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::TreeError;
-use crate::model::{Digest, Repository};
+use crate::model::{Digest, Obstacle, ObstacleKind, Repository};
 use crate::registry::RegistryError;
 
 /// Why a destination does not hold what was to be copied there.
@@ -21,8 +22,15 @@ pub enum TransferError {
         failures: Vec<SourceFailure>,
     },
     /// The destination accepted it, and does not hold it afterwards.
-    #[error("{repository} accepted {digest}, and does not hold it")]
-    NotKept { repository: Repository, digest: Digest },
+    #[error("{repository} accepted {lost}, and does not hold it")]
+    NotKept { repository: Repository, lost: Lost },
+}
+
+/// What a registry acknowledged and does not hold, or holds with another size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lost {
+    Manifest(Digest),
+    Blob(Digest),
 }
 
 impl TransferError {
@@ -36,12 +44,66 @@ impl TransferError {
         }
     }
 
+    /// What the destination turned out not to hold: a fact about that place, whatever becomes of the copy.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        match self {
+            Self::NotKept { lost, .. } => Some(*lost),
+            Self::Destination(_) | Self::NoSource { .. } => None,
+        }
+    }
+
     /// The destination's error, where it gave one.
     #[must_use]
     pub fn destination(&self) -> Option<&RegistryError> {
         match self {
             Self::Destination(error) => Some(error),
             Self::NoSource { .. } | Self::NotKept { .. } => None,
+        }
+    }
+}
+
+impl From<&TransferError> for Obstacle {
+    fn from(error: &TransferError) -> Self {
+        match error {
+            TransferError::Destination(answer) => answer.into(),
+            TransferError::NoSource { failures, .. } => Self {
+                // As soon as one of them may be asked again, the copy may be tried again.
+                retry_after: failures.iter().filter_map(SourceFailure::retry_after).min(),
+                ..Self::new(ObstacleKind::NoSource, error)
+            },
+            TransferError::NotKept { .. } => Self::new(ObstacleKind::NotKept, error),
+        }
+    }
+}
+
+impl From<&TreeError> for Obstacle {
+    fn from(error: &TreeError) -> Self {
+        match error {
+            TreeError::Registry(answer) => answer.into(),
+            TreeError::Manifest { .. }
+            | TreeError::TooDeep { .. }
+            | TreeError::TooMany { .. }
+            | TreeError::TooLarge { .. }
+            | TreeError::Contradiction { .. } => Self::new(ObstacleKind::Content, error),
+        }
+    }
+}
+
+impl Lost {
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        match self {
+            Self::Manifest(digest) | Self::Blob(digest) => digest,
+        }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manifest(digest) => write!(formatter, "manifest {digest}"),
+            Self::Blob(digest) => write!(formatter, "blob {digest}"),
         }
     }
 }
@@ -61,6 +123,17 @@ pub enum SourceProblem {
     Registry(RegistryError),
     /// What stands there is not what it should be.
     Tree(TreeError),
+}
+
+impl SourceFailure {
+    /// How long the source asked to be left alone.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.problem {
+            SourceProblem::Registry(error) | SourceProblem::Tree(TreeError::Registry(error)) => error.retry_after,
+            SourceProblem::Absent | SourceProblem::Incomplete(_) | SourceProblem::Tree(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for SourceFailure {

@@ -1,27 +1,43 @@
-//! Naming the algorithm of a key that is not ECDSA P-256, so that its owner knows what to replace.
+//! Telling ECDSA P-256 from other algorithms, and naming these, so that a key's owner knows what to replace.
 
-/// Object identifiers in DER, with tag and length, as they stand in the algorithm identifier of
-/// SubjectPublicKeyInfo (RFC 5280) and PKCS#8 (RFC 5958).
-const NAMES: [(&[u8], &str); 9] = [
-    (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", "RSA"),
-    (b"\x06\x03\x2b\x65\x70", "Ed25519"),
-    (b"\x06\x05\x2b\x81\x04\x00\x22", "ECDSA P-384"),
-    (b"\x06\x05\x2b\x81\x04\x00\x23", "ECDSA P-521"),
-    (b"\x06\x05\x2b\x81\x04\x00\x0a", "ECDSA secp256k1"),
-    (b"\x06\x05\x2b\x81\x04\x00\x21", "ECDSA P-224"),
-    (b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11", "ML-DSA-44"),
-    (b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12", "ML-DSA-65"),
-    (b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13", "ML-DSA-87"),
+use spki::{AlgorithmIdentifierRef, ObjectIdentifier};
+
+use super::KeyError;
+
+const fn identifier(text: &str) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(text)
+}
+
+/// RFC 5480: the algorithm of a key on any curve; its parameter names the curve.
+const ELLIPTIC_CURVE: ObjectIdentifier = identifier("1.2.840.10045.2.1");
+const P256: ObjectIdentifier = identifier("1.2.840.10045.3.1.7");
+
+/// Algorithms, and curves where the algorithm is [`ELLIPTIC_CURVE`], that are met in the field.
+const NAMES: [(ObjectIdentifier, &str); 9] = [
+    (identifier("1.2.840.113549.1.1.1"), "RSA"),
+    (identifier("1.3.101.112"), "Ed25519"),
+    (identifier("1.3.132.0.34"), "ECDSA P-384"),
+    (identifier("1.3.132.0.35"), "ECDSA P-521"),
+    (identifier("1.3.132.0.10"), "ECDSA secp256k1"),
+    (identifier("1.3.132.0.33"), "ECDSA P-224"),
+    (identifier("2.16.840.1.101.3.4.3.17"), "ML-DSA-44"),
+    (identifier("2.16.840.1.101.3.4.3.18"), "ML-DSA-65"),
+    (identifier("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
 ];
 
-/// Where the algorithm identifier ends at the latest: what follows is key material and means nothing here.
-const HEAD: usize = 48;
-
-/// The name of the algorithm that a key's DER encoding declares, if it is one of those that are met in the field.
-pub(super) fn name(der: &[u8]) -> Option<&'static str> {
-    let head = &der[..der.len().min(HEAD)];
-    NAMES
-        .iter()
-        .find(|(identifier, _)| head.windows(identifier.len()).any(|window| window == *identifier))
-        .map(|(_, name)| *name)
+/// Refuses what is not ECDSA P-256: by its name where it has one here, else as no encoding of what was `expected`.
+pub(super) fn require_p256(algorithm: &AlgorithmIdentifierRef<'_>, expected: &'static str) -> Result<(), KeyError> {
+    let names = if algorithm.oid == ELLIPTIC_CURVE {
+        match algorithm.parameters_oid() {
+            Ok(P256) => return Ok(()),
+            Ok(curve) => curve,
+            Err(_) => return Err(KeyError::Malformed(expected)),
+        }
+    } else {
+        algorithm.oid
+    };
+    match NAMES.iter().find(|(identifier, _)| *identifier == names) {
+        Some((_, algorithm)) => Err(KeyError::Algorithm { algorithm }),
+        None => Err(KeyError::Malformed(expected)),
+    }
 }

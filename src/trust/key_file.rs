@@ -86,6 +86,10 @@ fn encrypt(key: &PrivateKey, password: &[u8], cost: Cost) -> Result<KeyPairFiles
 
 #[cfg(test)]
 mod tests {
+    use sigstore::crypto::signing_key::KeyPair as _;
+    use sigstore::crypto::signing_key::ecdsa::EllipticCurve;
+    use sigstore::crypto::signing_key::ecdsa::ec::EcdsaKeys;
+
     use super::*;
     use crate::trust::PublicKey;
 
@@ -102,6 +106,23 @@ mod tests {
         assert_eq!(
             file.open(b"wrong").unwrap_err().to_string(),
             "the password does not open the key"
+        );
+    }
+
+    #[test]
+    fn the_sigstore_crate_reads_a_generated_pair_and_what_it_writes_is_read() {
+        let ours = generate(b"password").unwrap();
+        let read = EcdsaKeys::from_encrypted_pem(ours.private_pem.as_bytes(), b"password").unwrap();
+        let public_key = PublicKey::from_der(&read.public_key_to_der().unwrap()).unwrap();
+        assert_eq!(PublicKey::from_pem(ours.public_pem.as_bytes()).unwrap(), public_key);
+
+        let theirs = EcdsaKeys::new(EllipticCurve::P256).unwrap();
+        let private_pem = theirs.private_key_to_encrypted_pem(b"password").unwrap();
+        let key = PrivateKeyFile::parse(private_pem.as_bytes()).unwrap().open(b"password");
+        let public_pem = theirs.public_key_to_pem().unwrap();
+        assert_eq!(
+            key.unwrap().public_key(),
+            &PublicKey::from_pem(public_pem.as_bytes()).unwrap()
         );
     }
 
@@ -135,9 +156,11 @@ mod tests {
 
     #[test]
     fn a_key_on_another_curve_is_refused_by_name() {
-        // The head of `openssl ecparam -name secp384r1 -genkey | openssl pkcs8 -topk8 -nocrypt`.
-        let der = b"\x30\x81\xb6\x02\x01\x00\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
-        let file = PrivateKeyFile::parse(pem_block::write(PKCS8, der).as_bytes()).unwrap();
+        let der = EcdsaKeys::new(EllipticCurve::P384)
+            .unwrap()
+            .private_key_to_der()
+            .unwrap();
+        let file = PrivateKeyFile::parse(pem_block::write(PKCS8, &der).as_bytes()).unwrap();
         assert_eq!(
             file.open(b"").unwrap_err(),
             KeyError::Algorithm {

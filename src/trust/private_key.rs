@@ -2,47 +2,52 @@
 
 use std::fmt;
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use pkcs8::PrivateKeyInfoRef;
+use sigstore::crypto::signing_key::ecdsa::EllipticCurve;
+use sigstore::crypto::signing_key::ecdsa::ec::{EcdsaKeys, EcdsaSigner};
+use sigstore::crypto::signing_key::{KeyPair as _, Signer as _};
 use zeroize::Zeroizing;
 
 use super::{KeyError, PublicKey, algorithm};
 
+const EXPECTED: &str = "expected the PKCS#8 encoding of an ECDSA P-256 key";
+
 /// An ECDSA P-256 key that signs. The secret is wiped when it is dropped.
 pub struct PrivateKey {
-    pair: EcdsaKeyPair,
+    signer: EcdsaSigner,
     public_key: PublicKey,
 }
 
 impl PrivateKey {
     /// A new key from the system's random numbers.
     pub fn generate() -> Result<Self, KeyError> {
-        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)
-            .map_err(|_| KeyError::Cryptography("no key could be generated"))?;
-        Self::new(pair)
+        let keys =
+            EcdsaKeys::new(EllipticCurve::P256).map_err(|_| KeyError::Cryptography("no key could be generated"))?;
+        Self::new(&keys)
     }
 
     /// Reads PKCS#8 (RFC 5958).
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, der).map_err(|_| match algorithm::name(der) {
-                Some(algorithm) => KeyError::Algorithm { algorithm },
-                None => KeyError::Malformed("expected the PKCS#8 encoding of an ECDSA P-256 key"),
-            })?;
-        Self::new(pair)
+        let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed(EXPECTED))?;
+        // `EcdsaKeys` takes other curves, too, and what these sign is hashed otherwise.
+        algorithm::require_p256(&info.algorithm, EXPECTED)?;
+        let keys = EcdsaKeys::from_pkcs8_der(der).map_err(|_| KeyError::Malformed(EXPECTED))?;
+        Self::new(&keys)
     }
 
-    fn new(pair: EcdsaKeyPair) -> Result<Self, KeyError> {
-        let public_key = PublicKey::from_point(pair.public_key().as_ref())?;
-        Ok(Self { pair, public_key })
+    fn new(keys: &EcdsaKeys) -> Result<Self, KeyError> {
+        let unusable = |_| KeyError::Cryptography("the key could not be taken up");
+        Ok(Self {
+            public_key: PublicKey::from_der(&keys.public_key_to_der().map_err(unusable)?)?,
+            signer: keys.to_signer().map_err(unusable)?,
+        })
     }
 
     pub(super) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-        let document = self
-            .pair
-            .to_pkcs8v1()
-            .map_err(|_| KeyError::Cryptography("the key could not be encoded"))?;
-        Ok(Zeroizing::new(document.as_ref().to_vec()))
+        self.signer
+            .ecdsa_keys()
+            .private_key_to_der()
+            .map_err(|_| KeyError::Cryptography("the key could not be encoded"))
     }
 
     #[must_use]
@@ -52,11 +57,9 @@ impl PrivateKey {
 
     /// An ECDSA-Sig-Value (DER) over SHA-256 of `message`. Another one each time: ECDSA takes a random number.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), message)
-            .map_err(|_| KeyError::Cryptography("signing failed"))?;
-        Ok(signature.as_ref().to_vec())
+        self.signer
+            .sign(message)
+            .map_err(|_| KeyError::Cryptography("signing failed"))
     }
 }
 

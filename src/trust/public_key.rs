@@ -5,16 +5,16 @@ use std::fmt;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use spki::SubjectPublicKeyInfoRef;
 
 use super::{KeyError, algorithm, pem_block};
-use crate::model::Digest;
+use crate::model::{Digest, SignerIdentity, SignerKey};
 
 const LABEL: &str = "PUBLIC KEY";
 
-/// A SubjectPublicKeyInfo of ECDSA on P-256 with an uncompressed point has one encoding only: this, then the point's 65
-/// bytes (RFC 5480). Go, and so cosign, reads no other.
-const SPKI_HEAD: &[u8; 26] =
-    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+const EXPECTED: &str = "expected the SubjectPublicKeyInfo of an ECDSA P-256 key";
+
+/// The bytes of an uncompressed point (SEC 1, 2.3.3). Go, and so cosign, reads no other in a key.
 const POINT: usize = 65;
 
 /// A key that signatures are held against.
@@ -38,28 +38,19 @@ impl PublicKey {
         Self::from_der(&block.contents)
     }
 
-    /// Reads a SubjectPublicKeyInfo.
+    /// Reads a SubjectPublicKeyInfo. DER has one encoding of a key, so that a fingerprint over it names the key.
     pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
-        let Some(point) = der.strip_prefix(SPKI_HEAD) else {
-            return Err(match algorithm::name(der) {
-                Some(algorithm) => KeyError::Algorithm { algorithm },
-                None => KeyError::Malformed("expected the SubjectPublicKeyInfo of an ECDSA P-256 key"),
-            });
-        };
-        Self::from_point(point)
-    }
-
-    /// Takes an uncompressed point (SEC 1, 2.3.3).
-    pub(super) fn from_point(point: &[u8]) -> Result<Self, KeyError> {
+        let info = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Malformed(EXPECTED))?;
+        algorithm::require_p256(&info.algorithm, EXPECTED)?;
+        let point = info.subject_public_key.as_bytes().unwrap_or_default();
         if point.len() != POINT || point[0] != 4 {
             return Err(KeyError::Malformed("expected an uncompressed point of P-256"));
         }
         let key = ParsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point)
             .map_err(|_| KeyError::Malformed("its point is not on the curve P-256"))?;
-        let der: Box<[u8]> = [&SPKI_HEAD[..], point].concat().into();
         Ok(Self {
-            fingerprint: Digest::of(&der),
-            der,
+            fingerprint: Digest::of(der),
+            der: der.into(),
             key,
         })
     }
@@ -74,6 +65,21 @@ impl PublicKey {
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
+    }
+
+    /// Whose signatures this key proves.
+    #[must_use]
+    pub fn identity(&self) -> SignerIdentity {
+        SignerIdentity::Key(self.fingerprint)
+    }
+
+    /// As the manifests name the key.
+    #[must_use]
+    pub fn to_signer_key(&self) -> SignerKey {
+        SignerKey {
+            pem: self.to_pem().into(),
+            identity: self.identity(),
+        }
     }
 
     /// How bundles name the key: the fingerprint in base64 (cosign 3, `internal/key/svkeypair.go`).
@@ -153,7 +159,29 @@ mod tests {
         assert!(matches!(PublicKey::from_der(&der), Err(KeyError::Malformed(_))));
         let mut compressed = key.der[..26 + 33].to_vec();
         compressed[26] = 2;
-        assert!(matches!(PublicKey::from_der(&compressed), Err(KeyError::Malformed(_))));
+        // The lengths of the whole and of the bit string, shorter by the half of the point that is left out.
+        compressed[1] -= 32;
+        compressed[24] -= 32;
+        assert_eq!(
+            PublicKey::from_der(&compressed),
+            Err(KeyError::Malformed("expected an uncompressed point of P-256"))
+        );
+    }
+
+    #[test]
+    fn a_key_has_one_encoding() {
+        let der = PrivateKey::generate().unwrap().public_key().der.to_vec();
+        assert!(PublicKey::from_der(&der).is_ok());
+        // Tags, lengths, identifiers and the number of unused bits: all that stands before the point.
+        for position in 0..der.len() - POINT {
+            for bit in 0..8 {
+                let mut other = der.clone();
+                other[position] ^= 1 << bit;
+                assert!(PublicKey::from_der(&other).is_err(), "bit {bit} of byte {position}");
+            }
+        }
+        assert!(PublicKey::from_der(&[&der[..], b"\x05\x00"].concat()).is_err());
+        assert!(PublicKey::from_der(&der[..der.len() - 1]).is_err());
     }
 
     proptest::proptest! {

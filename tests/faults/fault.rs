@@ -7,8 +7,10 @@ use std::time::Duration;
 pub enum Fault {
     /// The answer begins late.
     Latency(Duration),
-    /// Bodies come at so many bytes a second.
+    /// Bodies of answers come at so many bytes a second.
     Bandwidth(u64),
+    /// Bodies of requests arrive at so many bytes a second: the system takes them at once, and the answer is that late.
+    UploadBandwidth(u64),
     TooManyRequests(Option<RetryAfter>),
     /// A 500, 502 or 503.
     Status(u16),
@@ -62,7 +64,7 @@ pub enum RetryAfter {
 }
 
 impl Fault {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Latency(Duration::from_millis(50)),
         Self::Latency(Duration::from_secs(60)),
         Self::Bandwidth(4_000),
@@ -93,5 +95,6 @@ impl Fault {
         Self::NotAllowed,
         Self::WrongArtifactType,
         Self::Oversized,
+        Self::UploadBandwidth(1_000),
     ];
 }

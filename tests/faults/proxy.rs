@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -136,6 +137,10 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     };
     if let Some(answer) = distortion::instead(fault, &parts, &shared.address.to_string(), &shared.elsewhere) {
         return answer;
+    }
+    if let Fault::UploadBandwidth(rate) = fault {
+        let length = u64::try_from(body.len()).unwrap();
+        tokio::time::sleep(Duration::from_millis(1_000 * length / rate)).await;
     }
     let answer = shared.forward(&seen, &parts, body).await;
     distortion::distort(fault, &parts, answer).await

@@ -16,6 +16,7 @@ mod program;
 #[cfg(unix)]
 mod quick_start;
 mod shared_metadata;
+mod signers;
 mod signers_beforehand;
 mod simulation;
 mod small_site;

@@ -25,9 +25,12 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// The same key in every process.
-pub static KEY: LazyLock<SimulatedKey> = LazyLock::new(|| {
-    let key = SecretKey::from_slice(Digest::of(b"landfall's simulation").as_bytes()).expect("it is below the order");
+/// The same keys in every process.
+pub static KEYS: LazyLock<[SimulatedKey; 3]> =
+    LazyLock::new(|| ["landfall's simulation", "another key", "a third"].map(key));
+
+fn key(name: &str) -> SimulatedKey {
+    let key = SecretKey::from_slice(Digest::of(name.as_bytes()).as_bytes()).expect("it is below the order");
     let pem = key
         .public_key()
         .to_public_key_pem(LineEnding::LF)
@@ -43,7 +46,7 @@ pub static KEY: LazyLock<SimulatedKey> = LazyLock::new(|| {
         PublicKey::from_pem(pem.as_bytes()).expect("it is P-256"),
         Arc::new(sign),
     )
-});
+}
 
 fn run(seed: u64) -> Result<Played, Box<Violation>> {
     tokio::runtime::Builder::new_current_thread()
@@ -51,7 +54,7 @@ fn run(seed: u64) -> Result<Played, Box<Violation>> {
         .start_paused(true)
         .build()
         .expect("a runtime can be built")
-        .block_on(simulate(Seed(seed), &KEY))
+        .block_on(simulate(Seed(seed), &*KEYS))
 }
 
 #[test]

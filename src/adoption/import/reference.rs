@@ -1,4 +1,7 @@
 //! References as Docker's tools write them: without a registry they are meant for Docker Hub.
+//!
+//! What a name without a registry means, `oci-client` knows. Tags and digests are split off here: it adds `latest` where
+//! there is none, and whoever reads a list of images has to know whether one was written.
 
 use crate::model::{Digest, Repository, Tag};
 
@@ -39,14 +42,14 @@ pub fn parse(text: &str) -> Result<Reference, String> {
 /// # Errors
 /// Why it is none, for people.
 pub fn repository(name: &str) -> Result<Repository, String> {
-    let has_host = name
-        .split_once('/')
-        .is_some_and(|(host, _)| host.contains(['.', ':']) || host == "localhost");
-    let parsed = if has_host {
-        name.parse()
-    } else {
-        format!("docker.io/{name}").parse()
+    // A tag or a digest would be taken off silently.
+    let is_bare = name.rsplit('/').next().is_some_and(|last| !last.contains([':', '@']));
+    let normalised = match name.parse::<oci_client::Reference>() {
+        Ok(reference) if is_bare => format!("{}/{}", reference.registry(), reference.repository()),
+        // Hosts in brackets, which it does not know; and what is no name, for an error that says why.
+        _ => name.to_owned(),
     };
+    let parsed = normalised.parse();
     parsed.map_err(|error: crate::model::PathError| error.to_string())
 }
 
@@ -69,6 +72,9 @@ mod tests {
         assert_eq!(shown("grafana/loki:3.0"), "docker.io/grafana/loki 3.0");
         assert_eq!(shown("localhost/a"), "localhost/a");
         assert_eq!(shown("r.example.com:5000/a/b"), "r.example.com:5000/a/b");
+        assert_eq!(shown("[::1]:5000/a:v1"), "[::1]:5000/a v1");
+        assert_eq!(shown("R.Example.com:443/a"), "r.example.com/a");
+        assert_eq!(shown("index.docker.io/alpine"), "docker.io/library/alpine");
         let digest = Digest::of(b"");
         assert_eq!(
             shown(&format!("r.example.com/a:v1@{digest}")),

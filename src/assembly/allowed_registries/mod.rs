@@ -8,7 +8,7 @@ use crate::config::{Config, Operation, Refusal};
 use crate::model::{Capability, Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, Pushed, Referrers, Registry,
-    RegistryError, Removal,
+    RegistryError, Removal, WritableRegistry,
 };
 
 /// Registries over HTTP, as far as `allow-reads` and `allow-writes` let this process touch them.
@@ -142,6 +142,28 @@ impl Registry for AllowedRegistries {
         self.registries.head_manifest(repository, at).await
     }
 
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.allowed(repository, "HEAD")?;
+        self.registries.has_blob(repository, blob).await
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.blob(repository, blob).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.tags(repository).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.allowed(repository, "GET")?;
+        self.registries.referrers(repository, subject).await
+    }
+}
+
+impl WritableRegistry for AllowedRegistries {
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -151,16 +173,6 @@ impl Registry for AllowedRegistries {
     ) -> Result<Pushed, RegistryError> {
         self.allowed(repository, "PUT")?;
         self.registries.put_manifest(repository, at, media_type, bytes).await
-    }
-
-    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
-        self.allowed(repository, "HEAD")?;
-        self.registries.has_blob(repository, blob).await
-    }
-
-    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
-        self.allowed(repository, "GET")?;
-        self.registries.blob(repository, blob).await
     }
 
     async fn put_blob(
@@ -185,16 +197,6 @@ impl Registry for AllowedRegistries {
             return Ok(Mount::NotMounted);
         }
         self.registries.mount_blob(repository, from, blob).await
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
-        self.allowed(repository, "GET")?;
-        self.registries.tags(repository).await
-    }
-
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
-        self.allowed(repository, "GET")?;
-        self.registries.referrers(repository, subject).await
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {

@@ -17,7 +17,7 @@ use crate::execute::{Progress, Stop};
 use crate::facts::Depth;
 use crate::graph::Graph;
 use crate::model::CommitId;
-use crate::plan::{Advice, Audience, Planned};
+use crate::plan::{Advice, Audience, Step};
 use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Wake, Watch};
 use crate::source::{GitRepository, Source as _, Watcher};
 
@@ -41,8 +41,8 @@ fn signed(duration: Duration) -> SignedDuration {
 struct Watched(Running);
 
 impl Watch for Watched {
-    fn planned(&self, graph: &Graph, planned: &Planned) {
-        self.0.planned(graph, planned);
+    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+        self.0.beginning(graph, steps);
     }
 
     fn progress(&self) -> &dyn Progress {
@@ -176,7 +176,7 @@ impl Heard {
                 match reconciler.report(passes, pass.began, Timestamp::now(), &self.advice) {
                     Some(report) => {
                         self.check_writes(reconciler.graph(), report.standing.commit);
-                        self.telling.report(&report)
+                        self.telling.report(&report, reconciler.is_following())
                     }
                     None => Vec::new(),
                 }

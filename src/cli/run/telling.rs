@@ -31,14 +31,11 @@ pub struct Telling {
     withheld: BTreeSet<String>,
     verdict: Option<(Convergence, String)>,
     error: Option<String>,
-    /// An error was heard since the last report.
-    failing: bool,
 }
 
 impl Telling {
     /// Something went wrong that keeps the branch from being followed, or a pass from being made.
     pub fn error(&mut self, error: &str, diagnostics: &[Diagnostic], remedy: Option<String>) -> Vec<Line> {
-        self.failing = true;
         if self.error.as_deref() == Some(error) {
             return Vec::new();
         }
@@ -52,12 +49,10 @@ impl Telling {
         lines
     }
 
-    /// How things stand after a pass.
-    pub fn report(&mut self, report: &Report) -> Vec<Line> {
+    /// How things stand after a pass; `is_following` where the branch could be followed to its head.
+    pub fn report(&mut self, report: &Report, is_following: bool) -> Vec<Line> {
         let mut lines = Vec::new();
-        if !std::mem::take(&mut self.failing)
-            && let Some(error) = self.error.take()
-        {
+        if is_following && let Some(error) = self.error.take() {
             lines.push(Line::information(format!("over: {error}")));
         }
         self.commit(report, &mut lines);
@@ -283,7 +278,7 @@ mod tests {
             report(Shortfall::default()),
             report(Shortfall::default()),
         ] {
-            all += &format!("── pass\n{}", told(&telling.report(&report)));
+            all += &format!("── pass\n{}", told(&telling.report(&report, true)));
         }
         insta::assert_snapshot!(all);
     }
@@ -321,8 +316,8 @@ mod tests {
             error: None,
         });
         let mut telling = Telling::default();
-        insta::assert_snapshot!(told(&telling.report(&report)));
-        assert_eq!(telling.report(&report), []);
+        insta::assert_snapshot!(told(&telling.report(&report, true)));
+        assert_eq!(telling.report(&report, true), []);
     }
 
     #[test]
@@ -330,13 +325,13 @@ mod tests {
         let mut telling = Telling::default();
         let fine = report(Shortfall::default());
         assert_eq!(telling.error("the branch cannot be read", &[], None).len(), 1);
-        let _ = telling.report(&fine);
+        let _ = telling.report(&fine, false);
         assert_eq!(telling.error("the branch cannot be read", &[], None), []);
-        assert_eq!(telling.report(&fine), []);
+        assert_eq!(telling.report(&fine, false), []);
         assert_eq!(
-            told(&telling.report(&fine)),
+            told(&telling.report(&fine, true)),
             "Information: over: the branch cannot be read\n"
         );
-        assert_eq!(telling.report(&fine), []);
+        assert_eq!(telling.report(&fine, true), []);
     }
 }

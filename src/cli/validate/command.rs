@@ -1,27 +1,25 @@
 //! The command.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use miette::{IntoDiagnostic as _, WrapErr as _};
+use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::comparison::compare;
-use super::report::Report;
-use super::{github, json, sarif, text};
+use super::{alone, github, json, sarif, text};
 use crate::cli::arguments::WrittenFormat;
-use crate::cli::directory::tree_from_directory;
-use crate::cli::{ExitCode, WithExitCode as _};
-use crate::desired::Ledger;
+use crate::cli::{Common, ExitCode, WithExitCode as _};
+use crate::source::Location;
 
 /// Check manifests without a network
 ///
-/// Reads the directory as it stands on disk. With --base, it is judged as a change: what it would do once merged, held
-/// against the base's history, and what of it a reviewer has to look at.
+/// Reads the directory as a commit of it would be, and judges it by the history that it stands on, as `apply` will. With
+/// --base, it is judged as a change: what it would do once merged, held against the base's history, and what of it a
+/// reviewer has to look at.
 #[derive(Debug, clap::Args)]
 pub struct ValidateCommand {
-    /// The directory that holds landfall.toml
-    #[arg(default_value = ".")]
-    pub(super) directory: PathBuf,
+    /// The directory that holds landfall.toml [default: what --repo names, else the current directory]
+    pub(super) directory: Option<PathBuf>,
 
     /// Judge what changed since this revision began, and what merging it there would do: `origin/main`
     #[arg(long, value_name = "REV")]
@@ -41,13 +39,18 @@ impl ValidateCommand {
     ///
     /// # Errors
     /// Where the directory or the repository cannot be read, or `output` not written.
-    pub fn run(self, format: WrittenFormat, output: &mut dyn Write) -> miette::Result<ExitCode> {
+    pub fn run(self, common: &Common, output: &mut dyn Write) -> miette::Result<ExitCode> {
+        let format = common.written;
+        let directory = self.place(common)?;
         let report = match &self.base {
-            None => Report::of(
-                tree_from_directory(&self.directory).into_diagnostic()?,
-                &Ledger::default(),
-            ),
-            Some(base) => compare(&self.directory, base, self.head.as_deref()).with_exit_code(ExitCode::Invalid)?,
+            None => alone::judge(&directory, common.revision.as_deref())?,
+            Some(base) => {
+                let head = match (self.head.as_deref(), common.revision.as_deref()) {
+                    (Some(_), Some(_)) => return Err(twice("--head", "--revision")),
+                    (head, revision) => head.or(revision),
+                };
+                compare(&directory, base, head)?
+            }
         };
         match format {
             WrittenFormat::Text => text::write(&report, output),
@@ -67,22 +70,60 @@ impl ValidateCommand {
     }
 }
 
+impl ValidateCommand {
+    /// The directory that the command line names.
+    fn place(&self, common: &Common) -> miette::Result<PathBuf> {
+        match (&self.directory, &common.repo) {
+            (Some(directory), None) => Ok(directory.clone()),
+            (None, None) => Ok(PathBuf::from(".")),
+            (Some(directory), Some(repo)) if directory.as_path() != Path::new(repo) => {
+                Err(twice("the argument", "--repo or LANDFALL_REPO"))
+            }
+            (_, Some(repo)) => {
+                let location = Location::parse(repo, Path::new("."))
+                    .into_diagnostic()
+                    .with_exit_code(ExitCode::Invalid)?;
+                Ok(location.path().to_owned())
+            }
+        }
+    }
+}
+
+fn twice(one: &str, other: &str) -> miette::Report {
+    let error: miette::Result<()> = Err(miette!(
+        help = "leave one of them out",
+        "{one} and {other} name the same thing"
+    ));
+    match error.with_exit_code(ExitCode::Invalid) {
+        Err(report) => report,
+        Ok(()) => miette!("{one} and {other} name the same thing"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
+    use super::super::tests::common;
     use super::*;
 
     fn run(case: &str, format: WrittenFormat) -> (ExitCode, String) {
+        // Copied: what lies in this project's own repository is judged by its history.
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/manifests");
+        let copy = tempfile::tempdir().unwrap();
+        let copied = std::process::Command::new("cp")
+            .arg("-r")
+            .arg(corpus.join(case).join("."))
+            .arg(copy.path())
+            .status()
+            .unwrap();
+        assert!(copied.success());
         let mut output = Vec::new();
         let command = ValidateCommand {
-            directory: corpus.join(case),
+            directory: Some(copy.path().to_owned()),
             base: None,
             head: None,
             detailed_exitcode: false,
         };
-        let code = command.run(format, &mut output).unwrap();
+        let code = command.run(&common(format), &mut output).unwrap();
         (code, String::from_utf8(output).unwrap())
     }
 
@@ -100,7 +141,9 @@ mod tests {
             run("valid/chained", WrittenFormat::Text),
             (
                 ExitCode::AsDesired,
-                "valid: 2 targets, 1 project, 3 claims; 0 warnings\n".to_owned()
+                "History was not looked at, so that a tag which moved is not found: the directory lies in no Git repository\n\
+                 valid: 2 targets, 1 project, 3 claims; 0 warnings\n"
+                    .to_owned()
             )
         );
     }

@@ -1,19 +1,20 @@
 //! A change, held against what it is to be merged into.
 
 use std::panic::resume_unwind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use miette::{IntoDiagnostic as _, miette};
 
 use super::kept_ledger::ledger_at;
-use super::report::{Comparison, Counts, Head, Report};
-use crate::cli::directory::tree_from_directory;
+use super::place::{self, Judged as Change, Place, work_tree};
+use super::report::{Comparison, Counts, Head, History, Report};
+use crate::cli::{ExitCode, WithExitCode as _};
 use crate::desired::review::{ClaimChange, Merged, Review, Side, Sides, merge, review};
 use crate::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use crate::model::{CommitId, Diagnostic, Tree};
 use crate::reconcile::{history, read_tree};
-use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
+use crate::source::{GitRepository, Source as _, SourceError};
 
 /// Judges what `head` (without one: what lies in `directory`) changes since it and `base` part, as it will be once it
 /// is merged into `base`.
@@ -21,14 +22,31 @@ use crate::source::{GitRepository, Location, Options, Source as _, SubPath};
 /// # Errors
 /// Where the revisions cannot be found or read, a shallow clone included.
 pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Result<Report> {
-    let Place { repository, checkout } = open(directory)?;
-    repository.require_whole_history().into_diagnostic()?;
-    let base_commit = repository.resolve(base).into_diagnostic()?;
-    let head = match head {
-        Some(revision) => Head::Commit(repository.resolve(revision).into_diagnostic()?),
-        None if checkout => Head::WorkTree(repository.head().into_diagnostic()?),
-        None => Head::Commit(repository.head().into_diagnostic()?),
+    let Place {
+        directory,
+        repository,
+        is_checkout,
+    } = place::open(directory)?;
+    let repository = repository
+        .ok_or_else(|| {
+            miette!(
+                help = "name a directory of the repository that the base is a revision of; `git init` there makes one",
+                "{} lies in no Git repository, with whose revisions it could be compared",
+                directory.display()
+            )
+        })
+        .with_exit_code(ExitCode::Invalid)?;
+    let revisions = || -> Result<_, SourceError> {
+        repository.require_whole_history()?;
+        let base = repository.resolve(base)?;
+        let head = match head {
+            Some(revision) => Head::Commit(repository.resolve(revision)?),
+            None if is_checkout => Head::WorkTree(repository.head()?),
+            None => Head::Commit(repository.head()?),
+        };
+        Ok((base, head))
     };
+    let (base_commit, head) = revisions().into_diagnostic().with_exit_code(ExitCode::Invalid)?;
     let (Head::Commit(tip) | Head::WorkTree(tip)) = head;
     let ancestor = repository
         .merge_base(base_commit, tip)
@@ -39,30 +57,35 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
                 "{base} and {} have no commit in common",
                 tip.short()
             )
-        })?;
+        })
+        .with_exit_code(ExitCode::Invalid)?;
 
     let (ledger, trees) = thread::scope(|scope| {
         let ledger = scope.spawn(|| ledger_at(&repository, base_commit));
-        let trees = read_trees(&repository, directory, [ancestor, base_commit], head);
+        let trees = read_trees(&repository, &directory, [ancestor, base_commit], head);
         (ledger.join().unwrap_or_else(|panic| resume_unwind(panic)), trees)
     });
-    let (ledger, [ancestor_tree, base_tree, head_tree]) = (ledger.into_diagnostic()?, trees?);
+    let (ledger, (change, [ancestor_tree, base_tree])) = (ledger.into_diagnostic()?, trees?);
     let merged = merge(&Sides {
         ancestor: &ancestor_tree,
         base: &base_tree,
-        head: &head_tree,
+        head: &change.tree,
     });
     let judged = judge(&repository, base_commit, &merged, &ledger)?;
+    let mut diagnostics = [change.remarks, judged.diagnostics].concat();
+    diagnostics.sort();
     Ok(Report {
-        tree: head_tree,
+        tree: change.tree,
         folder: repository.folder().as_str().to_owned(),
-        diagnostics: judged.diagnostics,
+        diagnostics,
         counts: judged.counts,
+        head: Some(head),
+        uncommitted: change.uncommitted,
+        history: History::Of(base_commit),
         comparison: Some(Comparison {
             revision: base.to_owned(),
             base: base_commit,
             ancestor,
-            head,
             begins: judged.begins,
             changes: judged.changes,
             standing: judged.standing,
@@ -70,20 +93,20 @@ pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Resu
     })
 }
 
-/// The files where the change began, of the base, and of the change.
+/// The files of the change; and where it began, and of the base.
 fn read_trees(
     repository: &GitRepository,
     directory: &Path,
     [ancestor, base]: [CommitId; 2],
     head: Head,
-) -> miette::Result<[Tree; 3]> {
-    let head_tree = match head {
-        Head::Commit(commit) => read_tree(repository, commit).into_diagnostic()?,
-        Head::WorkTree(_) => {
-            let tree = tree_from_directory(directory).into_diagnostic()?;
-            repository.remember(&tree);
-            tree
-        }
+) -> miette::Result<(Change, [Tree; 2])> {
+    let change = match head {
+        Head::Commit(commit) => Change {
+            tree: read_tree(repository, commit).into_diagnostic()?,
+            remarks: Vec::new(),
+            uncommitted: 0,
+        },
+        Head::WorkTree(commit) => work_tree(directory, repository, Some(commit))?,
     };
     let base_tree = read_tree(repository, base).into_diagnostic()?;
     let ancestor_tree = if ancestor == base {
@@ -91,40 +114,7 @@ fn read_trees(
     } else {
         read_tree(repository, ancestor).into_diagnostic()?
     };
-    Ok([ancestor_tree, base_tree, head_tree])
-}
-
-struct Place {
-    repository: GitRepository,
-    /// The directory's files are there to look at, not only the repository's objects.
-    checkout: bool,
-}
-
-/// The repository that a directory lies in, or is.
-fn open(directory: &Path) -> miette::Result<Place> {
-    let directory = std::fs::canonicalize(directory)
-        .into_diagnostic()
-        .map_err(|error| error.wrap_err(format!("cannot read {}", directory.display())))?;
-    let root = directory.ancestors().find(|above| above.join(".git").exists());
-    let (location, folder) = match root {
-        Some(root) => (root.to_owned(), below(&directory, root)?),
-        None => (directory.clone(), SubPath::default()),
-    };
-    let options = Options {
-        folder,
-        ..Options::default()
-    };
-    Ok(Place {
-        repository: GitRepository::open(&Location::from(location), options).into_diagnostic()?,
-        checkout: root.is_some(),
-    })
-}
-
-fn below(directory: &Path, root: &Path) -> miette::Result<SubPath> {
-    let path: PathBuf = directory.strip_prefix(root).into_diagnostic()?.to_owned();
-    let segments: Option<Vec<&str>> = path.iter().map(|segment| segment.to_str()).collect();
-    let segments = segments.ok_or_else(|| miette!("the name of {} is not UTF-8", directory.display()))?;
-    SubPath::parse(&segments.join("/")).into_diagnostic()
+    Ok((change, [ancestor_tree, base_tree]))
 }
 
 struct Judged {

@@ -38,9 +38,10 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
     }
     let mut summary = Vec::new();
     if let Some(comparison) = &report.comparison {
-        summary.push(text::compared(comparison));
+        summary.push(text::compared(report, comparison));
         summary.extend(text::changes(comparison));
     }
+    summary.extend(text::notes(report));
     summary.push(text::verdict(report));
     // One command: no line of it can be taken for another.
     writeln!(output, "::notice title=landfall::{}", data(&summary.join("\n")))
@@ -61,7 +62,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::cli::validate::report::Counts;
+    use crate::cli::validate::report::{Counts, History};
     use crate::model::{CommitId, Tree};
 
     #[test]
@@ -83,6 +84,9 @@ mod tests {
                 help: Some("::stop-commands::x".to_owned()),
             }],
             counts: Counts::default(),
+            head: None,
+            uncommitted: 0,
+            history: History::NoRepository,
             comparison: None,
         };
         let mut output = Vec::new();

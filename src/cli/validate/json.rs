@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::report::{Head, Report};
+use super::report::{Head, History, Report};
 
 /// # Errors
 /// Where `output` cannot be written.
@@ -18,13 +18,22 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
         "projects": report.counts.projects,
         "claims": report.counts.claims,
         "diagnostics": report.diagnostics,
+        "history": match report.history {
+            History::Of(commit) => json!({ "commit": commit }),
+            missing => json!({ "missing": missing.missing() }),
+        },
+        "uncommittedFiles": report.uncommitted,
     });
+    if let Some(head) = report.head {
+        let (Head::Commit(commit) | Head::WorkTree(commit)) = head;
+        document["head"] = json!({ "commit": commit, "workTree": matches!(head, Head::WorkTree(_)) });
+        document["folder"] = json!(report.folder);
+    }
     if let Some(comparison) = &report.comparison {
-        let (Head::Commit(head) | Head::WorkTree(head)) = comparison.head;
         document["comparison"] = json!({
             "base": { "revision": comparison.revision, "commit": comparison.base },
             "mergeBase": comparison.ancestor,
-            "head": { "commit": head, "workTree": matches!(comparison.head, Head::WorkTree(_)) },
+            "head": document["head"],
             "folder": report.folder,
             "findingsAtBase": comparison.standing,
         });

@@ -1,10 +1,12 @@
 //! `landfall validate`: checks manifests without a network, alone or as a change.
 
+mod alone;
 mod command;
 mod comparison;
 mod github;
 mod json;
 mod kept_ledger;
+mod place;
 mod report;
 mod sarif;
 #[cfg(test)]

@@ -14,7 +14,40 @@ pub struct Report {
     /// Sorted by place.
     pub diagnostics: Vec<Diagnostic>,
     pub counts: Counts,
+    /// What was judged, where it lies in a repository that has commits.
+    pub head: Option<Head>,
+    /// Files of the work tree that differ from the commit which it stands on: `apply` reads commits.
+    pub uncommitted: usize,
+    pub history: History,
     pub comparison: Option<Comparison>,
+}
+
+/// What was looked at to tell which digest a tag is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum History {
+    /// The first parents of this commit, and itself.
+    Of(CommitId),
+    /// There is no repository.
+    NoRepository,
+    /// There is no commit.
+    NothingCommitted,
+    /// The clone does not hold it.
+    Shallow,
+}
+
+impl History {
+    /// Why history was not looked at.
+    #[must_use]
+    pub const fn missing(self) -> Option<&'static str> {
+        match self {
+            Self::Of(_) => None,
+            Self::NoRepository => Some("the directory lies in no Git repository"),
+            Self::NothingCommitted => Some("nothing is committed yet"),
+            Self::Shallow => {
+                Some("this is a shallow clone: check out with `fetch-depth: 0`, or run `git fetch --unshallow`")
+            }
+        }
+    }
 }
 
 /// How much there is; nothing where landfall.toml cannot be read.
@@ -33,24 +66,23 @@ pub struct Comparison {
     pub base: CommitId,
     /// Where the change began.
     pub ancestor: CommitId,
-    pub head: Head,
     /// The base has no valid landfall.toml, so that nothing can be held against it.
     pub begins: bool,
     /// Sorted by target, project and reference.
     pub changes: Vec<ClaimChange>,
-    /// How much is wrong at the base already, and is not shown.
+    /// How much is wrong at the base already, in files that the change does not touch: that is not shown.
     pub standing: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
     Commit(CommitId),
-    /// What lies on disk, whatever of it is committed; it stands on this commit.
+    /// What lies on disk, as a commit of all of it would be; it stands on this commit.
     WorkTree(CommitId),
 }
 
 impl Report {
-    /// Checks a tree against what history declared.
+    /// Checks a tree that lies in no repository against what `ledger` says.
     #[must_use]
     pub fn of(tree: Tree, ledger: &Ledger) -> Self {
         let (diagnostics, counts) = match parse(&tree, &mut ParseCache::default()) {
@@ -65,6 +97,9 @@ impl Report {
             folder: String::new(),
             diagnostics,
             counts,
+            head: None,
+            uncommitted: 0,
+            history: History::NoRepository,
             comparison: None,
         }
     }

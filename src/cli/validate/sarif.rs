@@ -1,4 +1,7 @@
 //! For code scanning: SARIF (Static Analysis Results Interchange Format, version 2.1.0, OASIS).
+//!
+//! The few types that findings need are our own: `serde-sarif` generates those of the whole schema in a build script, and
+//! takes longer to build than they take to read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,6 +10,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::report::Report;
+use super::text;
 use crate::desired::code;
 use crate::model::{Diagnostic, Digest, Severity, Tree, TreeFile};
 
@@ -58,6 +62,13 @@ struct Configuration {
 #[serde(rename_all = "camelCase")]
 struct Invocation {
     execution_successful: bool,
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
 }
 
 #[derive(Serialize)]
@@ -123,6 +134,13 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
             },
             invocations: [Invocation {
                 execution_successful: true,
+                tool_execution_notifications: text::notes(report)
+                    .into_iter()
+                    .map(|text| Notification {
+                        level: "note",
+                        message: Message { text },
+                    })
+                    .collect(),
             }],
             column_kind: "unicodeCodePoints",
             results: report

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::ValidateCommand;
-use crate::cli::ExitCode;
 use crate::cli::arguments::WrittenFormat;
+use crate::cli::{Common, ExitCode, Format, LogFormat};
 use crate::model::{CommitId, Digest};
 use crate::source::author::{self, Identity, Layout, NewCommit, Parents};
 
@@ -103,7 +103,7 @@ impl Repository {
 
     fn command(&self) -> ValidateCommand {
         ValidateCommand {
-            directory: self.path(),
+            directory: Some(self.path()),
             base: Some("main".to_owned()),
             head: None,
             detailed_exitcode: false,
@@ -111,9 +111,24 @@ impl Repository {
     }
 }
 
+/// The flags of every command, as they are without any.
+pub(super) fn common(written: WrittenFormat) -> Common {
+    Common {
+        repo: None,
+        revision: None,
+        config: None,
+        written,
+        format: Format::Text,
+        verbose: 0,
+        quiet: false,
+        no_progress: true,
+        log_format: LogFormat::Text,
+    }
+}
+
 fn run(command: ValidateCommand, format: WrittenFormat) -> (ExitCode, String) {
     let mut output = Vec::new();
-    let code = command.run(format, &mut output).unwrap();
+    let code = command.run(&common(format), &mut output).unwrap();
     (code, String::from_utf8(output).unwrap())
 }
 
@@ -203,8 +218,12 @@ fn sarif_schema() -> Value {
         }),
         &["name"],
     );
+    let notification = object(json!({ "level": level, "message": message }), &["message"]);
     let invocation = object(
-        json!({ "executionSuccessful": { "type": "boolean" } }),
+        json!({
+            "executionSuccessful": { "type": "boolean" },
+            "toolExecutionNotifications": { "type": "array", "items": notification },
+        }),
         &["executionSuccessful"],
     );
     let run = object(
@@ -284,7 +303,7 @@ fn a_folder_of_a_repository_is_named_as_the_repository_knows_it() {
     );
     repository.write("registries/a b/promotions/dns/x.toml", &manifest("x", &[("v1", "2")]));
     let command = || ValidateCommand {
-        directory: repository.path().join("registries/a b"),
+        directory: Some(repository.path().join("registries/a b")),
         ..repository.command()
     };
     let (_, annotations) = run(command(), WrittenFormat::Github);
@@ -309,7 +328,7 @@ fn the_first_change_begins_everything() {
 }
 
 fn refused(command: ValidateCommand) -> String {
-    let error = command.run(WrittenFormat::Text, &mut Vec::new()).unwrap_err();
+    let error = command.run(&common(WrittenFormat::Text), &mut Vec::new()).unwrap_err();
     assert_eq!(ExitCode::of(&error), ExitCode::Invalid);
     format!("{error}")
 }
@@ -340,8 +359,210 @@ fn revisions_that_do_not_exist_or_share_nothing_are_refused() {
     assert!(refused(unrelated).contains("no commit in common"));
     let outside = TempDir::new().unwrap();
     let nowhere = ValidateCommand {
-        directory: Path::new(outside.path()).to_owned(),
+        directory: Some(outside.path().to_owned()),
         ..repository.command()
     };
     assert!(refused(nowhere).contains("no Git repository"));
+}
+
+/// `git`, in a repository, with nothing of the user's.
+fn git(repository: &Repository, arguments: &[&str]) {
+    let status = std::process::Command::new("git")
+        .arg("-C")
+        .arg(repository.path())
+        .args([
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.com",
+            "-c",
+            "protocol.file.allow=always",
+        ])
+        .args(arguments)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success(), "{arguments:?}");
+}
+
+fn alone(repository: &Repository) -> ValidateCommand {
+    ValidateCommand {
+        base: None,
+        ..repository.command()
+    }
+}
+
+fn report(repository: &Repository) -> (ExitCode, Value) {
+    let (code, output) = run(alone(repository), WrittenFormat::Json);
+    (code, serde_json::from_str(&output).unwrap())
+}
+
+fn codes(report: &Value) -> Vec<&str> {
+    let found = report["diagnostics"].as_array().unwrap();
+    found.iter().map(|found| found["code"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_moved_immutable_tag_is_found_without_a_base() {
+    let repository = Repository::new();
+    assert_eq!(report(&repository).0, ExitCode::AsDesired);
+    repository.write(
+        "promotions/dns/coredns.toml",
+        &manifest("coredns", &[("latest", "2"), ("v1", "2")]),
+    );
+    let (code, found) = report(&repository);
+    assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["immutable-tag"]));
+    assert_eq!(
+        (&found["uncommittedFiles"], &found["valid"]),
+        (&json!(1), &json!(false))
+    );
+}
+
+#[test]
+fn history_that_was_not_looked_at_is_said_in_every_format() {
+    let repository = Repository::new();
+    let head = crate::source::GitRepository::open(&repository.path().into(), Default::default()).unwrap();
+    let head = crate::source::Source::head(&head).unwrap();
+    fs::write(repository.path().join(".git/shallow"), format!("{head}\n")).unwrap();
+    for format in [
+        WrittenFormat::Text,
+        WrittenFormat::Json,
+        WrittenFormat::Github,
+        WrittenFormat::Sarif,
+    ] {
+        let (code, output) = run(alone(&repository), format);
+        assert_eq!(code, ExitCode::AsDesired);
+        assert!(output.contains("fetch-depth: 0"), "{output}");
+    }
+}
+
+#[test]
+fn what_git_ignores_is_not_judged_and_said() {
+    let repository = Repository::new();
+    repository.write(".gitignore", "more.toml\n");
+    repository.write("promotions/dns/more.toml", "broken");
+    let (code, found) = report(&repository);
+    assert_eq!((code, codes(&found)), (ExitCode::AsDesired, vec!["ignored-file"]));
+    git(&repository, &["add", "--force", "promotions/dns/more.toml"]);
+    assert_eq!(codes(&report(&repository).1), ["syntax"]);
+}
+
+#[test]
+fn a_submodule_is_no_folder_of_files() {
+    let repository = Repository::new();
+    let inner = Repository::new();
+    let path = inner.path().display().to_string();
+    git(
+        &repository,
+        &["submodule", "--quiet", "add", &path, "promotions/dns/team"],
+    );
+    for _ in 0..2 {
+        let (code, found) = report(&repository);
+        assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["submodule"]), "{found}");
+        assert_eq!(found["diagnostics"][0]["file"], "promotions/dns/team");
+        git(&repository, &["commit", "-q", "-m", "The team's promotions"]);
+        git(&repository, &["submodule", "--quiet", "deinit", "--force", "--all"]);
+        if found["uncommittedFiles"] == 0 {
+            return;
+        }
+    }
+}
+
+#[test]
+fn promotions_as_a_submodule_are_refused() {
+    let folder = TempDir::new().unwrap();
+    author::init(&folder.path().join("repository"), Layout::WorkTree, "main").unwrap();
+    let mut repository = Repository { folder, commits: 0 };
+    repository.commit("main", Parents::Tip, &[("landfall.toml", RULES)]);
+    let inner = Repository::new();
+    git(
+        &repository,
+        &[
+            "submodule",
+            "--quiet",
+            "add",
+            &inner.path().display().to_string(),
+            "promotions",
+        ],
+    );
+    let (code, found) = report(&repository);
+    assert_eq!((code, codes(&found)), (ExitCode::Invalid, vec!["submodule"]));
+}
+
+#[test]
+fn a_file_that_passes_a_filter_is_judged_as_git_has_it() {
+    let repository = Repository::new();
+    repository.write(".gitattributes", "*.toml filter=upper\n");
+    git(&repository, &["config", "filter.upper.clean", "echo broken"]);
+    git(&repository, &["config", "filter.upper.smudge", "cat"]);
+    // Changed: what a commit would hold is not known.
+    repository.write("promotions/dns/coredns.toml", &manifest("coredns", &[("v1", "1")]));
+    assert!(codes(&report(&repository).1).contains(&"filtered-file"));
+    // Committed: what the index has of it is.
+    git(&repository, &["add", "promotions/dns/coredns.toml"]);
+    git(&repository, &["update-index", "--refresh", "-q"]);
+    age_index(&repository);
+    let (code, found) = report(&repository);
+    assert_eq!(code, ExitCode::Invalid);
+    assert!(codes(&found).contains(&"syntax"), "{found}");
+}
+
+/// Files that are as young as the index may have been changed since it was written.
+fn age_index(repository: &Repository) {
+    let file = repository.path().join("promotions/dns/coredns.toml");
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    fs::File::open(&file).unwrap().set_modified(old).unwrap();
+    git(repository, &["update-index", "--refresh", "-q"]);
+}
+
+#[test]
+fn an_error_of_the_base_is_shown_in_the_files_that_a_change_touches() {
+    let mut repository = Repository::new();
+    let broken = manifest("coredns", &[("v1", "1"), ("v2", "2")]).replace(&digest("2"), "sha256:abc");
+    repository.commit("main", Parents::Tip, &[("promotions/dns/coredns.toml", &broken)]);
+    repository.write(
+        "promotions/node/node.toml",
+        &manifest("node", &[("v1", "1"), ("v2", "2"), ("v3", "3")]),
+    );
+    let (code, output) = run(repository.command(), WrittenFormat::Json);
+    let elsewhere: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!((code, codes(&elsewhere)), (ExitCode::AsDesired, Vec::new()));
+    assert_eq!(elsewhere["comparison"]["findingsAtBase"], 1);
+    // A tag that moves in the list whose other line is wrong is found.
+    let moved = broken.replace(&digest("1"), &digest("9"));
+    repository.write("promotions/dns/coredns.toml", &moved);
+    let (code, output) = run(repository.command(), WrittenFormat::Json);
+    let here: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(
+        (code, codes(&here)),
+        (ExitCode::Invalid, vec!["immutable-tag", "invalid-digest"])
+    );
+}
+
+#[test]
+fn the_repository_is_named_once() {
+    let repository = Repository::new();
+    let named = |directory: Option<PathBuf>, repo: Option<PathBuf>| {
+        let command = ValidateCommand {
+            directory,
+            ..alone(&repository)
+        };
+        let common = Common {
+            repo: repo.map(|path| path.display().to_string()),
+            ..common(WrittenFormat::Text)
+        };
+        command
+            .run(&common, &mut Vec::new())
+            .map_err(|error| ExitCode::of(&error))
+    };
+    assert_eq!(named(None, Some(repository.path())), Ok(ExitCode::AsDesired));
+    assert_eq!(named(Some(repository.path()), None), Ok(ExitCode::AsDesired));
+    assert_eq!(
+        named(Some(repository.path()), Some("/elsewhere".into())),
+        Err(ExitCode::Invalid)
+    );
+    assert_eq!(named(None, Some("/nowhere/at/all".into())), Err(ExitCode::Invalid));
 }

@@ -14,7 +14,7 @@ const SHOWN: usize = 200;
 /// Where `output` cannot be written.
 pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
     if let Some(comparison) = &report.comparison {
-        writeln!(output, "{}\n", compared(comparison))?;
+        writeln!(output, "{}\n", compared(report, comparison))?;
     }
     write_diagnostics(output, &report.diagnostics, &report.tree)?;
     if let Some(comparison) = &report.comparison {
@@ -24,25 +24,49 @@ pub(super) fn write(report: &Report, output: &mut dyn Write) -> io::Result<()> {
         writeln!(output)?;
         if comparison.standing > 0 {
             let standing = counted(comparison.standing, "finding");
-            writeln!(output, "{standing} about the base, not about this change, not shown")?;
+            writeln!(
+                output,
+                "{standing} about the base, in files that this change does not touch, not shown"
+            )?;
         }
+    }
+    for note in notes(report) {
+        writeln!(output, "{note}")?;
     }
     writeln!(output, "{}", verdict(report))
 }
 
+/// What was judged, and what was not looked at.
+pub(super) fn notes(report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Some(Head::WorkTree(commit)), 1..) = (report.head, report.uncommitted) {
+        let files = counted(report.uncommitted, "file");
+        notes.push(format!(
+            "The work tree is judged, not commit {} that it stands on: {files} not committed yet, and `apply` reads commits",
+            commit.short()
+        ));
+    }
+    if let Some(why) = report.history.missing() {
+        notes.push(format!(
+            "History was not looked at, so that a tag which moved is not found: {why}"
+        ));
+    }
+    notes
+}
+
 /// What was compared with what.
-pub(super) fn compared(comparison: &Comparison) -> String {
+pub(super) fn compared(report: &Report, comparison: &Comparison) -> String {
     let Comparison {
         revision,
         base,
         ancestor,
-        head,
         begins,
         ..
     } = comparison;
-    let head = match head {
-        Head::Commit(commit) => format!("commit {}", commit.short()),
-        Head::WorkTree(commit) => format!("the work tree (on commit {})", commit.short()),
+    let head = match report.head {
+        Some(Head::Commit(commit)) => format!("commit {}", commit.short()),
+        Some(Head::WorkTree(commit)) => format!("the work tree (on commit {})", commit.short()),
+        None => "the directory".to_owned(),
     };
     let since = if ancestor == base {
         String::new()

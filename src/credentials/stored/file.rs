@@ -11,36 +11,36 @@ use serde::Deserialize;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::config::HelperName;
-use crate::model::Prefix;
+use crate::model::{Prefix, null_or, null_or_map};
 use crate::registry::{Credentials, IDENTITY_USER, Secret};
 
 /// Larger files are neither Docker's nor podman's.
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// What is used of it.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::credentials) struct LoginFile {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or_map")]
     auths: BTreeMap<String, Auth>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or_map")]
     cred_helpers: BTreeMap<String, String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     creds_store: String,
 }
 
 #[derive(Deserialize)]
 struct Auth {
     /// base64 of `user:password`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     auth: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     password: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     identitytoken: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_or")]
     registrytoken: String,
 }
 
@@ -92,7 +92,12 @@ impl LoginFile {
 
     /// The error is its place, line and column: the parser's own message would quote what stands there.
     pub(in crate::credentials) fn parse(bytes: &[u8]) -> Result<Self, (usize, usize)> {
-        serde_json::from_slice(bytes).map_err(|error| (error.line(), error.column()))
+        // As Docker reads it: no logins.
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::default());
+        }
+        let read: Option<Self> = serde_json::from_slice(bytes).map_err(|error| (error.line(), error.column()))?;
+        Ok(read.unwrap_or_default())
     }
 
     /// The ways to a login for `place`, as Docker and containers/image go them: the helper named for the registry alone;
@@ -297,6 +302,21 @@ mod tests {
         assert_eq!(ways(content, "b.example.com/x").unwrap(), identity(IDENTITY_USER));
         let token = vec![Way::Login(Credentials::Token(Secret::new("t")))];
         assert_eq!(ways(content, "c.example.com/x").unwrap(), token);
+    }
+
+    #[test]
+    fn an_empty_file_and_null_are_no_logins() {
+        for content in [
+            "",
+            " \n",
+            "null",
+            "{}",
+            r#"{"auths": null, "credHelpers": null, "credsStore": null}"#,
+            r#"{"auths": {"a.example.com": null}}"#,
+            r#"{"auths": {"a.example.com": {"auth": null, "identitytoken": null}}}"#,
+        ] {
+            assert_eq!(ways(content, "a.example.com/x").unwrap(), vec![], "{content}");
+        }
     }
 
     #[test]

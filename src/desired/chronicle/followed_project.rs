@@ -1,6 +1,5 @@
 //! A project of ours, followed from commit to commit.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::desired::claims;
@@ -9,9 +8,11 @@ use crate::desired::ledger::Ledger;
 use crate::desired::manifest_file::{Content, ManifestFile};
 use crate::desired::projects::Project;
 use crate::desired::promotions_directory::read;
-use crate::desired::promotions_file::{ImageTable, PromotionsFile};
+use crate::desired::promotions_file::{Image, PromotionsFile};
 use crate::desired::scope::Scope;
-use crate::model::{Claim, Digest, RepoPath, RepositoryPath, Tag, TreeFile};
+use crate::model::{Claim, RepoPath, TreeFile};
+
+use super::differences;
 
 /// Files under `promotions/` with the same first segment, whether or not landfall.toml knows such a project.
 #[derive(Debug, Default)]
@@ -69,7 +70,8 @@ impl FollowedProject {
         if self.is_broken() {
             return Vec::new();
         }
-        let scope = std::mem::take(&mut self.pending);
+        let mut scope = std::mem::take(&mut self.pending);
+        scope.close(|| self.files.iter().flat_map(|file| images(promotions_of(Some(file)))));
         let judged = claims::judge(configuration, project, &self.files, &scope, ledger);
         if scope == Scope::All {
             self.held = Scope::default();
@@ -104,22 +106,23 @@ impl FollowedProject {
     }
 }
 
-/// Adds the images that two versions of a file do not claim alike; a version that does not parse names none.
+/// Adds what two versions of a file do not claim alike; a version that does not parse names nothing.
 fn add_differences(before: Option<&ManifestFile>, after: Option<&ManifestFile>, scope: &mut Scope) {
     let (before, after) = (promotions_of(before), promotions_of(after));
-    let (old, new) = (tables(before), tables(after));
-    let goes_alike = before
-        .zip(after)
-        .is_some_and(|(before, after)| is_routed_alike(before, after));
-    for (name, table) in &old {
-        let same = goes_alike && new.get(name).is_some_and(|now| is_same(table, now));
-        if !same {
-            scope.add(name);
+    match before.zip(after) {
+        Some((old, new)) if is_routed_alike(old, new) => {
+            differences::between_images(images(before), images(after), scope);
+        }
+        _ => {
+            differences::all_images(images(before), scope);
+            differences::all_images(images(after), scope);
         }
     }
-    for name in new.keys().filter(|name| !goes_alike || !old.contains_key(*name)) {
-        scope.add(name);
-    }
+}
+
+fn images(file: Option<&PromotionsFile>) -> &[Image] {
+    file.and_then(|file| file.images.as_ref())
+        .map_or(&[], |images| &images.0)
 }
 
 fn promotions_of(file: Option<&ManifestFile>) -> Option<&PromotionsFile> {
@@ -129,20 +132,8 @@ fn promotions_of(file: Option<&ManifestFile>) -> Option<&PromotionsFile> {
     }
 }
 
-fn tables(file: Option<&PromotionsFile>) -> BTreeMap<&RepositoryPath, &ImageTable> {
-    let images = file.into_iter().flat_map(|file| file.images.iter().flatten());
-    images.map(|(name, table)| (&name.value, table)).collect()
-}
-
 fn is_routed_alike(before: &PromotionsFile, after: &PromotionsFile) -> bool {
     let source = |file: &PromotionsFile| file.source.as_ref().map(|source| source.value.clone());
     let target = |file: &PromotionsFile| file.target.as_ref().map(|target| target.value.clone());
     source(before) == source(after) && target(before) == target(after)
-}
-
-fn is_same(before: &ImageTable, after: &ImageTable) -> bool {
-    fn lines(table: &ImageTable) -> impl Iterator<Item = (Option<&Tag>, &Digest)> {
-        claims::lines(0, table).map(|line| (line.tag.map(|tag| &tag.value), &line.digest.value))
-    }
-    lines(before).eq(lines(after))
 }

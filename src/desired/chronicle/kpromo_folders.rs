@@ -1,21 +1,24 @@
 //! kpromo's folders, followed from commit to commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::desired::configuration::Configuration;
 use crate::desired::kpromo::{self, Shared};
 use crate::desired::parse_cache::ParseCache;
 use crate::desired::project_files::ProjectFiles;
+use crate::desired::scope::Scope;
 use crate::model::{CommitId, RepoPath, Tree, TreeFile};
+
+use super::differences;
 
 /// What stands in kpromo's folders, and what of it was judged.
 #[derive(Debug)]
 pub(super) struct KpromoFolders {
     tree: Tree,
     cache: ParseCache,
-    /// What was judged last, and what others took from it.
-    judged: BTreeMap<Arc<str>, (ProjectFiles, Shared)>,
+    /// What was judged last: the projects that could be read.
+    judged: BTreeMap<Arc<str>, ProjectFiles>,
     touched: bool,
     is_refused: bool,
 }
@@ -50,39 +53,66 @@ impl KpromoFolders {
         self.is_refused
     }
 
-    /// The projects that have to be judged anew: those that changed, or `all` of them.
-    pub fn follow(&mut self, configuration: &Configuration, all: bool) -> Vec<(Arc<str>, ProjectFiles, Shared)> {
+    /// The projects of which something has to be judged anew, and what: what changed, or `all` of them.
+    pub fn follow(
+        &mut self,
+        configuration: &Configuration,
+        all: bool,
+    ) -> (Vec<(Arc<str>, ProjectFiles, Shared)>, Scope) {
         let Some(rule) = &configuration.kpromo else {
             self.is_refused = false;
             self.judged.clear();
-            return Vec::new();
+            return (Vec::new(), Scope::default());
         };
         let touched = std::mem::take(&mut self.touched);
         // What was refused may have been refused by other rules.
         if !touched && !all && !self.is_refused {
-            return Vec::new();
+            return (Vec::new(), Scope::default());
         }
         self.cache.begin();
         let found = kpromo::projects(configuration, rule, &self.tree, &mut self.cache);
         self.is_refused = !found.refusals.is_empty();
         if self.is_refused {
             self.judged.clear();
-            return Vec::new();
+            return (Vec::new(), Scope::default());
         }
-        let readable = || found.projects.iter().filter(|(_, files)| !files.is_broken());
-        let mut shared = kpromo::between_projects(configuration, rule, readable());
-        let known = std::mem::take(&mut self.judged);
-        let mut changed = Vec::new();
-        for (name, files) in readable() {
-            let shared = shared.remove(name).unwrap_or_default();
-            let same = known
-                .get(name)
-                .is_some_and(|(before, taken)| before.is_same(files) && *taken == shared);
-            if all || !same {
-                changed.push((Arc::clone(name), files.clone(), shared.clone()));
+        let readable: BTreeMap<Arc<str>, ProjectFiles> = found
+            .projects
+            .into_iter()
+            .filter(|(_, files)| !files.is_broken())
+            .collect();
+        let before = std::mem::replace(&mut self.judged, readable);
+        let mut scope = if all { Scope::All } else { Scope::default() };
+        let names: BTreeSet<&Arc<str>> = before.keys().chain(self.judged.keys()).collect();
+        for name in names {
+            add_differences(before.get(name), self.judged.get(name), &mut scope);
+        }
+        let judged = &self.judged;
+        scope.close(|| judged.values().flat_map(kpromo::images));
+        if scope.is_empty() {
+            return (Vec::new(), scope);
+        }
+        let mut shared = kpromo::between_projects(configuration, rule, self.judged.iter(), &scope);
+        let is_judged = |files: &ProjectFiles| kpromo::images(files).iter().any(|image| scope.holds(&image.name.value));
+        let judged = self.judged.iter().filter(|(_, files)| is_judged(files));
+        let judged = judged
+            .map(|(name, files)| (Arc::clone(name), files.clone(), shared.remove(name).unwrap_or_default()))
+            .collect();
+        (judged, scope)
+    }
+}
+
+/// Adds what two versions of a project do not claim alike.
+fn add_differences(before: Option<&ProjectFiles>, after: Option<&ProjectFiles>, scope: &mut Scope) {
+    match before.zip(after) {
+        Some((before, after)) if before.is_same(after) => {}
+        Some((old, new)) if kpromo::go_alike(old, new) => {
+            differences::between_images(kpromo::images(old), kpromo::images(new), scope);
+        }
+        _ => {
+            for files in [before, after].into_iter().flatten() {
+                differences::all_images(kpromo::images(files), scope);
             }
-            self.judged.insert(Arc::clone(name), (files.clone(), shared));
         }
-        changed
     }
 }

@@ -1,5 +1,6 @@
 //! The ledger of a history: commit by commit, each at the cost of what it changed.
 
+mod differences;
 mod followed_project;
 mod kpromo_folders;
 #[cfg(test)]
@@ -136,14 +137,14 @@ impl Chronicle {
         let same_rules = judged_by
             .as_ref()
             .is_some_and(|known| Arc::ptr_eq(known, configuration));
-        let of_kpromo = self.kpromo.follow(configuration, !same_rules);
+        let (of_kpromo, scope) = self.kpromo.follow(configuration, !same_rules);
         if self.kpromo.is_refused() {
             return Vec::new();
         }
         let mut judged: Vec<_> = of_kpromo
             .into_iter()
             .filter_map(|(name, files, shared)| {
-                let project = resolve::project(configuration, &name, &files, &self.ledger, shared)?;
+                let project = resolve::project(configuration, &name, &files, &self.ledger, shared, &scope)?;
                 Some(project.into_claims())
             })
             .collect();

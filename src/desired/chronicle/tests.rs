@@ -167,14 +167,32 @@ fn manifest() -> impl Strategy<Value = TreeFile> {
         2 => Just("source = \"target:staging\"\ntarget = \"production\"\n"),
     ];
     let name = prop_oneof![Just("x"), Just("y"), Just("y/x")];
-    (route, proptest::collection::btree_map(name, tag_and_content(), 1..3)).prop_map(|(route, images)| {
+    let tag = prop_oneof![Just("v1"), Just("v2"), Just("latest"), Just("bad+tag")];
+    let content = prop_oneof![8 => (0..3_u8).prop_map(Some), 1 => Just(None)];
+    let image = (
+        proptest::collection::btree_map(tag, content, 0..3),
+        proptest::option::weighted(0.2, 0..3_u8),
+        proptest::bool::weighted(0.05),
+    );
+    (route, proptest::collection::btree_map(name, image, 1..3)).prop_map(|(route, images)| {
         let mut text = route.to_owned();
-        for (name, (tag, content)) in images {
-            let _ = writeln!(
-                text,
-                "[images.\"{name}\".tags]\n\"{tag}\" = \"{}\"",
-                Digest::of(&[content])
-            );
+        for (name, (tags, untagged, is_strange)) in images {
+            if untagged.is_some() || is_strange {
+                let _ = writeln!(text, "[images.\"{name}\"]");
+            }
+            if let Some(content) = untagged {
+                let _ = writeln!(text, "untagged = [\"{}\", \"none\"]", Digest::of(&[content]));
+            }
+            if is_strange {
+                text.push_str("strange = 1\n");
+            }
+            let _ = writeln!(text, "[images.\"{name}\".tags]");
+            for (tag, content) in tags {
+                let digest = content.map_or("sha256:63-digits".to_owned(), |content| {
+                    Digest::of(&[content]).to_string()
+                });
+                let _ = writeln!(text, "\"{tag}\" = \"{digest}\"");
+            }
         }
         regular(&text)
     })
@@ -209,15 +227,32 @@ fn kpromo_change() -> impl Strategy<Value = Change> {
                 Some(regular(&text)),
             )
         });
-    let images = (
-        project.clone(),
-        prop_oneof![Just("v1"), Just("v2"), Just("latest")],
-        0..3_u8,
-    )
-        .prop_map(|(project, tag, content)| {
-            let text = format!("- name: x\n  dmap:\n    \"{}\": [{tag}]\n", Digest::of(&[content]));
-            (format!("images/{project}/images.yaml"), Some(regular(&text)))
-        });
+    let tags = proptest::collection::vec(
+        prop_oneof![Just("v1"), Just("v2"), Just("latest"), Just("bad+tag")],
+        0..3,
+    );
+    let digest = prop_oneof![8 => (0..3_u8).prop_map(Some), 1 => Just(None)];
+    let image = (
+        prop_oneof![3 => Just("x"), 1 => Just("y/x"), 2 => Just("y")],
+        proptest::collection::btree_map(digest, tags, 0..3),
+        proptest::bool::weighted(0.05),
+    );
+    let images = (project.clone(), proptest::collection::vec(image, 1..4)).prop_map(|(project, images)| {
+        let mut text = String::new();
+        for (name, digests, is_strange) in images {
+            let _ = writeln!(text, "- name: {name}\n  dmap:");
+            for (content, tags) in digests {
+                let digest = content.map_or("sha256:63-digits".to_owned(), |content| {
+                    Digest::of(&[content]).to_string()
+                });
+                let _ = writeln!(text, "    \"{digest}\": [{}]", tags.join(", "));
+            }
+            if is_strange {
+                text.push_str("  strange: 1\n");
+            }
+        }
+        (format!("images/{project}/images.yaml"), Some(regular(&text)))
+    });
     let other =
         (project, prop_oneof![Just("manifests"), Just("images")], 0..3_u8).prop_map(|(project, folder, what)| {
             let name = if folder == "images" {

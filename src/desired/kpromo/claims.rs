@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::desired::claims::{Judge, Judged, Use};
+use crate::desired::claims::{Judge, Judged};
 use crate::desired::code;
 use crate::desired::configuration::Configuration;
 use crate::desired::finding::Finding;
@@ -11,12 +11,13 @@ use crate::desired::limits::LIMITS;
 use crate::desired::manifest_file::Content;
 use crate::desired::project_files::ProjectFiles;
 use crate::desired::projects::Grant;
+use crate::desired::promotions_file::Image;
 use crate::desired::route::{check_length, too_long};
 use crate::desired::scalar::TargetPath;
+use crate::desired::scope::Scope;
 use crate::model::{EndpointSet, RepoPath, Repository, RepositoryPath, Source};
 
 use super::destinations;
-use super::images::Image;
 use super::manifest::Manifest;
 use super::rule::Rule;
 use super::shared::Shared;
@@ -56,7 +57,28 @@ impl<'a> Contents<'a> {
     }
 }
 
-/// Judges a project whose files all parse.
+/// The images of a project whose files all parse.
+pub(in crate::desired) fn images(files: &ProjectFiles) -> &[Image] {
+    Contents::of(files).map_or(&[], |contents| contents.images)
+}
+
+/// Whether two versions of a project, both of which parse, promote from and to the same places.
+pub(in crate::desired) fn go_alike(one: &ProjectFiles, other: &ProjectFiles) -> bool {
+    let (Some(one), Some(other)) = (Contents::of(one), Contents::of(other)) else {
+        return false;
+    };
+    let destinations = |manifest: &Manifest| {
+        manifest
+            .destinations
+            .iter()
+            .map(|found| found.value.clone())
+            .collect::<Vec<_>>()
+    };
+    one.manifest.source.value == other.manifest.source.value
+        && destinations(one.manifest) == destinations(other.manifest)
+}
+
+/// Judges a project whose files all parse, as far as they name images in `scope`.
 pub(in crate::desired) fn judge(
     configuration: &Configuration,
     rule: &Rule,
@@ -64,6 +86,7 @@ pub(in crate::desired) fn judge(
     files: &ProjectFiles,
     ledger: &Ledger,
     shared: &Shared,
+    scope: &Scope,
 ) -> Judged {
     let Some(contents) = Contents::of(files) else {
         return Judged::default();
@@ -74,7 +97,7 @@ pub(in crate::desired) fn judge(
         .flatten()
         .map(|(_, endpoints)| rule.grant(*endpoints))
         .collect();
-    let mut judge = Judge::new(configuration, name);
+    let mut judge = Judge::new(configuration, name, scope);
     let routes = match routes {
         Ok(routes) => routes,
         Err(findings) => {
@@ -90,7 +113,7 @@ pub(in crate::desired) fn judge(
             return judge.finish(ledger, shared);
         }
     };
-    for image in contents.images {
+    for image in contents.images.iter().filter(|image| scope.holds(&image.name.value)) {
         for ((path, _), grant) in routes.iter().zip(&grants) {
             claim(&mut judge, rule, &contents, image, path, grant);
         }
@@ -102,13 +125,7 @@ pub(in crate::desired) fn judge(
 fn hold_all(judge: &mut Judge<'_>, rule: &Rule, contents: &Contents<'_>, code: Option<&'static str>) {
     let code = code.unwrap_or(code::UNKNOWN_ENDPOINT);
     for image in contents.images {
-        judge.hold_image(
-            contents.images_path,
-            &image.table,
-            Some(rule.target),
-            &image.name.value,
-            code,
-        );
+        judge.hold_image(contents.images_path, image, Some(rule.target), &image.name.value, code);
     }
 }
 
@@ -122,20 +139,11 @@ fn claim<'a>(
 ) {
     let repository = path.join(&image.name.value);
     match source(judge.configuration(), rule, contents.manifest, image, &repository) {
-        Ok(source) => judge.place(
-            rule.target,
-            repository,
-            Use {
-                file: contents.images_path,
-                image: &image.table,
-                source,
-                grant,
-            },
-        ),
+        Ok(source) => judge.place(rule.target, repository, image, contents.images_path, source, grant),
         Err(finding) => {
             judge.hold_image(
                 contents.images_path,
-                &image.table,
+                image,
                 Some(rule.target),
                 &repository,
                 finding.code,

@@ -8,7 +8,7 @@ use crate::desired::finding::{Finding, quoted};
 use crate::desired::position::Position;
 use crate::desired::scalar::TargetPath;
 use crate::desired::shape::{Located, Scalar as _};
-use crate::desired::targets::PRIMARY;
+use crate::desired::target_table::PRIMARY;
 use crate::model::{EndpointIndex, EndpointSet, Prefix, SignaturePlacement, nearest};
 
 use super::manifest::Manifest;

@@ -18,9 +18,10 @@ use crate::yaml::Node;
 
 use super::document::document;
 use super::images::{Form, images};
-use super::manifest::manifest;
+use super::manifest::{WithoutEffect, manifest};
 use super::rule::Rule;
 use super::table::KpromoRoot;
+use super::usual;
 
 const MANIFEST: &str = "promoter-manifest.yaml";
 const IMAGES: &str = "images.yaml";
@@ -52,6 +53,14 @@ pub(in crate::desired) fn projects(
     let mut any = false;
     for (path, segments, file) in below(tree, &manifests) {
         match segments[..] {
+            // What holds too much was a project, and is one again once it holds less.
+            [project] if matches!(file, TreeFile::Excessive { .. } | TreeFile::Submodule) => {
+                found.diagnostics.extend(blocked(path, file));
+                if let Ok(name) = project_name(configuration, project) {
+                    any = true;
+                    names.insert(name);
+                }
+            }
             [project, MANIFEST] => {
                 any = true;
                 match project_name(configuration, project) {
@@ -66,7 +75,7 @@ pub(in crate::desired) fn projects(
                     .help(format!("move it to `{manifests}/PROJECT/{MANIFEST}`"));
                 found.diagnostics.push(finding.at(path, Position::START));
             }
-            [_] if *file == TreeFile::Symlink => found.diagnostics.push(link(path)),
+            [_] if syntax::no_file(file).is_some() => found.diagnostics.extend(blocked(path, file)),
             _ => found.diagnostics.extend(suspicious(path, file, MANIFEST)),
         }
     }
@@ -82,7 +91,9 @@ pub(in crate::desired) fn projects(
                     .help("a manifest says where these images come from and go to; write one, or remove this file");
                 found.diagnostics.push(finding.at(path, Position::START));
             }
-            [project] if *file == TreeFile::Symlink && names.contains(project) => found.diagnostics.push(link(path)),
+            [project] if syntax::no_file(file).is_some() && names.contains(project) => {
+                found.diagnostics.extend(blocked(path, file));
+            }
             _ => found.diagnostics.extend(suspicious(path, file, IMAGES)),
         }
     }
@@ -103,7 +114,40 @@ pub(in crate::desired) fn projects(
             (name, files)
         })
         .collect();
+    for what in [WithoutEffect::ImagesPath, WithoutEffect::Warnings] {
+        found.diagnostics.extend(without_effect(&found.projects, what));
+    }
     found
+}
+
+/// What stands in any number of manifests and changes nothing is said once.
+fn without_effect(projects: &BTreeMap<Arc<str>, ProjectFiles>, what: WithoutEffect) -> Option<Diagnostic> {
+    let files = projects.values().flat_map(|project| &project.files);
+    let mut found = files.filter_map(|file| match &file.content {
+        Some(Content::KpromoManifest(manifest)) => {
+            let mut of_it = manifest.without_effect.iter();
+            Some((&file.path, of_it.find(|(found, _)| *found == what)?.1))
+        }
+        _ => None,
+    });
+    let (path, at) = found.next()?;
+    let also = match found.count() {
+        0 => String::new(),
+        1 => " (one other manifest has it, too)".to_owned(),
+        count => format!(" ({count} other manifests have it, too)"),
+    };
+    let (message, help) = match what {
+        WithoutEffect::ImagesPath => (
+            "`imagesPath` means nothing, in kpromo as here",
+            "remove it: images stand in `images/PROJECT/images.yaml`",
+        ),
+        WithoutEffect::Warnings => (
+            "provenance is not checked by this version: what kpromo would warn of is not said",
+            "promotions go on as they do with kpromo",
+        ),
+    };
+    let finding = Finding::warning(code::UNUSED_KEY, format!("{message}{also}"));
+    Some(finding.help(help).at(path, at))
 }
 
 /// Reads one project's files. A manifest that is not there has no project.
@@ -184,28 +228,26 @@ fn project_name(configuration: &Configuration, project: &str) -> Result<Arc<str>
 
 fn no_directory(folder: &str, tree: &Tree) -> Option<Diagnostic> {
     let (path, file) = tree.files.get_key_value(&RepoPath::from(folder))?;
-    Some(match file {
-        TreeFile::Symlink => link(path),
-        TreeFile::Regular { .. } | TreeFile::TooLarge { .. } => Finding::error(
+    Some(blocked(path, file).unwrap_or_else(|| {
+        Finding::error(
             code::MISSING_FILE,
             "is a file: expected a folder with one for each project",
         )
         .help("`root` of `[kpromo]` in landfall.toml names the folder above it")
-        .at(path, Position::START),
-    })
+        .at(path, Position::START)
+    }))
 }
 
-fn link(path: &RepoPath) -> Diagnostic {
-    Finding::error(code::SYMLINK, "is a symbolic link")
-        .help("commit what it points to: a link could lead out of the repository")
-        .at(path, Position::START)
+/// What stands where a file or folder is expected, and is neither.
+fn blocked(path: &RepoPath, file: &TreeFile) -> Option<Diagnostic> {
+    syntax::no_file(file).map(|finding| finding.at(path, Position::START))
 }
 
 /// Files that someone probably takes for manifests.
 fn suspicious(path: &RepoPath, file: &TreeFile, expected: &str) -> Option<Diagnostic> {
     let lower = path.as_str().to_ascii_lowercase();
     let is_yaml = lower.ends_with(".yaml") || lower.ends_with(".yml");
-    (is_yaml && *file != TreeFile::Symlink).then(|| {
+    (is_yaml && syntax::no_file(file).is_none()).then(|| {
         Finding::warning(
             code::SUSPICIOUS_FILE,
             format!("is not read: here only `PROJECT/{expected}` is"),
@@ -234,6 +276,9 @@ fn read_manifest(path: &RepoPath, file: &TreeFile) -> ManifestFile {
 }
 
 fn read_images(path: &RepoPath, file: &TreeFile) -> ManifestFile {
+    if let Some(images) = syntax::text(file).ok().and_then(usual::images) {
+        return ManifestFile::read(path, file, Some(Content::KpromoImages(images)), Report::new(path));
+    }
     read(path, file, |node, report| {
         images(node, Form::Thin, report).map(Content::KpromoImages)
     })
@@ -256,6 +301,6 @@ fn read(
             None
         }
     };
-    let content = content.filter(|_| !report.has_errors());
+    let content = content.filter(|_| !report.is_broken());
     ManifestFile::read(path, file, content, report)
 }

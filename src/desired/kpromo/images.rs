@@ -1,20 +1,13 @@
 //! Lists of images: `images/PROJECT/images.yaml`, and `images:` of a plain manifest.
 
 use crate::desired::code;
-use crate::desired::finding::{Finding, Report, quoted};
-use crate::desired::promotions_file::{ImageTable, TagLine, Tags};
-use crate::desired::shape::{List, Located};
+use crate::desired::finding::{Extent, Finding, Report, quoted};
+use crate::desired::promotions_file::{HeldLine, Image, ImageTable, TagLine, Tags, Untagged};
+use crate::desired::shape::Located;
 use crate::model::{Digest, RepositoryPath, Tag};
 use crate::yaml::{Content, Key, Node};
 
 use super::fields::{fields, list, scalar, wrong_type};
-
-/// An image's digests.
-#[derive(Debug)]
-pub(in crate::desired) struct Image {
-    pub name: Located<RepositoryPath>,
-    pub table: ImageTable,
-}
 
 /// Which of kpromo's two ways to write a manifest: it refuses an image without digests only where it reads both
 /// registries and images from one file.
@@ -34,17 +27,26 @@ pub(super) fn images(node: &Node<'_>, form: Form, report: &mut Report) -> Option
 }
 
 fn image(node: &Node<'_>, form: Form, report: &mut Report) -> Option<Image> {
+    let entered = report.enter(Extent::Image);
+    let read = named(node, form, report);
+    let held = report.leave(entered);
+    // Without a name nobody can say what it is that is held: the error alone tells.
+    read.map(|(name, table)| Image { name, table, held })
+}
+
+fn named(node: &Node<'_>, form: Form, report: &mut Report) -> Option<(Located<RepositoryPath>, ImageTable)> {
     let fields = fields(node, "an image", &["name", "dmap"], "{name: …, dmap: {…}}", report)?;
     let name = fields
         .required("name", "…", report)
         .and_then(|name| scalar(name, "an image's name", report));
-    let digests = match fields.get("dmap") {
-        Some(dmap) => digests(dmap, report)?,
-        None => Digests::default(),
+    let table = match fields.get("dmap") {
+        Some(dmap) => digests(dmap, report),
+        None => None,
     };
     let has_none = match fields.get("dmap").map(|dmap| &dmap.content) {
         Some(Content::Mapping(entries)) => entries.is_empty(),
-        _ => true,
+        Some(_) => fields.get("dmap").is_some_and(Node::is_null),
+        None => true,
     };
     if has_none && !fields.has_strangers {
         let at = fields.get("dmap").map_or(node.at, |dmap| dmap.at);
@@ -58,26 +60,19 @@ fn image(node: &Node<'_>, form: Form, report: &mut Report) -> Option<Image> {
             finding.help("list what is promoted, `\"sha256:…\": [\"v1.0.0\"]` below `dmap`, or remove the image"),
         );
     }
-    Some(Image {
-        name: name?,
-        table: ImageTable {
-            tags: Some(Tags(digests.tagged)),
-            untagged: Some(digests.untagged),
-        },
-    })
+    let (tags, untagged) = table.unwrap_or_default();
+    let table = ImageTable {
+        tags: Some(tags),
+        untagged: Some(untagged),
+    };
+    Some((name?, table))
 }
 
-#[derive(Default)]
-struct Digests {
-    tagged: Vec<TagLine>,
-    untagged: List<Digest>,
-}
-
-fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<Digests> {
-    let mut digests = Digests::default();
+fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<(Tags, Untagged)> {
+    let (mut tagged, mut untagged) = (Tags::default(), Untagged::default());
     let entries = match &dmap.content {
         Content::Mapping(entries) => entries,
-        _ if dmap.is_null() => return Some(digests),
+        _ if dmap.is_null() => return None,
         _ => {
             return wrong_type(
                 dmap,
@@ -88,22 +83,46 @@ fn digests(dmap: &Node<'_>, report: &mut Report) -> Option<Digests> {
         }
     };
     for (key, value) in entries {
+        let entered = report.enter(Extent::Line);
         let digest = digest(key, report);
-        let Some(tags) = list(value, "a list of tags", "[\"v1.0.0\"]", report) else {
+        let tags = list(value, "a list of tags", "[\"v1.0.0\"]", report);
+        let wrong = report.leave(entered);
+        let held = |tag, at, code| HeldLine {
+            tag,
+            digest: digest.as_ref().map(|digest| digest.value),
+            at,
+            code,
+        };
+        let Some(tags) = tags else {
+            tagged.held.push(held(None, key.at, wrong.unwrap_or(code::WRONG_TYPE)));
             continue;
         };
-        let tags: Vec<Option<Located<Tag>>> = tags.iter().map(|node| tag(node, report)).collect();
-        let Some(digest) = digest else { continue };
         if tags.is_empty() {
-            digests.untagged.push(digest);
+            match digest {
+                Some(digest) => untagged.digests.push(digest),
+                None => untagged
+                    .held
+                    .push(held(None, key.at, wrong.unwrap_or(code::INVALID_DIGEST))),
+            }
             continue;
         }
-        digests.tagged.extend(tags.into_iter().flatten().map(|tag| TagLine {
-            tag,
-            digest: digest.clone(),
-        }));
+        for node in tags {
+            let entered = report.enter(Extent::Line);
+            let tag = tag(node, report);
+            let wrong = report.leave(entered).or(wrong);
+            match (tag, &digest) {
+                (Some(tag), Some(digest)) => tagged.lines.push(TagLine {
+                    tag,
+                    digest: digest.clone(),
+                }),
+                (tag, _) => {
+                    let tag = tag.map(|tag| tag.value);
+                    tagged.held.push(held(tag, node.at, wrong.unwrap_or(code::INVALID_TAG)));
+                }
+            }
+        }
     }
-    Some(digests)
+    Some((tagged, untagged))
 }
 
 fn digest(key: &Key<'_>, report: &mut Report) -> Option<Located<Digest>> {

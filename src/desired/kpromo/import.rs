@@ -11,16 +11,16 @@ use crate::desired::format::format;
 use crate::desired::ledger::Ledger;
 use crate::desired::parse::{Parsed, parse};
 use crate::desired::parse_cache::ParseCache;
+use crate::desired::promotions_file::Image;
 use crate::desired::resolve::{Accepted, Resolved, resolve};
 use crate::desired::scalar::TargetPath;
-use crate::desired::targets::PRIMARY;
+use crate::desired::target_table::PRIMARY;
 use crate::model::{
     Claim, CommitId, Diagnostic, Digest, EndpointSet, Origin, RepoPath, RepositoryPath, Roots, Severity, Target, Tree,
     TreeFile,
 };
 
 use super::claims::{Contents, routes_of};
-use super::images::Image;
 use super::rule::TARGET;
 
 /// Why manifests cannot be written.
@@ -210,7 +210,7 @@ fn kept_files(parsed: &Parsed, tree: &Tree) -> Files {
         .filter(|(path, _)| !of_kpromo(path) && path.as_str() != Roots::FILE)
         .filter_map(|(path, file)| match file {
             TreeFile::Regular { bytes, .. } => Some((path.clone(), Arc::clone(bytes))),
-            TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+            _ => None,
         })
         .collect()
 }
@@ -337,14 +337,14 @@ fn promotions(contents: &Contents<'_>, names_source: bool) -> Option<String> {
 }
 
 fn take_image(image: &Image, table: &mut Table) {
-    let tagged = image.table.tags.iter().flat_map(|tags| &tags.0);
+    let tagged = image.table.tags.iter().flat_map(|tags| &tags.lines);
     for line in tagged {
         let tags = table.entry("tags").or_insert_with(|| Item::Table(Table::new()));
         if let Some(tags) = tags.as_table_mut() {
             tags.insert(line.tag.value.as_str(), value(line.digest.value.to_string()));
         }
     }
-    for digest in image.table.untagged.iter().flatten() {
+    for digest in image.table.untagged.iter().flat_map(|untagged| &untagged.digests) {
         let untagged = table.entry("untagged").or_insert_with(|| value(Array::new()));
         let text = digest.value.to_string();
         if let Some(untagged) = untagged.as_array_mut()

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use crate::desired::code;
 use crate::desired::finding::{Finding, Report};
 use crate::desired::position::Position;
+use crate::desired::promotions_file::Image;
 use crate::desired::shape::{Located, Scalar as _};
 use crate::model::Prefix;
 use crate::yaml::Node;
 
 use super::fields::{boolean, fields, list, text};
-use super::images::{Form, Image, images};
+use super::images::{Form, images};
 use super::provenance;
 
 /// A manifest, thin or plain.
@@ -21,6 +22,17 @@ pub(in crate::desired) struct Manifest {
     pub destinations: Vec<Located<Prefix>>,
     /// A plain manifest's own images, and where they are stated.
     pub images: Option<Located<Vec<Image>>>,
+    /// What of it has no effect, and where that stands.
+    pub without_effect: Vec<(WithoutEffect, Position)>,
+}
+
+/// What may stand in a hundred manifests and changes nothing in any: it is said once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::desired) enum WithoutEffect {
+    /// `imagesPath`
+    ImagesPath,
+    /// `mode: warn` of a provenance policy
+    Warnings,
 }
 
 const REGISTRIES: &str = "- {name: staging.example.com/images, src: true}";
@@ -35,16 +47,13 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         "registries: [{name: …, src: true}, {name: …}]",
         report,
     )?;
-    if let Some((key, _)) = fields.entry("imagesPath") {
-        let finding = Finding::warning(code::UNUSED_KEY, "`imagesPath` means nothing, in kpromo as here");
-        report.add(
-            key.at,
-            finding.help("remove it: images stand in `images/PROJECT/images.yaml`"),
-        );
-    }
-    if let Some(policy) = fields.get("provenance") {
-        provenance::check(policy, report);
-    }
+    let images_path = fields
+        .entry("imagesPath")
+        .map(|(key, _)| (WithoutEffect::ImagesPath, key.at));
+    let warnings = fields
+        .get("provenance")
+        .and_then(|policy| provenance::check(policy, report));
+    let warnings = warnings.map(|at| (WithoutEffect::Warnings, at));
     let images = fields.entry("images").and_then(|(key, list)| {
         let value = images(list, Form::Plain, report)?;
         Some(Located { value, at: key.at })
@@ -67,6 +76,7 @@ pub(super) fn manifest(node: &Node<'_>, report: &mut Report) -> Option<Manifest>
         source,
         destinations,
         images,
+        without_effect: images_path.into_iter().chain(warnings).collect(),
     })
 }
 

@@ -15,10 +15,10 @@ mod shared;
 mod table;
 #[cfg(test)]
 mod tests;
+mod usual;
 
-pub(super) use claims::judge;
+pub(super) use claims::{go_alike, images, judge};
 pub(super) use files::{older, projects};
-pub(super) use images::Image;
 pub use import::{ImportError, Imported, import};
 pub(super) use manifest::Manifest;
 pub use roots::roots;

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::desired::claims::{Line, Use, held, lines};
+use crate::desired::claims::{Line, Use, held, readable};
 use crate::desired::configuration::Configuration;
 use crate::desired::conflicts::{self, Conflict, Place};
 use crate::desired::position::Position;
 use crate::desired::project_files::ProjectFiles;
 use crate::desired::projects::Grant;
+use crate::desired::promotions_file::Image;
 use crate::desired::resolve::Held;
+use crate::desired::scope::{Lines, Scope};
 use crate::model::{Diagnostic, RepositoryPath, Source};
 
 use super::claims::{Contents, routes_of};
-use super::images::Image;
 use super::rule::Rule;
 
 /// What other projects take from one.
@@ -51,10 +52,15 @@ pub(in crate::desired) fn between_projects<'a>(
     configuration: &Configuration,
     rule: &Rule,
     projects: impl Iterator<Item = (&'a Arc<str>, &'a ProjectFiles)>,
+    scope: &Scope,
 ) -> BTreeMap<Arc<str>, Shared> {
     let projects: Vec<Project<'_>> = projects
         .filter_map(|(name, files)| {
             let contents = Contents::of(files)?;
+            let is_judged = contents.images.iter().any(|image| scope.holds(&image.name.value));
+            if !is_judged {
+                return None;
+            }
             let routes = routes_of(configuration, rule, &contents)
                 .into_iter()
                 .map(|(path, endpoints)| (path, rule.grant(endpoints)))
@@ -65,7 +71,8 @@ pub(in crate::desired) fn between_projects<'a>(
     let mut claimed: HashMap<RepositoryPath, Vec<Claimed<'_>>> = HashMap::new();
     for (index, project) in projects.iter().enumerate() {
         for (path, grant) in &project.routes {
-            for image in project.contents.images {
+            let images = project.contents.images.iter();
+            for image in images.filter(|image| scope.holds(&image.name.value)) {
                 claimed.entry(path.join(&image.name.value)).or_default().push(Claimed {
                     project: index,
                     image,
@@ -81,7 +88,17 @@ pub(in crate::desired) fn between_projects<'a>(
         .collect();
     several.sort_by(|(a, _), (b, _)| a.cmp(b));
     for (repository, claims) in &several {
-        compare(configuration, rule, &projects, repository, claims, &mut shared);
+        let Some(judged) = scope.lines(repository) else {
+            continue;
+        };
+        compare(
+            configuration,
+            rule,
+            &projects,
+            (repository, judged),
+            claims,
+            &mut shared,
+        );
     }
     shared
 }
@@ -90,7 +107,7 @@ fn compare(
     configuration: &Configuration,
     rule: &Rule,
     projects: &[Project<'_>],
-    repository: &RepositoryPath,
+    (repository, judged): (&RepositoryPath, &Lines),
     claims: &[Claimed<'_>],
     shared: &mut BTreeMap<Arc<str>, Shared>,
 ) {
@@ -100,17 +117,13 @@ fn compare(
             let contents = &projects[claim.project].contents;
             Use {
                 file: contents.images_path,
-                image: &claim.image.table,
+                image: claim.image,
                 source: Source::Registry(contents.manifest.source.value.join(&claim.image.name.value)),
                 grant: claim.grant,
             }
         })
         .collect();
-    let mut all: Vec<Line<'_>> = uses
-        .iter()
-        .enumerate()
-        .flat_map(|(of, used)| lines(of, used.image))
-        .collect();
+    let mut all = readable(&uses, judged);
     let place = Place {
         target: &configuration.targets[rule.target],
         repository,
@@ -118,6 +131,7 @@ fn compare(
     };
     let owners: Vec<&Arc<str>> = claims.iter().map(|claim| projects[claim.project].name).collect();
     let mut found: Vec<Conflict<'_>> = Vec::new();
+    conflicts::with_unreadable(&place, &mut all, &mut found);
     conflicts::between_endpoints(&place, &mut all, &mut found);
     conflicts::between_files(&place, &mut all, &mut found);
     conflicts::between_projects(&place, &owners, &mut all, &mut found);

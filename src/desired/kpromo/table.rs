@@ -9,11 +9,10 @@ use toml::de::DeValue;
 use crate::desired::choice::{Prune, Sign};
 use crate::desired::code;
 use crate::desired::finding::{Finding, quoted};
-use crate::desired::landfall_file::TargetTable;
 use crate::desired::scalar::{Name, TagGlob, schemas};
 use crate::desired::shape::{Entries, FromToml, List, Located, Reader, Scalar, Value};
 use crate::desired::table::table;
-use crate::desired::targets::PRIMARY;
+use crate::desired::target_table::{PRIMARY, TargetTable};
 use crate::model::{AttestationKind, Drift, Prefix, RepoPath, Roots, SignaturePlacement, TargetMode};
 
 table!(

@@ -157,6 +157,62 @@ fn lists_too_large_to_read_are_refused_and_only_their_project_with_them() {
 }
 
 #[test]
+fn a_digest_with_a_digit_too_few_holds_its_line_alone() {
+    let short = &digest("2")[..70];
+    let list = images("a", "v1", "1") + &format!("    \"{short}\": [\"v2\"]\n") + &images("b", "v1", "3");
+    let parsed = parse(&tree(1, &[("dns", dns(), list)]), &mut ParseCache::default()).unwrap();
+    assert_eq!(parsed.diagnostics()[0].code, code::INVALID_DIGEST);
+    let found = resolved(&parsed, None);
+    assert_eq!(found.desired.projects[0].claims.len(), 2);
+    let held: Vec<_> = found
+        .held
+        .iter()
+        .map(|held| (held.repository.as_str(), held.tag.as_ref().map(|tag| tag.as_str())))
+        .collect();
+    assert_eq!(held, [("dns/a", Some("v2"))]);
+}
+
+#[test]
+fn a_tag_that_stands_in_a_line_that_cannot_be_read_too_is_held() {
+    let short = &digest("2")[..70];
+    let list = images("a", "v1", "1") + &format!("    \"{short}\": [\"v1\"]\n") + &images("b", "v1", "3");
+    let parsed = parse(&tree(1, &[("dns", dns(), list)]), &mut ParseCache::default()).unwrap();
+    let found = resolved(&parsed, None);
+    let claimed: Vec<_> = found.desired.projects[0]
+        .claims
+        .iter()
+        .map(|claim| claim.repository.as_str())
+        .collect();
+    assert_eq!((claimed, found.held.len()), (vec!["dns/b"], 2));
+    assert_eq!(found.diagnostics[0].code, code::CONFLICTING_CLAIMS);
+}
+
+#[test]
+fn what_means_nothing_in_many_manifests_is_said_once() {
+    let path = "imagesPath: ../images\n";
+    let projects = [
+        ("dns", dns() + path, images("a", "v1", "1")),
+        ("node", node() + path, images("b", "v1", "2")),
+        (
+            "web",
+            manifest("web", &["us.example.com/prod/images/web"]) + path,
+            images("c", "v1", "3"),
+        ),
+    ];
+    let parsed = parse(&tree(1, &projects), &mut ParseCache::default()).unwrap();
+    let told: Vec<_> = parsed
+        .diagnostics()
+        .iter()
+        .map(|found| (found.code, &found.message))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].0 == code::UNUSED_KEY && told[0].1.contains("2 other manifests"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn as_many_tags_as_fit_into_a_file_are_read_or_refused() {
     for (tag, refused) in [("v", true), ("a-rather-long-tag-of-some-release-", false)] {
         let mut text = format!("- name: a\n  dmap:\n    \"{}\": [", digest("1"));

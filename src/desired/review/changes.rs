@@ -12,8 +12,8 @@ use crate::desired::position::Position;
 use crate::desired::promotions_file::ImageTable;
 use crate::model::{Claim, Desired, Digest, ProjectClaims, RepoPath, Repository, RepositoryPath, Tag};
 
-use super::comparison::Side;
 use super::remarks::Remarks;
+use super::side::Side;
 
 /// What a change does to a tag, or to a digest that is claimed without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -53,10 +53,12 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks
         .iter()
         .filter_map(|held| {
             let target = &*new.targets[held.target?].name;
-            let untagged = held.tag.is_none().then_some(held.digest);
+            let untagged = held.tag.is_none().then_some(held.digest).flatten();
             Some((target, &held.repository, held.tag.as_ref(), untagged))
         })
         .collect();
+    // Of an image that cannot be read nobody knows what it drops.
+    let is_held = |key: &Key<'_>| held.contains(key) || held.contains(&(key.0, key.1, None, None));
     let broken: HashSet<&str> = after.parsed.broken_projects().collect();
     let mut changes = Vec::new();
     for (key, stand) in &stands {
@@ -83,7 +85,7 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks
         changes.push(change);
     }
     for (key, stand) in stood.iter().filter(|(key, _)| !stands.contains_key(*key)) {
-        if held.contains(key) || broken.contains(&**stand.project) {
+        if is_held(key) || broken.contains(&**stand.project) {
             continue;
         }
         let (file, at) = line(before.parsed, stand, key.2);
@@ -208,9 +210,9 @@ fn line(parsed: &Parsed, stand: &Stand<'_>, tag: Option<&Tag>) -> (RepoPath, Pos
         // The file where the claim begins is the likeliest.
         files.sort_by_key(|file| file.path != origin.file);
         files.into_iter().find_map(|file| {
-            let images = file.content.as_ref()?.images().into_iter();
-            let mut named = images.filter(|(name, _)| is_below(repository.as_str(), name.value.as_str()));
-            let at = named.find_map(|(_, image)| line_of(image, digest, tag))?;
+            let images = file.content.as_ref()?.images().iter();
+            let mut named = images.filter(|image| is_below(repository.as_str(), image.name.value.as_str()));
+            let at = named.find_map(|image| line_of(&image.table, digest, tag))?;
             Some((file.path.clone(), at))
         })
     };
@@ -226,12 +228,12 @@ fn line(parsed: &Parsed, stand: &Stand<'_>, tag: Option<&Tag>) -> (RepoPath, Pos
 fn line_of(image: &ImageTable, digest: &Digest, tag: Option<&Tag>) -> Option<Position> {
     match tag {
         Some(tag) => {
-            let mut lines = image.tags.iter().flat_map(|tags| &tags.0);
+            let mut lines = image.tags.iter().flat_map(|tags| &tags.lines);
             let line = lines.find(|line| line.tag.value == *tag && line.digest.value == *digest)?;
             Some(line.tag.at)
         }
         None => {
-            let mut lines = image.untagged.iter().flatten();
+            let mut lines = image.untagged.iter().flat_map(|untagged| &untagged.digests);
             lines.find(|line| line.value == *digest).map(|line| line.at)
         }
     }

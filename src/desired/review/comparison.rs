@@ -5,28 +5,14 @@ use std::collections::HashSet;
 use crate::desired::code;
 use crate::desired::finding::{Finding, in_order};
 use crate::desired::ledger::Ledger;
-use crate::desired::parse::Parsed;
 use crate::desired::position::Position;
-use crate::desired::resolve::Resolved;
 use crate::model::{Diagnostic, RepoPath};
 
 use super::changes::{self, ClaimChange};
 use super::merge::Merged;
 use super::remarks::Remarks;
+use super::side::Side;
 use super::{grants, kpromo_manifests, rules};
-
-/// One of the two revisions.
-#[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
-    pub parsed: &'a Parsed,
-    pub resolved: &'a Resolved,
-}
-
-impl Side<'_> {
-    fn diagnostics(&self) -> impl Iterator<Item = &Diagnostic> {
-        self.parsed.diagnostics().iter().chain(&self.resolved.diagnostics)
-    }
-}
 
 /// What a change does. Every line is one of the head, or where something stood there.
 #[derive(Debug)]
@@ -35,7 +21,7 @@ pub struct Review {
     pub diagnostics: Vec<Diagnostic>,
     /// Sorted by target, project and reference.
     pub changes: Vec<ClaimChange>,
-    /// How much is wrong at the base already, and no fault of the change.
+    /// How much is wrong at the base already, in files that the change does not touch.
     pub standing: usize,
 }
 
@@ -66,8 +52,10 @@ pub fn review(merged: &Merged, before: Option<&Side<'_>>, after: &Side<'_>, ledg
             (&known.file, line, known.column, known.code)
         })
         .collect();
+    let touched = touched(merged, after);
     for diagnostic in after.diagnostics() {
-        if standing.contains(&(&diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.code)) {
+        let stood = standing.contains(&(&diagnostic.file, diagnostic.line, diagnostic.column, diagnostic.code));
+        if stood && !touched.contains(&diagnostic.file) {
             review.standing += 1;
         } else {
             review.diagnostics.push(diagnostic.clone());
@@ -81,6 +69,22 @@ pub fn review(merged: &Merged, before: Option<&Side<'_>>, after: &Side<'_>, ledg
     }
     review.diagnostics = in_order(review.diagnostics);
     review
+}
+
+/// Files that a change touches, and those of projects that it touches and that cannot be judged: what is wrong there
+/// decides what the change does, however long it has stood there.
+fn touched<'a>(merged: &'a Merged, after: &Side<'a>) -> HashSet<&'a RepoPath> {
+    let (before, now) = (&merged.before.files, &merged.after.files);
+    let paths = before.keys().chain(now.keys());
+    let mut touched: HashSet<&RepoPath> = paths.filter(|path| before.get(*path) != now.get(*path)).collect();
+    for name in after.parsed.broken_projects() {
+        let files = after.parsed.projects.get(name).map(|project| &project.files[..]);
+        let paths = || files.into_iter().flatten().map(|file| &file.path);
+        if paths().any(|path| touched.contains(path)) {
+            touched.extend(paths());
+        }
+    }
+    touched
 }
 
 fn conflict(path: &RepoPath) -> Diagnostic {

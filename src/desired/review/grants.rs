@@ -7,8 +7,8 @@ use crate::desired::position::Position;
 use crate::desired::resolve::{Accepted, resolve};
 use crate::model::Severity;
 
-use super::comparison::Side;
 use super::remarks::Remarks;
+use super::side::Side;
 
 /// What speaks of grants among what can be wrong with claims. That a tag may move is spoken of where it moves.
 const OF_GRANTS: [&str; 5] = [

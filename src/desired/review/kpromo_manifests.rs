@@ -10,10 +10,10 @@ use crate::desired::project_files::ProjectFiles;
 use crate::desired::shape::Located;
 use crate::model::{Prefix, RepoPath};
 
-use super::comparison::Side;
+use super::named::claims_of;
 use super::projects::removed;
 use super::remarks::Remarks;
-use super::rules::claims_of;
+use super::side::Side;
 
 pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks<'_>) {
     for (name, files) in &after.parsed.projects {

@@ -88,7 +88,7 @@ fn put(tree: &mut Tree, path: &RepoPath, file: Option<&TreeFile>) {
 fn text(file: Option<&TreeFile>) -> Option<&str> {
     match file? {
         TreeFile::Regular { bytes, .. } => std::str::from_utf8(bytes).ok(),
-        TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+        _ => None,
     }
 }
 

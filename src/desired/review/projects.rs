@@ -7,10 +7,10 @@ use crate::desired::route::covers;
 use crate::desired::scalar::Name;
 use crate::desired::shape::{List, Located};
 
+use super::named::{ByName, LANDFALL};
 use super::remarks::Remarks;
-use super::rules::{ByName, LANDFALL, counted};
 use super::settings::{Table, values};
-use crate::model::is_within;
+use crate::model::{counted, is_within};
 
 /// `claims` counts what each project held before.
 pub(super) fn compare(

@@ -65,6 +65,6 @@ impl<'a> Remarks<'a> {
 fn text<'t>(tree: &'t Tree, file: &RepoPath) -> Option<&'t str> {
     match tree.files.get(file)? {
         TreeFile::Regular { bytes, .. } => std::str::from_utf8(bytes).ok(),
-        TreeFile::Symlink | TreeFile::TooLarge { .. } => None,
+        _ => None,
     }
 }

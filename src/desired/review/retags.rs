@@ -7,8 +7,8 @@ use crate::desired::finding::{Finding, quoted};
 use crate::desired::landfall_file::LandfallFile;
 use crate::desired::ledger::Ledger;
 
+use super::named::LANDFALL;
 use super::remarks::Remarks;
-use super::rules::LANDFALL;
 
 pub(super) fn list(before: &LandfallFile, after: &LandfallFile, ledger: &Ledger, remarks: &mut Remarks<'_>) {
     let known: BTreeSet<_> = before

@@ -8,8 +8,8 @@ use crate::desired::position::Position;
 use crate::desired::scalar::KeyPath;
 use crate::model::{PolicyMode, SignatureForm, Tree};
 
+use super::named::{ByName, LANDFALL};
 use super::remarks::Remarks;
-use super::rules::{ByName, LANDFALL};
 use super::settings::{Table, values};
 
 const REPLACED: &str = "everything it signed is signed anew, unless the old key is listed in `previous`; those who verify \

@@ -3,13 +3,13 @@
 use crate::desired::choice::{Prune, Sign};
 use crate::desired::code;
 use crate::desired::finding::Finding;
-use crate::desired::landfall_file::TargetTable;
 use crate::desired::scalar::Name;
 use crate::desired::shape::Located;
-use crate::model::{AttestationKind, Drift, SignaturePlacement, TargetMode};
+use crate::desired::target_table::TargetTable;
+use crate::model::{AttestationKind, Drift, SignaturePlacement, TargetMode, counted};
 
+use super::named::{ByName, LANDFALL, named};
 use super::remarks::Remarks;
-use super::rules::{ByName, LANDFALL, counted, named};
 use super::settings::{Table, values};
 
 const NO_SIGNER: &str = "what is promoted from now on is not signed, and not attested";

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
-    AttestationKind, Carried, CarriedKind, Descriptor, Digest, EndpointIndex, Limits, Repository, SignatureForm, Tag,
-    UnitId,
+    ArtifactKind, AttestationKind, Carried, CarriedKind, Descriptor, Digest, EndpointIndex, Limits, Repository,
+    SignatureForm, Tag, UnitId,
 };
 use crate::sim::registry::{Contents, Store};
 use crate::trust::{PromotionRecord, PublicKey, SignatureEntry, bundle, referrer, signature_manifest};
@@ -48,11 +48,13 @@ impl Looker<'_> {
                         .copied(),
                 )
             }
+            Ask::Standing(_) => Answer::Source(SourceAnswer::Absent),
             Ask::Source(unit) => Answer::Source(if self.is_whole(self.source, &self.graph.unit(unit).digest) {
                 SourceAnswer::Whole(Arc::new(SourceImage {
                     needs: Arc::default(),
                     repository: self.source.clone(),
                     carried: self.carried(unit),
+                    found_standing: false,
                     found: self.found(self.source, unit),
                 }))
             } else {
@@ -112,18 +114,25 @@ impl Looker<'_> {
             let Some(bytes) = bytes.filter(|_| self.is_whole(place, &digest)) else {
                 continue;
             };
+            let by = self.key.identity();
             if bundle::verify_signature(&bytes, &keys, &image).is_ok() {
-                found.push(Evidence::Signature(SignatureForm::Bundle, digest));
+                let kind = ArtifactKind::Signature(SignatureForm::Bundle);
+                found.push(Evidence { kind, digest, by });
             }
             if PromotionRecord::verify(&bytes, &keys, &public_reference, &image).is_ok() {
-                found.push(Evidence::Attestation(AttestationKind::Promotion, digest));
+                let kind = ArtifactKind::Attestation(AttestationKind::Promotion);
+                found.push(Evidence { kind, digest, by });
             }
         }
         for layer in layers(&held, &Tag::cosign(&image, "sig")) {
             let payload = self.store.blob(place, &layer.digest);
             let entry = payload.and_then(|payload| SignatureEntry::found(layer, payload).ok());
             if let Some(entry) = entry.filter(|entry| entry.verify(&keys, &image).is_ok()) {
-                found.push(Evidence::Signature(SignatureForm::Tag, entry.id()));
+                found.push(Evidence {
+                    kind: ArtifactKind::Signature(SignatureForm::Tag),
+                    digest: entry.id(),
+                    by: self.key.identity(),
+                });
             }
         }
         found

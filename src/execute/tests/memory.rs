@@ -37,7 +37,7 @@ impl StateInMemory {
     pub fn memory(&self, graph: &Graph) -> Memory {
         let state = self.0.lock().unwrap();
         let mut memory = Memory {
-            intact: true,
+            new: graph.wanted().collect(),
             ..Memory::default()
         };
         for ((target, repository, digest), admission) in &state.admissions {
@@ -47,9 +47,12 @@ impl StateInMemory {
         }
         for (key, (digest, _)) in &state.kept {
             if let Some(unit) = graph.find(&key.target, &key.repository, key.digest) {
-                let node = NodeId { unit, slot: key.slot };
-                memory.journal.insert(node, *digest);
-                memory.made.insert(node);
+                let node = NodeId {
+                    unit,
+                    slot: key.kind.slot(),
+                };
+                memory.waiting.insert((node, key.by), *digest);
+                memory.note_made(node, key.by);
             }
         }
         memory.written = written(&state, graph);
@@ -79,6 +82,7 @@ impl Journal for StateInMemory {
         repository: &RepositoryPath,
         digest: Digest,
         admission: &Admission,
+        _recorded: bool,
     ) -> Result<(), JournalError> {
         let mut state = self.writable()?;
         let key = (target.to_owned(), repository.clone(), digest);
@@ -86,7 +90,13 @@ impl Journal for StateInMemory {
         Ok(())
     }
 
-    fn keep(&self, key: &ArtifactKey, digest: Digest, artifact: &SignedArtifact) -> Result<(), JournalError> {
+    fn keep(
+        &self,
+        key: &ArtifactKey,
+        _reference: &Repository,
+        digest: Digest,
+        artifact: &SignedArtifact,
+    ) -> Result<(), JournalError> {
         self.writable()?.kept.insert(key.clone(), (digest, artifact.clone()));
         Ok(())
     }

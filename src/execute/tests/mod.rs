@@ -2,6 +2,7 @@
 
 mod kill;
 mod looking;
+mod meanwhile;
 mod memory;
 mod promotion;
 mod scenario;

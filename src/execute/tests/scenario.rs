@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::looking::Looker;
 use super::memory::StateInMemory;
 use super::world::{Points, TestRegistries, TestSigners, TestWorld};
-use crate::execute::{Concurrency, ExecutionContext, Silent, StepOutcome, Stop, UnitAdmission, execute};
+use crate::execute::{
+    Concurrency, ExecutionContext, ExecutionOptions, Silent, StepOutcome, Stop, UnitAdmission, execute,
+};
 use crate::facts::{Bounds, Evidence, Facts, SourceAnswer, SourceFact};
 use crate::graph::Graph;
 use crate::model::{
@@ -115,7 +117,7 @@ impl Scenario {
         let key = PrivateKey::generate().unwrap();
         let signer = Arc::new(Signer {
             name: "release".into(),
-            public_key: key.public_key().to_pem().into(),
+            key: key.public_key().to_signer_key(),
             previous: Vec::new(),
             formats: vec![SignatureForm::Bundle, SignatureForm::Tag],
         });
@@ -238,16 +240,19 @@ impl Scenario {
                 UnitAdmission {
                     admission,
                     is_new,
+                    recorded: false,
                     source,
                 },
             );
         }
         ExecutionContext {
             admissions,
-            git_url: "https://git.example.com/acme/images".into(),
-            limits: Limits::default(),
-            concurrency: Concurrency::default(),
-            transfer: TransferLimits::default(),
+            options: ExecutionOptions {
+                git_url: "https://git.example.com/acme/images".into(),
+                limits: Limits::default(),
+                concurrency: Concurrency::default(),
+                transfer: TransferLimits::default(),
+            },
         }
     }
 

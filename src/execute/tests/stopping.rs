@@ -47,7 +47,7 @@ async fn a_run_told_to_drain_begins_nothing_more_and_ends_what_it_began() {
         ..Choices::default()
     });
     let (planned, mut context) = scenario.plan();
-    context.concurrency.units = 2;
+    context.options.concurrency.units = 2;
     for after in 1..planned.steps.len() {
         let scenario = Scenario::new(Choices {
             images: 4,

@@ -13,6 +13,7 @@ use crate::execute::{Clock, World};
 use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Signer, Tag};
 use crate::registry::{
     BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, RegistryError, Removal,
+    WritableRegistry,
 };
 use crate::signing::{Signers, SigningError};
 use crate::sim::registry::{MemoryRegistries, Store};
@@ -83,6 +84,24 @@ impl Registry for TestRegistries {
         between_points!(self, self.inner.head_manifest(repository, at))
     }
 
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        between_points!(self, self.inner.has_blob(repository, blob))
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        between_points!(self, self.inner.blob(repository, blob))
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        between_points!(self, self.inner.tags(repository))
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        between_points!(self, self.inner.referrers(repository, subject))
+    }
+}
+
+impl WritableRegistry for TestRegistries {
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -94,14 +113,6 @@ impl Registry for TestRegistries {
             before_put(self.inner.store(), repository, at);
         }
         between_points!(self, self.inner.put_manifest(repository, at, media_type, bytes))
-    }
-
-    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
-        between_points!(self, self.inner.has_blob(repository, blob))
-    }
-
-    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
-        between_points!(self, self.inner.blob(repository, blob))
     }
 
     async fn put_blob(
@@ -120,14 +131,6 @@ impl Registry for TestRegistries {
         blob: &Descriptor,
     ) -> Result<Mount, RegistryError> {
         between_points!(self, self.inner.mount_blob(repository, from, blob))
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
-        between_points!(self, self.inner.tags(repository))
-    }
-
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
-        between_points!(self, self.inner.referrers(repository, subject))
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {

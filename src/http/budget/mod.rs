@@ -1,4 +1,4 @@
-//! How much may be sent, how fast, and whose turn it is.
+//! How much may be sent, how fast, and whose turn it is. `docs/design/budgets.md` tells it in a page.
 
 mod gate;
 mod host;

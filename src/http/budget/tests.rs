@@ -49,6 +49,7 @@ fn client() -> HttpClient {
             idle: long,
             body: long,
             commit: long,
+            ..Timeouts::default()
         },
         environment_proxy: false,
         ..ClientOptions::default()

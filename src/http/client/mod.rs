@@ -11,11 +11,13 @@ use super::answer::{Answer, Reply};
 use super::budget::{BudgetId, BudgetLimits, Budgets, Lane, Line, Place};
 use super::connector::{Connectors, Trust, TrustOptions};
 use super::error::{HttpError, HttpErrorKind, method_name};
+use super::least_rate::Pace;
 use super::options::ClientOptions;
 use super::redact::redacted;
 use super::redirect::{self, MAX_REDIRECTS};
 use super::request::{Home, Request};
 use super::retry::Retries;
+use super::secrets::Secrets;
 
 /// Sends requests to any host within time-outs and budgets.
 pub struct HttpClient {
@@ -99,6 +101,11 @@ impl HttpClient {
                 return Err(HttpError::new(HttpErrorKind::Malformed, &request.method, &url, message));
             };
             let next = redirect::target(&url, location).map_err(refuse)?;
+            if Secrets::of(request.authorization.as_ref()).stand_in(&next) {
+                return Err(refuse(
+                    "redirects to a URL with the credentials in it that were sent".to_owned(),
+                ));
+            }
             answer.discard().await;
             elsewhere |= next.origin() != request.url.origin();
             url = next;
@@ -183,6 +190,7 @@ impl HttpClient {
                     headers: response.headers().clone(),
                     response,
                     timeouts: self.options.timeouts,
+                    pace: Pace::new(self.options.timeouts.least_rate),
                     place,
                 })
             }

@@ -10,7 +10,7 @@ use reqwest::header::HeaderValue;
 use super::*;
 use crate::http::options::{Concurrency, RetryPolicy, Timeouts};
 use crate::http::test_server::{TestServer, alpn_server, answer, raw_server, tls_server};
-use crate::http::{CertificateFiles, ClientCertificate, Home};
+use crate::http::{CertificateFiles, ClientCertificate, Home, LeastRate};
 
 /// A client that fails fast where a test makes it wait for ever.
 fn client() -> HttpClient {
@@ -207,6 +207,14 @@ async fn every_wait_has_an_end() {
     let server = TestServer::start(|request| async move {
         match request.path.as_str() {
             "/head" => pending().await,
+            "/trickle" => {
+                let bytes = stream::repeat_with(|| Ok::<_, std::convert::Infallible>("a"));
+                let bytes = bytes.then(|byte| async move {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    byte
+                });
+                answer(200, &[], Body::from_stream(bytes))
+            }
             _ => answer(
                 200,
                 &[],
@@ -238,6 +246,16 @@ async fn every_wait_has_an_end() {
             "/body",
             Timeouts {
                 body: short,
+                ..timeouts
+            },
+        ),
+        (
+            "/trickle",
+            Timeouts {
+                least_rate: LeastRate {
+                    bytes_per_second: 10_000,
+                    over: short,
+                },
                 ..timeouts
             },
         ),

@@ -14,8 +14,14 @@ use super::answer::Answer;
 use super::budget::Lane;
 use super::client::HttpClient;
 use super::error::{HttpError, HttpErrorKind};
+use super::least_rate::Pace;
 use super::options::Timeouts;
 use super::request::Request;
+
+/// What of a body the system may take over before the other side has got anything of it, and the bytes a second of a line
+/// that is given time to carry them.
+const BUFFERED: u64 = 4 << 20;
+const SLOW_LINE: u64 = 16 << 10;
 
 /// Why an upload did not bring an answer.
 #[derive(Debug)]
@@ -52,11 +58,13 @@ impl HttpClient {
             last: Instant::now(),
             sent: 0,
             length,
+            pace: Pace::new(self.options().timeouts.least_rate),
             failure: None,
         }));
         if length > 0 {
             *message.body_mut() = Some(reqwest::Body::wrap_stream(Metered {
                 content,
+                given: None,
                 progress: Arc::clone(&progress),
             }));
         }
@@ -70,6 +78,11 @@ impl HttpClient {
         let failure = lock(&progress).failure.take();
         match failure {
             Some(Failure::Content(error)) => Err(UploadError::Content(error)),
+            Some(Failure::Crawls(message)) => {
+                let message = format!("the upload crawls: {message}");
+                let error = HttpError::new(HttpErrorKind::TimedOut, &request.method, url, message);
+                Err(UploadError::Http(error))
+            }
             Some(Failure::Length(found)) => Err(UploadError::Length {
                 announced: length,
                 found,
@@ -85,12 +98,14 @@ struct Progress<E> {
     last: Instant,
     sent: u64,
     length: u64,
+    pace: Pace,
     failure: Option<Failure<E>>,
 }
 
 enum Failure<E> {
     Content(E),
     Length(u64),
+    Crawls(String),
 }
 
 fn lock<E>(progress: &Mutex<Progress<E>>) -> std::sync::MutexGuard<'_, Progress<E>> {
@@ -103,7 +118,10 @@ async fn stalled<E>(progress: &Mutex<Progress<E>>, timeouts: Timeouts) -> &'stat
         let (deadline, message) = {
             let progress = lock(progress);
             let (patience, message): (Duration, _) = if progress.sent == progress.length {
-                (timeouts.commit, "no answer in time to the complete upload")
+                // Sent is what the system has taken over: the last of it may be on its way for a while.
+                let under_way = progress.length.min(BUFFERED) / SLOW_LINE;
+                let patience = timeouts.commit + Duration::from_secs(under_way);
+                (patience, "no answer in time to the complete upload")
             } else {
                 (timeouts.idle, "the upload stopped in the middle")
             };
@@ -119,6 +137,8 @@ async fn stalled<E>(progress: &Mutex<Progress<E>>, timeouts: Timeouts) -> &'stat
 /// Content on its way: counts what passes, keeps its error for the caller.
 struct Metered<S, E> {
     content: S,
+    /// The last piece's size, and when it was given to the connection, which has not asked for another yet.
+    given: Option<(Instant, u64)>,
     progress: Arc<Mutex<Progress<E>>>,
 }
 
@@ -134,12 +154,21 @@ where
     type Item = Result<Bytes, BrokenOff>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some((given, size)) = self.given.take() {
+            let mut progress = lock(&self.progress);
+            if !progress.pace.is_enough(given.elapsed(), size) {
+                progress.failure = Some(Failure::Crawls(progress.pace.message()));
+                return Poll::Ready(Some(Err(BrokenOff)));
+            }
+        }
         let item = std::task::ready!(Pin::new(&mut self.content).poll_next(context));
-        let mut progress = lock(&self.progress);
+        let this = &mut *self;
+        let mut progress = lock(&this.progress);
         progress.last = Instant::now();
         let failure = match item {
             Some(Ok(piece)) => {
                 progress.sent += piece.len() as u64;
+                this.given = Some((progress.last, piece.len() as u64));
                 if progress.sent <= progress.length {
                     return Poll::Ready(Some(Ok(piece)));
                 }

@@ -124,3 +124,32 @@ async fn an_upload_that_stops_moving_ends() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_next_to_nothing_is_broken_off_and_one_that_waits_for_content_is_not() {
+    use futures_util::StreamExt as _;
+
+    let minute = Duration::from_secs(60);
+    let late = |text: &'static str| async move {
+        tokio::time::sleep(10 * minute).await;
+        Ok::<_, &str>(Bytes::from_static(text.as_bytes()))
+    };
+    let content = stream::iter(["one", "two", "six"]).then(late).boxed();
+    let progress = Arc::new(Mutex::new(Progress {
+        last: Instant::now(),
+        sent: 0,
+        length: 9,
+        pace: Pace::new(Timeouts::default().least_rate),
+        failure: None,
+    }));
+    let mut body = Metered {
+        content,
+        given: None,
+        progress: Arc::clone(&progress),
+    };
+    assert!(matches!(body.next().await, Some(Ok(_))));
+    assert!(matches!(body.next().await, Some(Ok(_))));
+    tokio::time::advance(minute).await;
+    assert!(matches!(body.next().await, Some(Err(_))));
+    assert!(matches!(lock(&progress).failure, Some(Failure::Crawls(_))));
+}

@@ -2,14 +2,14 @@
 
 use bytes::Bytes;
 
-use super::fixture::{Fixture, MIRROR, PRIMARY, repository};
+use super::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, repository, signature_by};
 use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, Failure};
-use crate::model::{AttestationKind, Carried, CarriedKind, Digest, Limits, Repository, SignatureForm, Tag, media_type};
+use crate::model::{Carried, CarriedKind, Digest, Limits, Repository, SignatureForm, Tag, media_type};
 use crate::sim::registry::{Behaviour, Failure as Trouble, Fault, Operation};
 use crate::trust::{PrivateKey, statement};
 
-fn bundle(digest: Digest) -> Evidence {
-    Evidence::Signature(SignatureForm::Bundle, digest)
+fn bundle(key: &PrivateKey, digest: Digest) -> Evidence {
+    signature_by(key, SignatureForm::Bundle, digest)
 }
 
 fn without_api(fixture: &Fixture, at: &Repository) {
@@ -30,9 +30,9 @@ async fn what_the_signer_made_is_found_wherever_it_stands() {
         let attestation = fixture.attach(&at, &promotion);
         fixture.sign(&at, &entry);
         found.push(vec![
-            bundle(signature),
-            Evidence::Signature(SignatureForm::Tag, entry.id()),
-            Evidence::Attestation(AttestationKind::Promotion, attestation),
+            bundle(&fixture.key, signature),
+            signature_by(&fixture.key, SignatureForm::Tag, entry.id()),
+            promotion_by(&fixture.key, attestation),
         ]);
     }
     for endpoint in [PRIMARY, MIRROR] {
@@ -132,9 +132,13 @@ async fn what_another_key_signed_does_not_count() {
 #[tokio::test]
 async fn what_a_previous_key_signed_counts() {
     let old = PrivateKey::generate().unwrap();
-    let fixture = Fixture::with_previous_keys(vec![old.public_key().to_pem().into()]).promoted();
+    let fixture = Fixture::with_previous_keys(vec![old.public_key().to_signer_key()]).promoted();
     let signature = fixture.attach(&fixture.at(PRIMARY), &fixture.signature(&old));
-    assert_eq!(fixture.evidence(PRIMARY).await.found, [bundle(signature)]);
+    assert_eq!(
+        fixture.evidence(PRIMARY).await.found,
+        [bundle(&old, signature)],
+        "and it is said whose it is"
+    );
 }
 
 #[tokio::test]
@@ -179,7 +183,7 @@ async fn a_lost_bundle_or_payload_is_noticed_though_it_was_verified_before() {
     fixture.store.lose_blob(&at, &signature.blobs[1].0.digest);
     assert_eq!(
         fixture.evidence(PRIMARY).await.found,
-        [Evidence::Signature(SignatureForm::Tag, entry.id())]
+        [signature_by(&fixture.key, SignatureForm::Tag, entry.id())]
     );
     fixture.store.lose_blob(&at, &entry.descriptor().digest);
     assert_eq!(fixture.evidence(PRIMARY).await.found, []);
@@ -197,7 +201,7 @@ async fn a_bundle_stands_though_its_empty_configuration_is_lost() {
         let Answer::Evidence(answer) = answer else {
             panic!("{answer:?}");
         };
-        assert_eq!(answer.found, [bundle(digest)], "{depth:?}");
+        assert_eq!(answer.found, [bundle(&fixture.key, digest)], "{depth:?}");
     }
 }
 
@@ -207,7 +211,7 @@ async fn a_listed_referrer_that_is_gone_is_not_there() {
     let at = fixture.at(PRIMARY);
     without_api(&fixture, &at);
     let signature = fixture.attach(&at, &fixture.signature(&fixture.key));
-    assert_eq!(fixture.evidence(PRIMARY).await.found, [bundle(signature)]);
+    assert_eq!(fixture.evidence(PRIMARY).await.found, [bundle(&fixture.key, signature)]);
     fixture.store.delete_manifest(&at, &signature);
     assert_eq!(fixture.evidence(PRIMARY).await.found, []);
 }
@@ -234,7 +238,7 @@ async fn a_list_that_gives_the_configs_type_hides_no_signature() {
     without_api(&fixture, &fixture.at(PRIMARY));
     let signature = fixture.attach(&fixture.at(PRIMARY), &fixture.signature(&fixture.key));
     list_as(&fixture, signature, media_type::OCI_EMPTY);
-    assert_eq!(fixture.evidence(PRIMARY).await.found, [bundle(signature)]);
+    assert_eq!(fixture.evidence(PRIMARY).await.found, [bundle(&fixture.key, signature)]);
 }
 
 #[tokio::test]

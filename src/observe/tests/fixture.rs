@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
-use crate::facts::{Answer, Ask, Class, Depth, EvidenceAnswer, Failure, Question, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, Failure, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Carried, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet, Limits,
-    Origin, PolicyMode, ProjectClaims, Repository, SignatureForm, SignaturePlacement, Signer, Source, Tag, Target,
-    TargetMode, UnitId, Verdict,
+    Admission, ArtifactKind, Carried, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet,
+    Limits, Origin, PolicyMode, ProjectClaims, Repository, SignatureForm, SignaturePlacement, Signer, SignerKey,
+    Source, Tag, Target, TargetMode, UnitId, Verdict,
 };
 use crate::observe::{Expectations, ObserveLimits, Observer};
 use crate::sim::Seed;
@@ -76,7 +75,7 @@ impl Fixture {
         Self::with_previous_keys(Vec::new())
     }
 
-    pub fn with_previous_keys(previous: Vec<Arc<str>>) -> Self {
+    pub fn with_previous_keys(previous: Vec<SignerKey>) -> Self {
         Self::of(None, previous, Limits::default())
     }
 
@@ -93,11 +92,11 @@ impl Fixture {
         fixture
     }
 
-    fn of(root: Option<Digest>, previous: Vec<Arc<str>>, limits: Limits) -> Self {
+    fn of(root: Option<Digest>, previous: Vec<SignerKey>, limits: Limits) -> Self {
         let key = PrivateKey::generate().unwrap();
         let signer = Arc::new(Signer {
             name: "release".into(),
-            public_key: key.public_key().to_pem().into(),
+            key: key.public_key().to_signer_key(),
             previous,
             formats: vec![SignatureForm::Bundle, SignatureForm::Tag],
         });
@@ -187,19 +186,8 @@ impl Fixture {
     }
 
     pub async fn answer(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) -> Answer {
-        let question = Question {
-            ask,
-            at: EndpointSet::only(endpoint),
-            class: Class::Unblocks,
-            depth,
-        };
-        let stop = CancellationToken::new();
-        let mut observed = self
-            .observer
-            .answer(&self.graph, &self.known, &[question], u64::MAX, &stop)
-            .await;
-        assert_eq!((observed.answers.len(), observed.left.len()), (1, 0));
-        observed.answers.remove(0).answer
+        let look = self.observer.prepare(&self.graph, &self.known, ask, depth, endpoint);
+        self.observer.look(&look).await.answer
     }
 
     pub async fn evidence(&self, endpoint: EndpointIndex) -> EvidenceAnswer {
@@ -352,4 +340,21 @@ fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
     })
+}
+
+/// What a key made and is found.
+pub fn signature_by(key: &PrivateKey, form: SignatureForm, digest: Digest) -> Evidence {
+    Evidence {
+        kind: ArtifactKind::Signature(form),
+        digest,
+        by: key.public_key().identity(),
+    }
+}
+
+pub fn promotion_by(key: &PrivateKey, digest: Digest) -> Evidence {
+    Evidence {
+        kind: ArtifactKind::Attestation(crate::model::AttestationKind::Promotion),
+        digest,
+        by: key.public_key().identity(),
+    }
 }

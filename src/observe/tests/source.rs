@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 
-use super::fixture::{Fixture, MIRROR, PRIMARY, repository};
-use crate::facts::{Answer, Ask, Depth, Evidence, Failure, SourceAnswer};
-use crate::model::{
-    AttestationKind, Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type,
-};
+use super::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, repository, signature_by};
+use crate::facts::{Answer, Ask, Depth, Failure, SourceAnswer};
+use crate::model::{Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type};
 use crate::sim::images::Image;
 use crate::sim::registry::{Behaviour, FaultPlan, Operation, Window};
 use crate::trust::PrivateKey;
@@ -133,9 +131,9 @@ async fn what_our_signer_made_is_recognised_at_the_source() {
     assert_eq!(
         offered.found,
         [
-            Evidence::Signature(SignatureForm::Bundle, bundle),
-            Evidence::Signature(SignatureForm::Tag, entry.id()),
-            Evidence::Attestation(AttestationKind::Promotion, record),
+            signature_by(&fixture.key, SignatureForm::Bundle, bundle),
+            signature_by(&fixture.key, SignatureForm::Tag, entry.id()),
+            promotion_by(&fixture.key, record),
         ]
     );
     assert_eq!(offered.carried.len(), 5);

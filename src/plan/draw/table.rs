@@ -1,4 +1,7 @@
 //! A plan for people: what is done to which image, what is in the way and what lifts it.
+//!
+//! Laid out by ourselves, not by `comfy-table`: columns are as wide as one image's steps ask for, a row that does not fit
+//! becomes two lines instead of cells that wrap, and a reference is never cut.
 
 use std::fmt::Write as _;
 
@@ -81,7 +84,7 @@ fn summary(planned: &Planned, standing: &Standing) -> String {
 }
 
 fn endpoints_in_use(graph: &Graph) -> usize {
-    let mut used = vec![EndpointSet::EMPTY; graph.targets().len()];
+    let mut used = vec![EndpointSet::EMPTY; graph.target_count()];
     for unit in graph.wanted() {
         if let Some(claim) = graph.unit(unit).claim() {
             used[graph.target_of(unit).index()] |= claim.endpoints;
@@ -230,7 +233,7 @@ impl<'a> Table<'a> {
         let first = match from.first()? {
             Provider::Source => {
                 let claim = self.graph.unit(step.node.unit).claim()?;
-                source_name(self.graph, &claim.source)
+                source_name(self.graph, step.node.unit, &claim.source)
             }
             Provider::Endpoint(endpoint) => self.endpoint_name(step.node, *endpoint).to_owned(),
         };

@@ -45,7 +45,7 @@ fn night() -> (World, Planned) {
     world.memory.admissions.remove(&new);
     for slot in world.graph.unit(new).slots() {
         world.memory.made.remove(&NodeId { unit: new, slot });
-        world.memory.journal.remove(&NodeId { unit: new, slot });
+        world.memory.waiting.retain(|(node, _), _| node.unit != new);
         if let Slot::Tag(tag) = slot {
             world.memory.written.remove(&tag);
         }
@@ -311,6 +311,9 @@ fn causes() -> (Graph, Vec<Cause>) {
             found: digest("foreign"),
         },
         Cause::Silence { target, endpoint },
+        Cause::Rotation {
+            until: Timestamp::UNIX_EPOCH,
+        },
         unsupported(Capability::OciIndex, KnownBy::Declared),
         unsupported(Capability::Artifact, KnownBy::Remembered(Timestamp::UNIX_EPOCH)),
         unsupported(Capability::ImmutableTags, KnownBy::Declared),

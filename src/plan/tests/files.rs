@@ -170,7 +170,7 @@ fn a_step_that_became_another_makes_the_plan_stale() {
     let planned = world.settle();
     let file = file(&world, &planned);
     // Meanwhile it was lost everywhere, and would have to be signed anew.
-    world.memory.journal.clear();
+    world.memory.waiting.clear();
     for endpoint in world.graph.target(world.graph.target_of(unit)).all_endpoints().iter() {
         world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(lacking.clone()));
     }

@@ -5,5 +5,6 @@ mod drawing;
 mod examples;
 mod files;
 mod properties;
+mod signing;
 mod truth;
 mod worlds;

@@ -7,10 +7,12 @@ use proptest::prelude::*;
 
 use super::truth::{Truth, World};
 use super::worlds::{manifests, truths};
-use crate::facts::{Ask, Bounds, Evidence};
+use crate::facts::{Ask, Bounds};
 use crate::graph::testing::Manifests;
 use crate::graph::{DependsAt, Graph};
-use crate::model::{Drift, EndpointIndex, EndpointSet, NodeId, SignaturePlacement, Slot, TagId, TargetMode, UnitId};
+use crate::model::{
+    ArtifactKind, Drift, EndpointIndex, EndpointSet, NodeId, SignaturePlacement, Slot, TagId, TargetMode, UnitId,
+};
 use crate::plan::record::endpoint_names;
 use crate::plan::{Action, Cause, Planned, QuestionRecord, Step, StepRecord, explain};
 
@@ -83,7 +85,12 @@ fn every_step_rests_on_answers(world: &World, planned: &Planned) -> Result<(), T
                 let failed = facts.evidence.forbidden | facts.evidence.unknown;
                 prop_assert!(!failed.contains(endpoint));
                 prop_assert!(facts.evidence.answered().contains(endpoint) || no_repository);
-                prop_assert!(!world.facts.slot_at(step.node.unit, step.node.slot).contains(endpoint));
+                prop_assert!(
+                    !world
+                        .facts
+                        .slot_at(&world.graph, step.node.unit, step.node.slot)
+                        .contains(endpoint)
+                );
             }
             Action::Tag { tag, replaces, .. } => {
                 let known = world.facts.tag(*tag);
@@ -108,7 +115,7 @@ fn no_tag_comes_before_what_it_needs(world: &World, planned: &Planned) -> Result
         let claim = unit.claim().expect("only wanted images have steps");
         for slot in unit.slots().filter(|slot| !matches!(slot, Slot::Gate | Slot::Tag(_))) {
             let node = NodeId { unit: id, slot };
-            let ready = world.facts.slot_at(id, slot) | planned_at(planned, node);
+            let ready = world.facts.slot_at(&world.graph, id, slot) | planned_at(planned, node);
             let needed = match (slot, target.signatures) {
                 (Slot::Image, _) | (_, SignaturePlacement::Replicate) => Some(endpoint),
                 (_, SignaturePlacement::PrimaryOnly) => claim
@@ -147,8 +154,20 @@ fn nothing_is_signed_twice(world: &World, planned: &Planned) -> Result<(), TestC
         let target = world.graph.target_of(id);
         let claim = unit.claim().expect("only wanted images have steps");
         let facts = world.facts.unit(id);
+        let me = claim.signer.as_ref().expect("only signed ones are signed").identity();
+        let kind = step.node.slot.artifact().expect("artifacts are signed");
         let known_to_state = world.memory.admissions.contains_key(&id) || facts.admission.is_none();
-        let new = world.memory.intact && known_to_state && !world.memory.made.contains(&step.node);
+        let new = world.memory.new.contains(&id) && known_to_state && !world.memory.was_made(step.node, me);
+        let kinds = || {
+            ArtifactKind::ALL.into_iter().map(|kind| NodeId {
+                unit: id,
+                slot: kind.slot(),
+            })
+        };
+        let unheard_of = kinds().all(|node| world.memory.makers(node).is_empty())
+            && !world.memory.recorded.contains(&id)
+            && facts.admission.is_none()
+            && facts.found.is_empty();
         let wanted = match world.graph.target(target).signatures {
             SignaturePlacement::Replicate => claim.endpoints,
             SignaturePlacement::PrimaryOnly => claim.endpoints & EndpointSet::PRIMARY,
@@ -156,9 +175,16 @@ fn nothing_is_signed_twice(world: &World, planned: &Planned) -> Result<(), TestC
         let up = world.facts.endpoints(target).present;
         let no_repository = world.facts.list(unit.repository).absent - facts.evidence.asked();
         let answered = up & (facts.evidence.answered() | no_repository);
-        prop_assert!(new || answered.contains_all(wanted));
-        prop_assert!((world.facts.slot_at(id, step.node.slot) & up & claim.endpoints).is_empty());
-        prop_assert!(!world.memory.journal.contains_key(&step.node));
+        let silent = world.facts.endpoints(target).asked() - up;
+        let beyond = if unheard_of {
+            silent - EndpointSet::PRIMARY
+        } else {
+            EndpointSet::EMPTY
+        };
+        prop_assert!(new || (answered | beyond).contains_all(wanted));
+        let own = world.facts.artifact_at(id, kind, |by| by == me);
+        prop_assert!((own & up & claim.endpoints).is_empty());
+        prop_assert!(!world.memory.waiting.contains_key(&(step.node, me)));
         prop_assert!(
             !planned_at(planned, step.node).is_empty(),
             "signed and attached nowhere"
@@ -176,7 +202,7 @@ fn nothing_waits_without_a_word(world: &World, planned: &Planned) -> Result<(), 
         for slot in unit.slots().filter(|slot| *slot != Slot::Gate) {
             let stands = match slot {
                 Slot::Tag(tag) => world.facts.tag(tag).values.at(unit.digest),
-                slot => world.facts.slot_at(id, slot),
+                slot => world.facts.slot_at(&world.graph, id, slot),
             };
             let wanted = match (slot, target.signatures) {
                 (Slot::Signature(_) | Slot::Attestation(_), SignaturePlacement::PrimaryOnly) => {
@@ -356,7 +382,7 @@ proptest! {
                     }
                     slot => {
                         let target = world.graph.target(world.graph.target_of(id));
-                        (world.facts.slot_at(id, slot), unit.artifact_endpoints(target))
+                        (world.facts.slot_at(&world.graph, id, slot), unit.artifact_endpoints(target))
                     }
                 };
                 prop_assert!(
@@ -393,5 +419,5 @@ fn evidence_is_told_apart_by_slot() {
         panic!("evidence answers evidence")
     };
     assert_eq!(answer.found.len(), 3);
-    assert!(matches!(answer.found[2], Evidence::Attestation(..)));
+    assert!(matches!(answer.found[2].kind, ArtifactKind::Attestation(..)));
 }

@@ -10,9 +10,10 @@ use crate::facts::{
     Values,
 };
 use crate::graph::Graph;
+use crate::graph::testing::release;
 use crate::model::{
-    Admission, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode, RepositoryId,
-    Slot, TagId, UnitId, Verdict,
+    Admission, ArtifactKind, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode,
+    RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
 };
 use crate::plan::{Action, Content, Planned, Scope, plan};
 
@@ -61,6 +62,17 @@ impl Truth {
     }
 
     /// The answer to one question at one endpoint.
+    /// What stands is offered whole.
+    fn standing(graph: &Graph, unit: UnitId) -> SourceAnswer {
+        SourceAnswer::Whole(Arc::new(SourceImage {
+            repository: graph.place(graph.unit(unit).repository, EndpointIndex::PRIMARY),
+            needs: [].into(),
+            carried: carried(graph, unit),
+            found_standing: true,
+            found: Vec::new(),
+        }))
+    }
+
     pub fn answer(&self, graph: &Graph, ask: Ask, endpoint: EndpointIndex) -> Answer {
         let kind = match ask {
             Ask::Endpoint(_) => "endpoint",
@@ -69,11 +81,14 @@ impl Truth {
             Ask::Evidence(_) => "evidence",
             Ask::Tag(_) => "tag",
             Ask::Source(_) => "source",
+            Ask::Standing(_) => "standing",
         };
         let place = match ask {
             Ask::Endpoint(target) => format!("{}/{}", graph.target(target).name, endpoint.0),
             Ask::Tags(repository) => self.place(graph, repository, endpoint),
-            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) => image(graph, unit, endpoint),
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => {
+                image(graph, unit, endpoint)
+            }
             Ask::Tag(tag) => self.tag_place(graph, tag, endpoint),
         };
         if let Some(failure) = self.failure(kind, &place) {
@@ -97,6 +112,7 @@ impl Truth {
             Ask::Evidence(unit) => Answer::Evidence(self.evidence(graph, unit, endpoint)),
             Ask::Tag(tag) => Answer::Tag(self.tag(graph, tag, endpoint)),
             Ask::Source(unit) => Answer::Source(self.source(graph, unit)),
+            Ask::Standing(unit) => Answer::Source(Self::standing(graph, unit)),
         }
     }
 
@@ -136,13 +152,11 @@ impl Truth {
             // Mostly the same artifact everywhere, sometimes a second one.
             let which = usize::from(self.roll("second", &(name.clone() + &place)) < 20);
             let digest = Digest::of(format!("{name}/{which}").as_bytes());
-            match slot {
-                Slot::Signature(form) => answer.found.push(Evidence::Signature(form, digest)),
-                Slot::Attestation(kind) => {
-                    answer.found.push(Evidence::Attestation(kind, digest));
-                    answer.admission = Some(admission(graph, unit));
-                }
-                Slot::Gate | Slot::Image | Slot::Tag(_) => {}
+            let Some(kind) = slot.artifact() else { continue };
+            let by = release();
+            answer.found.push(Evidence { kind, digest, by });
+            if matches!(kind, ArtifactKind::Attestation(_)) {
+                answer.admission = Some(admission(graph, unit));
             }
         }
         answer
@@ -178,6 +192,7 @@ impl Truth {
             repository: "staging.test/somewhere".parse().unwrap(),
             needs: [Capability::OciImage, Capability::OciIndex].into(),
             carried: carried(graph, unit),
+            found_standing: false,
             found: Vec::new(),
         }))
     }
@@ -185,23 +200,25 @@ impl Truth {
     /// What landfall's state knows.
     pub fn memory(&self, graph: &Graph) -> Memory {
         let remembers = |what: &str, name: &str| self.roll(&format!("memory of {what}"), name) < self.remembered;
-        let mut memory = Memory {
-            intact: self.roll("memory", "intact") < 70,
-            ..Memory::default()
-        };
+        let mut memory = Memory::default();
         for unit in graph.wanted() {
             let name = image(graph, unit, EndpointIndex::PRIMARY);
             if remembers("admission", &name) {
                 memory.admissions.insert(unit, admission(graph, unit));
+            }
+            if self.roll("new", &name) < 70 {
+                memory.new.insert(unit);
             }
             for slot in graph.unit(unit).slots() {
                 let node = NodeId { unit, slot };
                 let name = graph.node_name(node);
                 match slot {
                     Slot::Signature(_) | Slot::Attestation(_) if remembers("making", &name) => {
-                        memory.made.insert(node);
+                        memory.note_made(node, release());
                         if remembers("journal", &name) {
-                            memory.journal.insert(node, Digest::of(format!("{name}/0").as_bytes()));
+                            memory
+                                .waiting
+                                .insert((node, release()), Digest::of(format!("{name}/0").as_bytes()));
                         }
                     }
                     Slot::Tag(tag) => {
@@ -308,6 +325,11 @@ impl World {
         }
     }
 
+    fn signer(&self, unit: UnitId) -> SignerIdentity {
+        let claim = self.graph.unit(unit).claim().expect("only wanted images have steps");
+        claim.signer.as_ref().expect("only signed ones are signed").identity()
+    }
+
     /// Plans and has every question answered until there are none.
     pub fn settle(&mut self) -> Planned {
         const ROUNDS: usize = 12;
@@ -334,8 +356,9 @@ impl World {
                 Action::Sign => {
                     let digest = Digest::of(format!("made {}", self.graph.node_name(step.node)).as_bytes());
                     made.insert(step.node, digest);
-                    self.memory.made.insert(step.node);
-                    self.memory.journal.insert(step.node, digest);
+                    let by = self.signer(unit);
+                    self.memory.note_made(step.node, by);
+                    self.memory.waiting.insert((step.node, by), digest);
                 }
                 Action::Copy { carried, .. } => {
                     for endpoint in step.at.iter() {
@@ -347,10 +370,10 @@ impl World {
                         Content::Known(digest) | Content::Journal(digest) => *digest,
                         Content::MadeHere => made[&step.node],
                     };
-                    let evidence = match step.node.slot {
-                        Slot::Signature(form) => Evidence::Signature(form, digest),
-                        Slot::Attestation(kind) => Evidence::Attestation(kind, digest),
-                        slot => panic!("{slot:?} is attached"),
+                    let evidence = Evidence {
+                        kind: step.node.slot.artifact().expect("artifacts are attached"),
+                        digest,
+                        by: self.signer(unit),
                     };
                     for endpoint in step.at.iter() {
                         self.facts.attached(unit, endpoint, evidence);

@@ -14,10 +14,10 @@ pub fn one_image() -> Manifests {
     Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]))
 }
 
-/// Under a state that was always there.
+/// Under a state that was there before any of these claims was made.
 pub fn world(manifests: &Manifests, truth: Truth) -> World {
     let mut world = World::new(Graph::new(&manifests.desired()), truth);
-    world.memory.intact = true;
+    world.memory.new = world.graph.wanted().collect();
     world
 }
 

@@ -1,7 +1,7 @@
 //! What steps came to, and how long endpoints have been silent.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -12,67 +12,105 @@ use crate::facts::{Answer, Attempt, Memory};
 use crate::graph::Graph;
 use crate::model::{EndpointIndex, NodeId, TargetId, UnitId};
 use crate::plan::{Action, Step};
-use crate::reconcile::state::{Attempt as AttemptRow, Batch, NodeKey, StateError};
+use crate::reconcile::state::{Attempt as AttemptRow, Batch, NodeKey, State, StateError};
 
-impl Recollection {
-    pub(super) fn remember_attempts(
-        &self,
-        graph: &Graph,
-        units: &[UnitId],
-        memory: &mut Memory,
-    ) -> Result<(), StateError> {
-        let attempts = self.state.attempts()?;
-        if !attempts.is_empty() {
-            let mut by_node: HashMap<String, Vec<(String, AttemptRow)>> = HashMap::new();
-            for (NodeKey { node, endpoint }, row) in attempts {
-                by_node.entry(node).or_default().push((endpoint, row));
-            }
+/// Rows by node, then by endpoint.
+pub(super) struct Attempts {
+    by_node: HashMap<String, BTreeMap<String, Attempt>>,
+    silent: HashMap<NodeKey, Timestamp>,
+}
+
+impl Attempts {
+    pub fn load(state: &State) -> Result<Self, StateError> {
+        let mut by_node: HashMap<String, BTreeMap<String, Attempt>> = HashMap::new();
+        for (NodeKey { node, endpoint }, row) in state.attempts()? {
+            by_node.entry(node).or_default().insert(endpoint, attempt(&row));
+        }
+        Ok(Self {
+            by_node,
+            silent: state.silent()?.into_iter().collect(),
+        })
+    }
+
+    pub fn remember(&self, graph: &Graph, units: &[UnitId], memory: &mut Memory) {
+        if !self.by_node.is_empty() {
             for id in units {
                 for slot in graph.unit(*id).slots() {
                     let node = NodeId { unit: *id, slot };
-                    for (endpoint, row) in by_node.get(&graph.node_name(node)).into_iter().flatten() {
+                    for (endpoint, attempt) in self.by_node.get(&graph.node_name(node)).into_iter().flatten() {
                         if let Some(endpoint) = find_endpoint(graph, graph.target_of(*id), endpoint) {
-                            memory.attempts.insert((node, endpoint), attempt(row));
+                            memory.attempts.insert((node, endpoint), attempt.clone());
                         }
                     }
                 }
             }
         }
-        for (NodeKey { node: target, endpoint }, since) in self.state.silent()? {
-            let target = graph.targets().iter().position(|candidate| *candidate.name == *target);
-            let Some(target) = target.map(|index| TargetId(index as u32)) else {
+        for (NodeKey { node: target, endpoint }, since) in &self.silent {
+            let Some(target) = graph.find_target(target) else {
                 continue;
             };
-            if let Some(endpoint) = find_endpoint(graph, target, &endpoint) {
-                memory.silent_since.insert((target, endpoint), since);
+            if let Some(endpoint) = find_endpoint(graph, target, endpoint) {
+                memory.silent_since.insert((target, endpoint), *since);
             }
         }
-        Ok(())
     }
 
+    fn set(&mut self, key: NodeKey, attempt: Option<&Attempt>) {
+        match attempt {
+            Some(attempt) => {
+                let of_node = self.by_node.entry(key.node).or_default();
+                of_node.insert(key.endpoint, attempt.clone());
+            }
+            None => {
+                if let Entry::Occupied(mut of_node) = self.by_node.entry(key.node) {
+                    of_node.get_mut().remove(&key.endpoint);
+                    if of_node.get().is_empty() {
+                        of_node.remove();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The row of schema 1, where there is one: by the endpoint's name.
+    fn named(&self, graph: &Graph, key: &NodeKey, (node, endpoint): (NodeId, EndpointIndex)) -> Option<NodeKey> {
+        let target = graph.target(graph.target_of(node.unit));
+        let name = &*target.endpoint(endpoint).name;
+        self.by_node.get(&key.node)?.contains_key(name).then(|| NodeKey {
+            node: key.node.clone(),
+            endpoint: name.to_owned(),
+        })
+    }
+}
+
+impl Recollection {
     /// Keeps the account of how long an endpoint has been silent.
     pub fn heard(
+        &mut self,
         batch: &Batch<'_>,
         graph: &Graph,
-        target: TargetId,
-        endpoint: EndpointIndex,
+        (target, endpoint): (TargetId, EndpointIndex),
         answer: &Answer,
         now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
-        let key = (target, endpoint);
         let description = graph.target(target);
-        let name = NodeKey {
+        let key = |endpoint: String| NodeKey {
             node: description.name.to_string(),
-            endpoint: description.endpoint(endpoint).name.to_string(),
+            endpoint,
         };
+        let by_prefix = key(description.endpoint(endpoint).prefix.to_string());
         if *answer == Answer::Endpoint {
-            if memory.silent_since.remove(&key).is_some() {
-                batch.set_silent(&name, None)?;
+            if memory.silent_since.remove(&(target, endpoint)).is_some() {
+                for key in [by_prefix, key(description.endpoint(endpoint).name.to_string())] {
+                    self.attempts.silent.remove(&key);
+                    batch.set_silent(&key, None)?;
+                }
             }
-        } else if let Entry::Vacant(since) = memory.silent_since.entry(key) {
+        } else if let Entry::Vacant(since) = memory.silent_since.entry((target, endpoint)) {
             since.insert(now);
-            batch.set_silent(&name, Some(now))?;
+            batch.set_silent(&by_prefix, Some(now))?;
+            self.attempts.silent.insert(by_prefix, now);
         }
         Ok(())
     }
@@ -90,45 +128,53 @@ impl Recollection {
             let (repository, name) = graph.tag(*tag);
             self.written
                 .insert((graph.place(repository, endpoint), name.clone()), *digest);
+            memory.written.entry(*tag).or_default().set(endpoint, *digest);
         }
-        let key = (step.node, endpoint);
+        let at = (step.node, endpoint);
         let repaired = step.because.is_repair();
-        if !repaired && !memory.attempts.contains_key(&key) {
+        if !repaired && !memory.attempts.contains_key(&at) {
             return Ok(());
         }
-        let name = node_key(graph, key);
-        batch.record_success(&name, now)?;
-        if repaired {
-            batch.record_repair(&name, now)?;
+        let key = node_key(graph, at);
+        if let Some(named) = self.attempts.named(graph, &key, at) {
+            batch.record_success(&named, now)?;
+            self.attempts.set(named, None);
         }
-        let attempt = memory.attempts.entry(key).or_default();
+        batch.record_success(&key, now)?;
+        if repaired {
+            batch.record_repair(&key, now)?;
+        }
+        let attempt = memory.attempts.entry(at).or_default();
         attempt.failures = 0;
         attempt.last_failure = None;
         attempt.error = Arc::default();
         if repaired {
             attempt.repairs.push(now);
         }
-        if attempt.repairs.is_empty() {
-            memory.attempts.remove(&key);
+        let is_over = attempt.repairs.is_empty();
+        self.attempts.set(key, (!is_over).then_some(&*attempt));
+        if is_over {
+            memory.attempts.remove(&at);
         }
         Ok(())
     }
 
     pub fn failed(
+        &mut self,
         batch: &Batch<'_>,
         graph: &Graph,
-        node: NodeId,
-        endpoint: EndpointIndex,
+        (node, endpoint): (NodeId, EndpointIndex),
         error: &Arc<str>,
         now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
-        let key = (node, endpoint);
-        batch.record_failure(&node_key(graph, key), error, now)?;
-        let attempt = memory.attempts.entry(key).or_default();
+        let key = node_key(graph, (node, endpoint));
+        batch.record_failure(&key, error, now)?;
+        let attempt = memory.attempts.entry((node, endpoint)).or_default();
         attempt.failures = attempt.failures.saturating_add(1);
         attempt.last_failure = Some(now);
         attempt.error = Arc::clone(error);
+        self.attempts.set(key, Some(&*attempt));
         Ok(())
     }
 }

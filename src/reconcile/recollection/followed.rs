@@ -8,7 +8,6 @@ use crate::facts::Memory;
 use crate::graph::Graph;
 use crate::model::{CommitId, TagId};
 use crate::reconcile::ReconcileError;
-use crate::reconcile::state::{Batch, StateError};
 
 impl Recollection {
     pub fn accepted(&self, branch: &str) -> Result<Option<CommitId>, ReconcileError> {
@@ -55,7 +54,7 @@ impl Recollection {
     /// Records a commit as the one that is followed, with what is new in the ledger up to it; `anew` replaces the
     /// ledger as a whole.
     pub fn accept(
-        &self,
+        &mut self,
         branch: &str,
         commit: CommitId,
         ledger: &Ledger,
@@ -73,7 +72,11 @@ impl Recollection {
         } else {
             rows(new.to_vec())
         };
-        Ok(self.state.write(|batch| {
+        let is_first = self.first_accepted.is_none();
+        self.state.write(|batch| {
+            if is_first {
+                batch.set_first_accepted(commit)?;
+            }
             if anew {
                 batch.forget_ledger()?;
             }
@@ -85,15 +88,8 @@ impl Recollection {
                 }),
             )?;
             batch.set_accepted(branch, commit)
-        })?)
-    }
-
-    /// From now on it can be relied on that what this state does not know was never made.
-    pub fn set_intact(batch: &Batch<'_>, commit: CommitId, memory: &mut Memory) -> Result<(), StateError> {
-        if !memory.intact {
-            batch.set_intact(commit)?;
-            memory.intact = true;
-        }
+        })?;
+        self.first_accepted.get_or_insert(commit);
         Ok(())
     }
 }

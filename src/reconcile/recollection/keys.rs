@@ -2,31 +2,29 @@
 
 use crate::execute::ArtifactKey;
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, NodeId, TargetId, UnitId};
-use crate::reconcile::state::{ClaimKey, JournalKey, NodeKey, Signed, StateError};
+use crate::model::{EndpointIndex, NodeId, SignerIdentity, TargetId, UnitId};
+use crate::reconcile::state::{ClaimKey, JournalKey, NodeKey};
 
+/// An endpoint is known by its prefix: another registry under the same name has its own history.
 pub(super) fn node_key(graph: &Graph, (node, endpoint): (NodeId, EndpointIndex)) -> NodeKey {
     let target = graph.target(graph.target_of(node.unit));
     NodeKey {
         node: graph.node_name(node),
-        endpoint: target.endpoint(endpoint).name.to_string(),
+        endpoint: target.endpoint(endpoint).prefix.to_string(),
     }
 }
 
 /// What state calls signed bytes.
-pub(in crate::reconcile) fn journal_key(key: &ArtifactKey) -> Result<JournalKey, StateError> {
-    let signed = Signed::of(key.slot).ok_or_else(|| StateError::Key {
-        file: String::new(),
-        text: format!("{:?}", key.slot),
-    })?;
-    Ok(JournalKey {
+pub(in crate::reconcile) fn journal_key(key: &ArtifactKey) -> JournalKey {
+    JournalKey {
         claim: ClaimKey {
             target: key.target.clone(),
             repository: key.repository.clone(),
             digest: key.digest,
         },
-        signed,
-    })
+        kind: key.kind,
+        by: Some(key.by),
+    }
 }
 
 pub(super) fn claim_key(graph: &Graph, id: UnitId) -> ClaimKey {
@@ -39,25 +37,28 @@ pub(super) fn claim_key(graph: &Graph, id: UnitId) -> ClaimKey {
     }
 }
 
-pub(super) fn artifact_key(graph: &Graph, node: NodeId) -> ArtifactKey {
+/// `None` for a node that holds nothing signed.
+pub(super) fn artifact_key(graph: &Graph, node: NodeId, by: SignerIdentity) -> Option<ArtifactKey> {
     let ClaimKey {
         target,
         repository,
         digest,
     } = claim_key(graph, node.unit);
-    ArtifactKey {
+    Some(ArtifactKey {
         target,
         repository,
         digest,
-        slot: node.slot,
-    }
+        kind: node.slot.artifact()?,
+        by,
+    })
 }
 
-pub(super) fn find_endpoint(graph: &Graph, target: TargetId, name: &str) -> Option<EndpointIndex> {
-    let position = graph
-        .target(target)
-        .endpoints
+/// The endpoint with this prefix; for rows of schema 1, of this name.
+pub(super) fn find_endpoint(graph: &Graph, target: TargetId, known_as: &str) -> Option<EndpointIndex> {
+    let endpoints = &graph.target(target).endpoints;
+    let position = endpoints
         .iter()
-        .position(|endpoint| *endpoint.name == *name)?;
+        .position(|endpoint| endpoint.prefix.to_string() == known_as)
+        .or_else(|| endpoints.iter().position(|endpoint| *endpoint.name == *known_as))?;
     u8::try_from(position).ok().map(EndpointIndex)
 }

@@ -1,37 +1,61 @@
-//! Between `state`, which speaks in names, and the planner's memory, which speaks in the graph's numbers.
+//! Between `state`, which speaks in names, and the planner's memory, which speaks in the graph's numbers. Both are
+//! changed here and nowhere else, so that they never say different things.
 
+mod artifacts;
 mod attempts;
 mod followed;
 mod keys;
+mod novelty;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::ReconcileError;
 use super::state::{Adoption, Batch, ClaimKey, State, StateError};
 use crate::facts::Memory;
 use crate::graph::Graph;
-use crate::model::{Admission, Digest, EndpointIndex, NodeId, Repository, Tag, TagId, UnitId};
-use keys::{artifact_key, claim_key};
+use crate::model::{Admission, CommitId, Digest, EndpointIndex, Repository, Tag, TagId, UnitId};
+use artifacts::Artifacts;
+use attempts::Attempts;
+use keys::claim_key;
+use novelty::Novelty;
 
 pub(super) use keys::journal_key;
 
-/// State, and the rows that are looked up by name for each unit that comes into the graph.
+/// State, and its rows by the names under which units that come into the graph look them up.
 pub(super) struct Recollection {
     state: Arc<State>,
+    first_accepted: Option<CommitId>,
     admissions: HashMap<ClaimKey, Arc<Admission>>,
+    recorded: HashSet<ClaimKey>,
     written: HashMap<(Repository, Tag), Digest>,
+    adoptions: HashMap<(Repository, Tag), Digest>,
+    artifacts: Artifacts,
+    attempts: Attempts,
+    novelty: Novelty,
 }
 
 impl Recollection {
     pub fn load(state: Arc<State>) -> Result<Self, ReconcileError> {
         Ok(Self {
+            first_accepted: state.first_accepted()?,
             admissions: state
                 .admissions()?
                 .into_iter()
                 .map(|(key, admission)| (key, Arc::new(admission)))
                 .collect(),
+            recorded: state.recorded()?.into_keys().collect(),
             written: state.all_written()?.into_iter().collect(),
+            adoptions: state
+                .adoptions()?
+                .into_iter()
+                .map(|(place, adoption)| (place, adoption.digest))
+                .collect(),
+            artifacts: Artifacts::load(&state)?,
+            attempts: Attempts::load(&state)?,
+            novelty: Novelty::default(),
             state,
         })
     }
@@ -41,99 +65,84 @@ impl Recollection {
         Arc::clone(&self.state)
     }
 
-    /// Fills the memory of units that are new or changed.
-    pub fn remember(&self, graph: &Graph, units: &[UnitId], memory: &mut Memory) -> Result<(), ReconcileError> {
-        memory.intact = self.state.intact_since()?.is_some();
+    /// Fills the memory of units that are new or changed. It reads nothing but what was loaded, so that it cannot fail
+    /// halfway through a commit.
+    pub fn remember(&self, graph: &Graph, units: &[UnitId], memory: &mut Memory) {
         for id in units {
-            let unit = graph.unit(*id);
-            if let Some(admission) = self.admissions.get(&claim_key(graph, *id)) {
-                memory.admissions.insert(*id, Arc::clone(admission));
-            }
-            let (target, _) = graph.repository(unit.repository);
-            for tag in &unit.tags {
-                let name = graph.tag(*tag).1;
-                for endpoint in graph.target(target).all_endpoints().iter() {
-                    let place = graph.place(unit.repository, endpoint);
-                    if let Some(digest) = self.written.get(&(place, name.clone())) {
-                        memory.written.entry(*tag).or_default().set(endpoint, *digest);
-                    }
-                }
-            }
-        }
-        for (key, entry) in self.state.all_journalled()? {
-            let Some(unit) = graph.find(&key.claim.target, &key.claim.repository, key.claim.digest) else {
-                continue;
+            let key = claim_key(graph, *id);
+            match self.admissions.get(&key) {
+                Some(admission) => memory.admissions.insert(*id, Arc::clone(admission)),
+                None => memory.admissions.remove(id),
             };
-            let node = NodeId {
-                unit,
-                slot: key.signed.slot(),
-            };
-            memory.made.insert(node);
-            if entry.artifact.is_some() {
-                memory.journal.insert(node, entry.digest);
+            if self.recorded.contains(&key) {
+                memory.recorded.insert(*id);
             }
+            self.artifacts.remember(graph, *id, &key, memory);
+            self.remember_tags(graph, *id, memory);
         }
-        self.remember_attempts(graph, units, memory)?;
-        self.remember_adoptions(graph, units, memory)
+        self.attempts.remember(graph, units, memory);
     }
 
-    fn remember_adoptions(&self, graph: &Graph, units: &[UnitId], memory: &mut Memory) -> Result<(), ReconcileError> {
-        let adoptions = self.state.adoptions()?;
-        if !adoptions.is_empty() {
-            for id in units {
-                let unit = graph.unit(*id);
-                for tag in &unit.tags {
-                    let name = graph.tag(*tag).1;
-                    for endpoint in graph.target(graph.target_of(*id)).all_endpoints().iter() {
-                        let place = graph.place(unit.repository, endpoint);
-                        if let Some(adoption) = adoptions.get(&(place, name.clone())) {
-                            memory.adopted.entry(*tag).or_default().push(adoption.digest);
-                        }
-                    }
+    fn remember_tags(&self, graph: &Graph, id: UnitId, memory: &mut Memory) {
+        let unit = graph.unit(id);
+        for tag in &unit.tags {
+            let name = graph.tag(*tag).1;
+            memory.written.remove(tag);
+            memory.adopted.remove(tag);
+            for endpoint in graph.target(graph.target_of(id)).all_endpoints().iter() {
+                let place = (graph.place(unit.repository, endpoint), name.clone());
+                if let Some(digest) = self.written.get(&place) {
+                    memory.written.entry(*tag).or_default().set(endpoint, *digest);
+                }
+                if let Some(digest) = self.adoptions.get(&place) {
+                    memory.adopted.entry(*tag).or_default().push(*digest);
                 }
             }
         }
-        Ok(())
     }
 
     pub fn is_admitted(&self, graph: &Graph, unit: UnitId) -> Result<bool, StateError> {
         Ok(self.state.admission(&claim_key(graph, unit))?.is_some())
     }
 
+    /// Records an admission that took no write. `recorded` says that a registry knew of the claim before this state did.
     pub fn admit(
         &mut self,
         batch: &Batch<'_>,
         graph: &Graph,
-        unit: UnitId,
-        admission: &Arc<Admission>,
+        (unit, admission, recorded): &(UnitId, Arc<Admission>, bool),
+        now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
-        batch.admit(&claim_key(graph, unit), admission)?;
-        self.admitted(graph, unit, admission, memory);
+        let key = claim_key(graph, *unit);
+        batch.admit(&key, admission)?;
+        if *recorded {
+            batch.set_recorded(&key, now)?;
+        }
+        self.admitted(graph, *unit, admission, *recorded, memory);
         Ok(())
     }
 
     /// An admission is in state.
-    pub fn admitted(&mut self, graph: &Graph, unit: UnitId, admission: &Arc<Admission>, memory: &mut Memory) {
-        self.admissions.insert(claim_key(graph, unit), Arc::clone(admission));
+    pub fn admitted(
+        &mut self,
+        graph: &Graph,
+        unit: UnitId,
+        admission: &Arc<Admission>,
+        recorded: bool,
+        memory: &mut Memory,
+    ) {
+        let key = claim_key(graph, unit);
+        if recorded {
+            self.recorded.insert(key.clone());
+            memory.recorded.insert(unit);
+        }
+        self.admissions.insert(key, Arc::clone(admission));
         memory.admissions.insert(unit, Arc::clone(admission));
     }
 
-    /// Signed bytes that stand wherever they are wanted are not attached from the state any more.
-    pub fn leave_journal(
-        batch: &Batch<'_>,
-        graph: &Graph,
-        node: NodeId,
-        memory: &mut Memory,
-    ) -> Result<(), StateError> {
-        match memory.journal.remove(&node) {
-            Some(_) => batch.set_aside(&journal_key(&artifact_key(graph, node))?),
-            None => Ok(()),
-        }
-    }
-
     pub fn adopt(
-        &self,
+        &mut self,
         graph: &Graph,
         tag: TagId,
         endpoint: EndpointIndex,
@@ -143,6 +152,7 @@ impl Recollection {
         let (repository, name) = graph.tag(tag);
         let place = graph.place(repository, endpoint);
         self.state.write(|batch| batch.adopt(&place, name, adoption))?;
+        self.adoptions.insert((place, name.clone()), adoption.digest);
         memory.adopted.entry(tag).or_default().push(adoption.digest);
         Ok(())
     }

@@ -5,11 +5,13 @@ use std::cell::OnceCell;
 use jiff::Timestamp;
 use redb::{Database, WriteTransaction};
 
-use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SIGNED, SILENT, WRITTEN};
+use super::table::{
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, WRITTEN,
+};
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
-use crate::model::{Admission, CommitId, Digest, Repository, Tag};
+use crate::model::{Admission, CommitId, Digest, Repository, SignerIdentity, Tag};
 
-pub(super) const INTACT_SINCE: &str = "intact-since";
+pub(super) const FIRST_ACCEPTED: &str = "first-accepted";
 pub(super) const LEDGER_COMMIT: &str = "ledger-commit";
 
 /// One transaction, begun with the first change and committed where the work on it succeeds: see
@@ -61,9 +63,37 @@ impl<'a> Batch<'a> {
         self.change(|transaction| ACCEPTED.put(transaction, &branch.to_owned(), &commit))
     }
 
-    /// From `commit` on, what this state does not know was never made: every endpoint was looked at once.
-    pub fn set_intact(&self, commit: CommitId) -> Result<(), StateError> {
-        self.change(|transaction| META.put(transaction, &INTACT_SINCE.to_owned(), &commit.to_string()))
+    /// What is first declared after `commit` was never signed without this state's knowing.
+    pub fn set_first_accepted(&self, commit: CommitId) -> Result<(), StateError> {
+        self.change(|transaction| META.put(transaction, &FIRST_ACCEPTED.to_owned(), &commit.to_string()))
+    }
+
+    /// A registry knew of the claim before this state did.
+    pub fn set_recorded(&self, claim: &ClaimKey, at: Timestamp) -> Result<(), StateError> {
+        self.change(|transaction| RECORDED.put(transaction, claim, &at))
+    }
+
+    /// A row of schema 1 turned out to be `by`'s: its mark, and its bytes wherever they are kept.
+    pub(in crate::reconcile) fn assign(&self, key: &JournalKey, by: SignerIdentity) -> Result<(), StateError> {
+        let assigned = JournalKey {
+            by: Some(by),
+            ..key.clone()
+        };
+        self.change(|transaction| {
+            // What was made since under the same key is younger.
+            if let Some(entry) = JOURNAL.get_mut(transaction, key)?
+                && JOURNAL.get_mut(transaction, &assigned)?.is_none()
+            {
+                JOURNAL.put(transaction, &assigned, &entry)?;
+            }
+            if let Some(artifact) = SIGNED.get_mut(transaction, key)?
+                && SIGNED.get_mut(transaction, &assigned)?.is_none()
+            {
+                SIGNED.put(transaction, &assigned, &artifact)?;
+            }
+            JOURNAL.remove(transaction, key)?;
+            SIGNED.remove(transaction, key)
+        })
     }
 
     /// Since when an endpoint does not answer; `None` where it does.
@@ -103,6 +133,7 @@ impl<'a> Batch<'a> {
             SIGNED.put(transaction, key, &artifact)?;
             let entry = JournalEntry {
                 digest: entry.digest,
+                reference: entry.reference,
                 artifact: None,
             };
             JOURNAL.put(transaction, key, &entry)

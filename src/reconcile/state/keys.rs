@@ -1,9 +1,8 @@
 //! What rows are kept under: names as text, so that a state outlives every renumbering.
 
-use std::fmt;
 use std::str::FromStr;
 
-use crate::model::{AttestationKind, Digest, Repository, RepositoryPath, SignatureForm, Slot, Tag};
+use crate::model::{ArtifactKind, Digest, Repository, RepositoryPath, SignerIdentity, Tag};
 
 /// One image at one target.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,18 +13,13 @@ pub struct ClaimKey {
     pub digest: Digest,
 }
 
-/// Something that landfall signs about a claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Signed {
-    Signature(SignatureForm),
-    Attestation(AttestationKind),
-}
-
-/// Signed bytes of a claim.
+/// What one signer made of a claim.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JournalKey {
     pub claim: ClaimKey,
-    pub signed: Signed,
+    pub kind: ArtifactKind,
+    /// `None` in rows of schema 1 until the manifests have named the key that their bytes verify with.
+    pub by: Option<SignerIdentity>,
 }
 
 /// A node of the graph at one endpoint.
@@ -33,42 +27,8 @@ pub struct JournalKey {
 pub struct NodeKey {
     /// The node's name in text, the same in every process.
     pub node: String,
+    /// The endpoint's prefix; its name in rows of schema 1.
     pub endpoint: String,
-}
-
-impl Signed {
-    const ALL: [Self; 3] = [
-        Self::Signature(SignatureForm::Bundle),
-        Self::Signature(SignatureForm::Tag),
-        Self::Attestation(AttestationKind::Promotion),
-    ];
-
-    #[must_use]
-    pub fn slot(self) -> Slot {
-        match self {
-            Self::Signature(form) => Slot::Signature(form),
-            Self::Attestation(kind) => Slot::Attestation(kind),
-        }
-    }
-
-    /// What this slot holds, where it holds something signed.
-    #[must_use]
-    pub fn of(slot: Slot) -> Option<Self> {
-        match slot {
-            Slot::Signature(form) => Some(Self::Signature(form)),
-            Slot::Attestation(kind) => Some(Self::Attestation(kind)),
-            Slot::Gate | Slot::Image | Slot::Tag(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Signed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Signature(form) => write!(formatter, "signature/{form}"),
-            Self::Attestation(kind) => write!(formatter, "attestation/{kind}"),
-        }
-    }
 }
 
 /// Between the parts of a key. No part contains it: see [`TextKey::parts`].
@@ -135,15 +95,24 @@ impl TextKey for ClaimKey {
 impl TextKey for JournalKey {
     fn parts(&self) -> Vec<String> {
         let mut parts = self.claim.parts();
-        parts.push(self.signed.to_string());
+        parts.push(self.kind.to_string());
+        parts.extend(self.by.map(|by| by.to_string()));
         parts
     }
 
     fn from_parts(parts: &[&str]) -> Option<Self> {
-        let (signed, claim) = parts.split_last()?;
+        let (claim, artifact) = parts.split_at_checked(3)?;
+        let (kind, by) = match artifact {
+            [kind] => (kind, None),
+            [kind, by] => (kind, Some(parse(by)?)),
+            _ => return None,
+        };
         Some(Self {
             claim: ClaimKey::from_parts(claim)?,
-            signed: Signed::ALL.into_iter().find(|known| known.to_string() == *signed)?,
+            kind: ArtifactKind::ALL
+                .into_iter()
+                .find(|known| known.to_string() == **kind)?,
+            by,
         })
     }
 }
@@ -170,20 +139,23 @@ mod tests {
 
     #[test]
     fn keys_survive_the_way_through_text() {
-        for signed in Signed::ALL {
+        let by = SignerIdentity::Key(Digest::of(b"key"));
+        for (kind, by) in ArtifactKind::ALL
+            .into_iter()
+            .flat_map(|kind| [(kind, None), (kind, Some(by))])
+        {
             let key = JournalKey {
                 claim: ClaimKey {
                     target: "production".to_owned(),
                     repository: "dns/coredns".parse().unwrap(),
                     digest: Digest::of(b""),
                 },
-                signed,
+                kind,
+                by,
             };
             let parts = key.parts();
             let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
             assert_eq!(JournalKey::from_parts(&parts), Some(key));
         }
-        assert_eq!(Signed::Signature(SignatureForm::Bundle).to_string(), "signature/bundle");
-        assert_eq!(Signed::of(Slot::Image), None);
     }
 }

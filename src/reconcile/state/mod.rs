@@ -10,6 +10,6 @@ mod table;
 pub use super::database::Disk;
 pub use batch::Batch;
 pub use error::StateError;
-pub use keys::{ClaimKey, JournalKey, NodeKey, Signed};
+pub use keys::{ClaimKey, JournalKey, NodeKey};
 pub use rows::{Adoption, Attempt, JournalEntry};
 pub use store::State;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::execute::SignedArtifact;
-use crate::model::Digest;
+use crate::model::{Digest, Repository};
 
 /// A tag on a digest that was not landfall's, and that someone has let it take over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct Adoption {
 pub struct JournalEntry {
     /// What it is known by at registries.
     pub digest: Digest,
+    /// The public reference that it was made for; rows of schema 1 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Repository>,
     /// Its bytes, until they stand wherever they are wanted: see [`super::Batch::set_aside`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<SignedArtifact>,

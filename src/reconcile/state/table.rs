@@ -22,7 +22,7 @@ pub(super) struct Table<K, V> {
     rows: PhantomData<fn(K) -> V>,
 }
 
-/// `schema`, `intact-since`, `ledger-commit`.
+/// `schema`, `first-accepted`, `ledger-commit`.
 pub(super) const META: Table<String, String> = Table::new("meta");
 /// By branch.
 pub(super) const ACCEPTED: Table<String, CommitId> = Table::new("accepted");
@@ -30,6 +30,8 @@ pub(super) const ADMISSIONS: Table<ClaimKey, Admission> = Table::new("admissions
 pub(super) const WRITTEN: Table<(Repository, Tag), Digest> = Table::new("written");
 pub(super) const ADOPTED: Table<(Repository, Tag), Adoption> = Table::new("adopted");
 pub(super) const JOURNAL: Table<JournalKey, JournalEntry> = Table::new("journal");
+/// Claims of which a registry held a record, or a signature of ours, before this state knew of them; since when.
+pub(super) const RECORDED: Table<ClaimKey, Timestamp> = Table::new("recorded");
 /// What stands wherever it is wanted: read only where it is to be signed again.
 pub(super) const SIGNED: Table<JournalKey, SignedArtifact> = Table::new("signed");
 pub(super) const ATTEMPTS: Table<NodeKey, Attempt> = Table::new("attempts");

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use bytes::Bytes;
 use reqwest::header::HeaderValue;
 
 use super::token::Slot;
+use crate::http::Secrets;
 use crate::registry::access::Access;
 use crate::registry::credentials::Credentials;
 use crate::registry::{ErrorKind, RegistryError};
@@ -41,33 +39,9 @@ impl Authorization {
         matches!(self.by, By::Nothing)
     }
 
-    /// The body without the secrets that were sent: a server may echo them in its errors.
-    pub(in crate::registry) fn scrub(&self, body: Bytes) -> Bytes {
-        let Some((_, secret)) = self
-            .header
-            .as_ref()
-            .and_then(|header| header.to_str().ok())
-            .and_then(|text| text.split_once(' '))
-        else {
-            return body;
-        };
-        let decoded = BASE64_STANDARD
-            .decode(secret)
-            .ok()
-            .and_then(|pair| String::from_utf8(pair).ok());
-        let password = decoded
-            .as_deref()
-            .filter(|_| matches!(self.by, By::Basic))
-            .and_then(|pair| pair.split_once(':'))
-            .map_or("", |(_, password)| password);
-        let mut text = String::from_utf8_lossy(&body).into_owned();
-        for hidden in [secret, password] {
-            // Shorter ones occur in any text, and striking them out would show what they are.
-            if hidden.len() >= 6 {
-                text = text.replace(hidden, "(secret)");
-            }
-        }
-        text.into()
+    /// What must not be shown of what was sent.
+    pub(in crate::registry) fn secrets(&self) -> Secrets {
+        Secrets::of(self.header.as_ref())
     }
 
     /// Credentials shown as they are.

@@ -1,5 +1,6 @@
 //! Blobs: whether they are there, and reading them.
 
+use reqwest::header::CONTENT_ENCODING;
 use reqwest::{Method, StatusCode};
 
 use super::access::Mode;
@@ -18,15 +19,22 @@ impl HttpRegistries {
         let access = self.access(repository, Mode::Read)?;
         let ask = Ask::new(Method::HEAD, &access, access.url(&format!("blobs/{}", blob.digest)));
         let opened = self.open(&ask).await?;
-        let length = opened.answer.announced_length();
+        // Of bytes that are encoded for the way, the length says nothing of the blob's.
+        let encoded = opened.answer.header(CONTENT_ENCODING).is_some();
+        let length = opened.answer.announced_length().filter(|_| !encoded);
         let reply = opened.read(0).await?;
         match reply.status {
             StatusCode::OK => {
                 if let Some(length) = length
                     && length != blob.size
                 {
-                    let message = format!("the registry's blob has {length} bytes, not {}", blob.size);
-                    return Err(error(&reply, ErrorKind::DigestMismatch, message));
+                    if length == 0 {
+                        // Some answer HEAD as if there were no body to speak of: GET tells.
+                        return self.holds(repository, blob).await;
+                    }
+                    // Half an upload, as some registries keep it: the blob itself is not there, and to be sent.
+                    tracing::warn!(%repository, digest = %blob.digest, length, size = blob.size, "the registry holds a blob of another size");
+                    return Ok(false);
                 }
                 if let Some(digest) = content_digest(&reply)?
                     && digest != blob.digest
@@ -37,11 +45,18 @@ impl HttpRegistries {
                 Ok(true)
             }
             _ if classify::is_absence(&reply) => Ok(false),
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                Ok(self.open_blob(repository, blob).await?.is_some())
-            }
-            _ if classify::is_doubtful(&reply) => Ok(self.open_blob(repository, blob).await?.is_some()),
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => self.holds(repository, blob).await,
+            _ if classify::is_doubtful(&reply) => self.holds(repository, blob).await,
             _ => Err(classify::failure(&reply)),
+        }
+    }
+
+    /// Whether GET begins to serve the blob.
+    async fn holds(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        match self.open_blob(repository, blob).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if error.kind == ErrorKind::DigestMismatch => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -97,9 +97,25 @@ async fn other_bytes_than_the_digest_names_are_an_error() {
         let error = read(&registries, &repository, &blob(BYTES)).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::DigestMismatch, "{name}: {error}");
     }
-    let repository = format!("{}/team/longer", server.address).parse().unwrap();
-    let error = registries.has_blob(&repository, &blob(BYTES)).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::DigestMismatch, "{error}");
+}
+
+#[tokio::test]
+async fn a_blob_of_another_size_is_not_the_one_that_was_asked_for() {
+    let server = TestServer::start(|request| async move {
+        match (request.path.split('/').nth(3).unwrap(), request.method.as_str()) {
+            ("longer", _) => answer(200, &[], b"the bytes of a layer and more".as_slice()),
+            ("encoded", _) => answer(200, &[("content-encoding", "gzip")], b"xyz".as_slice()),
+            ("silent", "HEAD") => answer(200, &[("content-length", "0")], ""),
+            _ => answer(200, &[], BYTES),
+        }
+    })
+    .await;
+    let registries = registries(&server);
+    for (name, held) in [("longer", false), ("encoded", true), ("silent", true)] {
+        let repository = format!("{}/team/{name}", server.address).parse().unwrap();
+        let found = registries.has_blob(&repository, &blob(BYTES)).await;
+        assert_eq!(found.unwrap(), held, "{name}");
+    }
 }
 
 #[tokio::test]

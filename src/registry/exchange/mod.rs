@@ -1,7 +1,7 @@
 //! One question to a registry, its challenges answered.
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -75,13 +75,10 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads the whole answer. An error's body is freed of what we sent: some servers echo it.
+    /// Reads the whole answer, as [`discreet`].
     pub(super) async fn read(self, limit: usize) -> Result<Reply, RegistryError> {
-        let mut reply = self.answer.read(limit).await?;
-        if reply.status.is_client_error() || reply.status.is_server_error() {
-            reply.bytes = self.authorization.scrub(reply.bytes);
-        }
-        Ok(reply)
+        let reply = self.answer.read(limit).await?;
+        discreet(reply, &self.authorization)
     }
 }
 
@@ -187,6 +184,22 @@ impl HttpRegistries {
         let headers = if asks { &reply.headers } else { &HeaderMap::new() };
         self.auth.learn(access, headers)
     }
+}
+
+/// An error's body is freed of what we sent: some servers echo it. Where they lead to a URL with that in it, nobody goes:
+/// it would be shown and logged by all on the way.
+pub(super) fn discreet(mut reply: Reply, authorization: &Authorization) -> Result<Reply, RegistryError> {
+    if reply.status.is_client_error() || reply.status.is_server_error() {
+        reply.bytes = authorization.secrets().strike_body(reply.bytes);
+    }
+    if let Some(location) = reply.header(LOCATION)
+        && let Ok(url) = reply.url.join(location)
+        && authorization.secrets().stand_in(&url)
+    {
+        let message = "the registry leads to a URL with the credentials in it that were sent";
+        return Err(classify::error(&reply, ErrorKind::NotAllowed, message));
+    }
+    Ok(reply)
 }
 
 /// The error for a 401 that nothing answers any more.

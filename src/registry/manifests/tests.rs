@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::http::test_server::{TestServer, answer};
 use crate::model::Tag;
-use crate::registry::Registry as _;
 use crate::registry::test_support::{options, refusal, registries, repository};
+use crate::registry::{Registry as _, WritableRegistry as _};
 
 const BODY: &str = r#"{"schemaVersion":2,  "config":{}}"#;
 

@@ -61,6 +61,7 @@ impl HttpRegistries {
             media_type::OCI_INDEX,
         );
         let mut descriptors = Vec::new();
+        let mut listed = HashSet::new();
         while let Some(reply) = pages.next().await? {
             if pages.at_first() && says_nothing(&reply) {
                 return Ok(Vec::new());
@@ -68,7 +69,13 @@ impl HttpRegistries {
             if reply.status != StatusCode::OK {
                 return Err(classify::failure(&reply));
             }
-            descriptors.extend(page(&reply, repository)?);
+            let page = page(&reply, repository)?;
+            let new = page
+                .iter()
+                .filter(|descriptor| listed.insert(descriptor.digest))
+                .count();
+            descriptors.extend(page);
+            pages.bring(&reply, new)?;
             let limit = self.limits.descriptors;
             if descriptors.len() > limit {
                 let message = format!("the manifest has more than the {limit} referrers allowed");

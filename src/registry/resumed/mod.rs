@@ -32,6 +32,8 @@ struct Resumed {
     attempts: u32,
     /// What had come when `attempts` was counted from.
     counted_at: u64,
+    /// The registry does not serve ranges of it.
+    whole: bool,
 }
 
 /// The bytes of an answer that serves `blob` from its beginning; where they break off, the rest is asked for by range
@@ -56,6 +58,7 @@ pub(super) fn resumed(
         received: 0,
         attempts: 0,
         counted_at: 0,
+        whole: false,
     };
     Box::pin(stream::try_unfold(state, |mut state| async {
         Ok(state.next().await?.map(|piece| (piece, state)))
@@ -89,7 +92,14 @@ impl Resumed {
             self.content = stream::empty().boxed();
             let pause = self.registries.http.options().retries.pause;
             sleep(pause.mul_f64(rand::random_range(0.0..2.0))).await;
-            match self.open_again().await {
+            let mut again = self.open_again().await;
+            if let Err(refused) = &again
+                && refused.status == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
+                && !std::mem::replace(&mut self.whole, true)
+            {
+                again = self.open_again().await;
+            }
+            match again {
                 Ok(content) => {
                     tracing::debug!(repository = %self.repository, digest = %self.blob.digest, at = self.received, "a blob is read on");
                     self.content = content;
@@ -107,11 +117,15 @@ impl Resumed {
         let access = self.registries.access(&self.repository, Mode::Read)?;
         let url = access.url(&format!("blobs/{}", self.blob.digest));
         let mut ask = Ask::new(Method::GET, &access, url).download();
-        if let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.received)) {
+        // Its end is known, and named: some storage refuses a range that is left open.
+        let range = format!("bytes={}-{}", self.received, self.blob.size - 1);
+        if let Ok(range) = HeaderValue::from_str(&range)
+            && !self.whole
+        {
             ask = ask.header(RANGE, range);
-        }
-        if let Some(tag) = &self.tag {
-            ask = ask.header(IF_RANGE, tag.clone());
+            if let Some(tag) = &self.tag {
+                ask = ask.header(IF_RANGE, tag.clone());
+            }
         }
         let opened = self.registries.open(&ask).await?;
         let answer = opened.answer;

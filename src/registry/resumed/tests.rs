@@ -1,4 +1,6 @@
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::response::Response;
@@ -56,8 +58,8 @@ async fn a_blob_is_read_on_from_where_it_broke() {
     let server = served(|request| {
         assert_eq!(request.header("if-range"), Some("\"tagged\""));
         match request.header("range") {
-            Some("bytes=9-") => broken(&BYTES[9..12], 11, 206, &[("content-range", "bytes 9-19/20")]),
-            Some("bytes=12-") => answer(206, &[("content-range", "bytes 12-19/*")], &BYTES[12..]),
+            Some("bytes=9-19") => broken(&BYTES[9..12], 11, 206, &[("content-range", "bytes 9-19/20")]),
+            Some("bytes=12-19") => answer(206, &[("content-range", "bytes 12-19/*")], &BYTES[12..]),
             other => panic!("{other:?}"),
         }
     })
@@ -79,6 +81,24 @@ async fn a_server_without_ranges_is_listened_to_from_the_beginning() {
     })
     .await;
     assert_eq!(read(&chunked).await.unwrap(), BYTES);
+}
+
+#[tokio::test]
+async fn where_a_range_is_refused_the_whole_is_asked_for() {
+    let plain = Arc::new(AtomicUsize::new(0));
+    let server = TestServer::start(move |request| {
+        let again = request.header("range").is_none() && plain.fetch_add(1, Ordering::Relaxed) > 0;
+        async move {
+            match request.header("range") {
+                Some(_) => refusal(416, "RANGE_INVALID"),
+                None if again => answer(200, &[], BYTES),
+                None => broken(&BYTES[..9], BYTES.len(), 200, &[]),
+            }
+        }
+    })
+    .await;
+    assert_eq!(read(&server).await.unwrap(), BYTES);
+    assert_eq!(server.received().len(), 3);
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ pub(super) fn page(reply: &Reply, repository: &Repository) -> Result<Vec<String>
     match body.get_mut("tags").map(Value::take) {
         Some(Value::Array(names)) => names
             .into_iter()
+            // Nobody's name: it must not hide the others.
+            .filter(|name| !name.is_null())
             .map(|name| match name {
                 Value::String(name) => Ok(name),
                 _ => Err(malformed()),

@@ -1,6 +1,7 @@
 use super::*;
 use crate::http::test_server::{TestServer, answer};
 use crate::registry::Registry as _;
+use crate::registry::pages::{BARREN, PAGES};
 use crate::registry::test_support::{options, refusal, registries, repository};
 
 fn list(tags: &str, next: Option<&str>) -> axum::response::Response {
@@ -112,7 +113,7 @@ async fn more_tags_than_allowed_are_an_error() {
 
 #[tokio::test]
 async fn names_that_are_no_tags_do_not_hide_the_others() {
-    let server = TestServer::start(|_| async { list(r#"["a","-b","c d",""]"#, None) }).await;
+    let server = TestServer::start(|_| async { list(r#"["a","-b","c d","",null]"#, None) }).await;
     let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
     assert_eq!(names(&tags), ["a"]);
 }
@@ -144,4 +145,45 @@ async fn a_long_list_that_comes_whole_is_known_to_be_whole() {
     let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
     assert_eq!(tags.len(), 1_500);
     assert_eq!(server.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_that_goes_on_without_bringing_much_ends() {
+    for (growing, most) in [(false, BARREN + 1), (true, PAGES + 1)] {
+        let server = TestServer::start(move |request| async move {
+            let page: usize = request
+                .query
+                .strip_prefix("page=")
+                .and_then(|page| page.parse().ok())
+                .unwrap_or(0);
+            let tag = if growing { page } else { 0 };
+            list(
+                &format!(r#"["t{tag}"]"#),
+                Some(&format!("/v2/team/app/tags/list?page={}", page + 1)),
+            )
+        })
+        .await;
+        let error = registries(&server).tags(&repository(&server)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Malformed, "{error}");
+        assert!(server.received().len() <= most, "{}", server.received().len());
+    }
+}
+
+#[tokio::test]
+async fn pages_that_hold_nothing_we_may_see_do_not_end_a_list() {
+    let server = TestServer::start(|request| async move {
+        let page: usize = request
+            .query
+            .strip_prefix("page=")
+            .and_then(|page| page.parse().ok())
+            .unwrap_or(0);
+        let next = format!("/v2/team/app/tags/list?page={}", page + 1);
+        match page {
+            0..5 => list("[]", Some(&next)),
+            _ => list(r#"["a"]"#, None),
+        }
+    })
+    .await;
+    let tags = registries(&server).tags(&repository(&server)).await.unwrap().unwrap();
+    assert_eq!(names(&tags), ["a"]);
 }

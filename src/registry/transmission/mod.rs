@@ -2,7 +2,7 @@
 
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::access::Access;
@@ -10,6 +10,7 @@ use super::chunking::{CHUNK, LARGEST_CHUNK, SMALLEST_CHUNK};
 use super::classify::{self, error};
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
+use super::exchange::discreet;
 use super::rewindable::Rewindable;
 use super::upload_session::{location, received, smallest_chunk};
 use super::uploads::{open_session, same_digest};
@@ -33,6 +34,7 @@ pub(super) struct Transmission<'a> {
     smallest: u64,
     /// What the registry is known to have.
     stored: u64,
+    began: Instant,
     /// Times in a row that it was taken up again without having got further.
     attempts: u32,
     begun_again: bool,
@@ -79,6 +81,7 @@ impl<'a> Transmission<'a> {
             chunk: CHUNK,
             smallest: SMALLEST_CHUNK,
             stored: 0,
+            began: Instant::now(),
             attempts: 0,
             begun_again: false,
             authorized_again: false,
@@ -214,7 +217,10 @@ impl<'a> Transmission<'a> {
     fn count_attempt(&mut self, error: &RegistryError) -> Result<(), RegistryError> {
         self.attempts += 1;
         tracing::debug!(repository = %self.repository, digest = %self.blob.digest, %error, "an upload stands still");
-        if self.attempts > ATTEMPTS {
+        // An upload that gets a little further each time it is taken up would never end.
+        let timeouts = &self.registries.http.options().timeouts;
+        let patience = 2 * timeouts.commit + timeouts.least_rate.time_for(self.blob.size);
+        if self.attempts > ATTEMPTS || self.began.elapsed() > patience {
             return Err(error.clone());
         }
         Ok(())
@@ -311,7 +317,7 @@ impl<'a> Transmission<'a> {
         };
         let mut reply = reply.map_err(|error| http_trouble(error.kind, error.into()))?;
         if let Some(authorization) = authorization {
-            reply.bytes = authorization.scrub(reply.bytes);
+            reply = discreet(reply, &authorization).map_err(Trouble::Failed)?;
             if reply.status == StatusCode::UNAUTHORIZED {
                 self.registries.auth.discard(&authorization).await;
                 if !std::mem::replace(&mut self.authorized_again, true) {

@@ -11,7 +11,7 @@ use crate::http::test_server::{Received, TestServer, answer};
 use crate::model::Digest;
 use crate::registry::protocol::BlobStream;
 use crate::registry::test_support::{blob, options, refusal, registries, repository};
-use crate::registry::{Registry as _, UploadManner};
+use crate::registry::{UploadManner, WritableRegistry as _};
 
 const BYTES: &[u8] = b"the bytes of a layer";
 const OPEN: &str = "POST /v2/team/app/blobs/uploads/";

@@ -4,7 +4,7 @@ use futures_util::stream;
 use super::*;
 use crate::http::test_server::{TestServer, answer};
 use crate::model::Digest;
-use crate::registry::Registry as _;
+use crate::registry::WritableRegistry as _;
 use crate::registry::test_support::{blob, refusal, registries, repository, with_password};
 use url::Url;
 

@@ -16,7 +16,7 @@ use crate::sim::registry::{FaultPlan, adds_foreign_referrers, adds_foreign_signa
 impl Run {
     /// One thing happens.
     pub(super) async fn event(&mut self, mut process: Process) -> Result<Process, String> {
-        match self.rng.random_range(0..20) {
+        match self.rng.random_range(0..23) {
             0..=6 => {
                 let kill = self.rng.random_bool(0.3);
                 process = self.converge(process, kill).await?;
@@ -51,6 +51,16 @@ impl Run {
             17 => {
                 self.story.push("restart".to_owned());
                 process = self.restart(process).await?;
+            }
+            19 | 20 => {
+                let what = self.scenario.rotate(&mut self.rng);
+                let commit = self.history.commit(&self.scenario.files(), self.clock.now());
+                self.story.push(format!("commit {}: {what}", commit.short()));
+            }
+            21 | 22 => {
+                let what = self.scenario.reconfigure(&mut self.rng);
+                let commit = self.history.commit(&self.scenario.files(), self.clock.now());
+                self.story.push(format!("commit {}: {what}", commit.short()));
             }
             18 => {
                 let pause = Duration::from_secs(self.rng.random_range(1..7_200));

@@ -45,7 +45,7 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Registries in memory, one key, virtual time.
+/// Registries in memory, a few keys, virtual time.
 pub type SimulatedWorld = AssembledWorld<JudgedRegistries, SimulatedSigner, StateJournal, SimulatedClock>;
 
 /// What a run that went well did.
@@ -61,9 +61,9 @@ pub struct Played {
 ///
 /// # Errors
 /// Where something happened that never may, or the end is not what the manifests say.
-pub async fn simulate(seed: Seed, key: &SimulatedKey) -> Result<Played, Box<Violation>> {
+pub async fn simulate(seed: Seed, keys: &[SimulatedKey]) -> Result<Played, Box<Violation>> {
     let violation = |story: Vec<String>, what: Vec<String>| Box::new(Violation { seed, story, what });
-    let mut run = Run::new(seed, key);
+    let mut run = Run::new(seed, keys);
     let ended = run.play().await;
     let mut what = run.rules.violations();
     if let Err(error) = ended {
@@ -98,9 +98,9 @@ struct Run {
 }
 
 impl Run {
-    fn new(seed: Seed, key: &SimulatedKey) -> Self {
+    fn new(seed: Seed, keys: &[SimulatedKey]) -> Self {
         let store = Store::new();
-        let scenario = Scenario::draw(seed, &store, &key.public_key().to_pem());
+        let scenario = Scenario::draw(seed, &store, keys.iter().map(|key| key.public_key().to_pem()));
         let registries = MemoryRegistries::seeded(store.clone(), seed, FaultPlan::default()).with_latency(Latency {
             request: Duration::from_millis(5),
             chunk: Duration::from_millis(1),
@@ -114,8 +114,8 @@ impl Run {
             story: vec![format!("targets: {:?}", scenario.targets)],
             store,
             registries,
-            rules: Arc::new(Rules::new(key.public_key().clone())),
-            signer: SimulatedSigner::new(key.clone()),
+            rules: Arc::new(Rules::new(keys.iter().map(|key| key.public_key().clone()).collect())),
+            signer: SimulatedSigner::new(keys),
             history,
             scenario,
             clock,

@@ -3,20 +3,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use gix::ObjectId;
 use gix::objs::CommitRefIter;
 use gix::objs::tree::EntryKind;
 
-use super::changes;
 use super::commits::shallow_commits;
 use super::folder::Folder;
 use super::object::{Objects, object_id, reason, sha1};
+use super::section::{self, Measure, Refused, Section, Sections, Sides};
 use super::tree::{self, Contents};
 use super::{Change, Entry, SourceError, SubPath};
-use crate::model::{BlobId, CommitId, Limits, RepoPath, Roots, TreeFile};
+use crate::model::{BlobId, CommitId, Limits, Reads, RepoPath, Roots, TreeFile};
 
 /// A path at which a commit differs from its first parent, and what stands there now; `None` where it was removed.
 pub type Changed = (RepoPath, Option<TreeFile>);
@@ -65,11 +65,34 @@ impl Default for Stretch {
 #[derive(Default)]
 struct KnownRoots(Option<(ObjectId, Roots)>);
 
+/// What stands at the top of a commit's tree.
+#[derive(Clone, Default)]
+struct Top {
+    folder: Rc<Folder>,
+    /// The folder is empty because it is too large to be read.
+    is_excessive: bool,
+}
+
 impl Reading<'_> {
     /// What stands at the top of a commit's tree, as its own landfall.toml has it.
-    fn top(&self, tree: ObjectId, known: &mut KnownRoots) -> Result<Rc<Folder>, SourceError> {
+    fn top(&self, tree: ObjectId, known: &mut KnownRoots) -> Result<Top, SourceError> {
+        match self.readable_top(tree, known) {
+            Err(SourceError::TooLarge { .. }) => Ok(Top {
+                is_excessive: true,
+                ..Top::default()
+            }),
+            folder => Ok(Top {
+                folder: folder?,
+                is_excessive: false,
+            }),
+        }
+    }
+
+    fn readable_top(&self, tree: ObjectId, known: &mut KnownRoots) -> Result<Rc<Folder>, SourceError> {
         let always = tree::top(self.objects, tree, self.folder, &Roots::default())?;
-        let landfall = always.get(Roots::FILE).filter(|entry| entry.kind != EntryKind::Link);
+        let landfall = always
+            .get(Roots::FILE)
+            .filter(|entry| !matches!(entry.kind, EntryKind::Link | EntryKind::Commit));
         let Some(id) = landfall.map(|entry| entry.id) else {
             return Ok(Rc::new(always));
         };
@@ -100,12 +123,18 @@ pub(super) fn replay(
             objects: reading.objects,
             read: HashMap::new(),
         },
+        measure: Measure::new(reading.objects, reading.limits),
         roots: KnownRoots::default(),
+        sections: Sections::new(),
+        refused: Refused::new(),
     };
     let mut before = match until {
         None => None,
         Some(until) => Some(reading.objects.tree_of(until)?),
     };
+    if let Some(tree) = before {
+        replay.begin(tree)?;
+    }
     for stretch in snapshots.rchunks(reading.stretch.commits) {
         replay.stretch(before, stretch, visit)?;
         before = stretch.first().map(|newest| newest.tree);
@@ -116,10 +145,32 @@ pub(super) fn replay(
 struct Replay<'r, 'a> {
     reading: &'r Reading<'a>,
     folders: Folders<'a>,
+    measure: Measure<'a>,
     roots: KnownRoots,
+    /// What stands at the commit visited last.
+    sections: Sections,
+    /// What of it was not told.
+    refused: Refused,
+}
+
+/// What a commit changed.
+#[derive(Default)]
+struct Step {
+    sections: BTreeMap<String, Sides>,
+    /// `None` where that is too much to be enumerated.
+    changes: Option<Vec<Change>>,
 }
 
 impl Replay<'_, '_> {
+    /// Takes what stands in a tree as told.
+    fn begin(&mut self, tree: ObjectId) -> Result<(), SourceError> {
+        let top = self.reading.top(tree, &mut self.roots)?;
+        let step = self.sides(&Top::default(), &top)?;
+        self.take(&step);
+        self.refused = section::refused(&self.sections, self.reading.limits);
+        Ok(())
+    }
+
     /// Visits a stretch of history, given newest first; `before` is the tree of the commit that it follows.
     fn stretch(
         &mut self,
@@ -127,31 +178,30 @@ impl Replay<'_, '_> {
         snapshots: &[Snapshot],
         visit: &mut Visitor<'_>,
     ) -> Result<(), SourceError> {
-        let Some(changes) = self.changes(before, snapshots)? else {
+        let Some(steps) = self.steps(before, snapshots)? else {
             let (newer, older) = snapshots.split_at(snapshots.len() / 2);
             self.stretch(before, older, visit)?;
             return self.stretch(older.first().map(|newest| newest.tree), newer, visit);
         };
-        for (snapshot, changes) in snapshots.iter().zip(changes).rev() {
-            visit(snapshot.commit, self.contents(snapshot.commit, changes)?)?;
+        for (snapshot, step) in snapshots.iter().zip(steps).rev() {
+            let changed = self.changed(step)?;
+            visit(snapshot.commit, changed)?;
         }
         Ok(())
     }
 
     /// What each commit of a stretch changed; `None` where that is too much to keep. Git stores a folder as what
     /// differs from a newer version of it, so that comparing backwards unpacks each version from the one before.
-    fn changes(
-        &mut self,
-        before: Option<ObjectId>,
-        snapshots: &[Snapshot],
-    ) -> Result<Option<Vec<Vec<Change>>>, SourceError> {
-        let Reading { objects, limits, .. } = *self.reading;
+    fn steps(&mut self, before: Option<ObjectId>, snapshots: &[Snapshot]) -> Result<Option<Vec<Step>>, SourceError> {
         let (mut all, mut count) = (Vec::with_capacity(snapshots.len()), 0);
-        let mut known: Option<Rc<Folder>> = None;
+        let mut known: Option<Top> = None;
         let parents = snapshots.iter().skip(1).map(|parent| Some(parent.tree)).chain([before]);
-        for (Snapshot { commit, tree }, parent) in snapshots.iter().zip(parents) {
+        for (Snapshot { tree, .. }, parent) in snapshots.iter().zip(parents) {
             if parent == Some(*tree) {
-                all.push(Vec::new());
+                all.push(Step {
+                    changes: Some(Vec::new()),
+                    ..Step::default()
+                });
                 continue;
             }
             let after = match known.take() {
@@ -160,47 +210,109 @@ impl Replay<'_, '_> {
             };
             let older = match parent {
                 Some(parent) => self.reading.top(parent, &mut self.roots)?,
-                None => Rc::default(),
+                None => Top::default(),
             };
-            known = Some(Rc::clone(&older));
-            let folders = &mut self.folders;
-            let changes = changes::between_folders(objects, limits, *commit, older, after, &mut |id| folders.read(id))?;
-            count += changes.len();
+            known = Some(older.clone());
+            let mut step = self.sides(&older, &after)?;
+            if step.sections.values().all(section::fit) {
+                let folders = &mut self.folders;
+                let mut changes = Vec::new();
+                for (path, sides) in &step.sections {
+                    let [before, after] = sides.map(|section| section.and_then(|section| section.entry));
+                    changes.extend(section::changes(path, before, after, &mut |id| folders.read(id))?);
+                }
+                changes.sort_by(|a, b| a.path.cmp(&b.path));
+                count += changes.len();
+                step.changes = Some(changes);
+            }
             if count > self.reading.stretch.changes && snapshots.len() > 1 {
                 return Ok(None);
             }
-            all.push(changes);
+            all.push(step);
         }
         Ok(Some(all))
     }
 
-    fn contents(&self, commit: CommitId, changes: Vec<Change>) -> Result<Vec<Changed>, SourceError> {
-        let Reading { objects, limits, .. } = *self.reading;
-        let mut bytes = 0;
-        let mut changed = Vec::with_capacity(changes.len());
-        for change in changes {
-            let file = change.after.map(|entry| content(objects, limits, entry)).transpose()?;
-            if let Some(TreeFile::Regular { bytes: content, .. }) = &file {
-                bytes += content.len() as u64;
+    /// Which sections differ.
+    fn sides(&mut self, before: &Top, after: &Top) -> Result<Step, SourceError> {
+        let folders = &mut self.folders;
+        let read: &mut section::ReadFolder<'_> = &mut |id| folders.read(id);
+        let mut sections = section::differing(&before.folder, &after.folder, &mut self.measure, read)?;
+        if before.is_excessive || after.is_excessive {
+            // What cannot be read at all stands for the file that everything begins with.
+            let sides = sections.entry(Roots::FILE.to_owned()).or_default();
+            for (side, top) in sides.iter_mut().zip([before, after]) {
+                if top.is_excessive {
+                    *side = Some(Section::UNREADABLE);
+                }
             }
-            if bytes > limits.tree_bytes {
-                return Err(SourceError::TooLarge {
-                    repository: objects.path.to_owned(),
-                    commit,
-                    limit: limits.tree_bytes,
-                    what: "bytes",
-                });
-            }
-            changed.push((change.path, file));
         }
-        Ok(changed)
+        Ok(Step {
+            sections,
+            changes: None,
+        })
     }
-}
 
-fn content(objects: &Objects<'_>, limits: &Limits, entry: Entry) -> Result<TreeFile, SourceError> {
-    match entry {
-        Entry::Symlink(_) => Ok(TreeFile::Symlink),
-        Entry::File(blob) => tree::content(objects, limits, blob, &Contents::new()),
+    fn take(&mut self, step: &Step) {
+        for (path, [_, after]) in &step.sections {
+            match after {
+                Some(section) => drop(self.sections.insert(path.clone(), *section)),
+                None => drop(self.sections.remove(path)),
+            }
+        }
+    }
+
+    /// What a commit changed, so that whoever is told has what [`tree::read`] would give of it.
+    fn changed(&mut self, step: Step) -> Result<Vec<Changed>, SourceError> {
+        if step.sections.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.take(&step);
+        let refused = section::refused(&self.sections, self.reading.limits);
+        let before = std::mem::replace(&mut self.refused, refused);
+        if let Some(changes) = step.changes.filter(|_| before.is_empty() && self.refused.is_empty()) {
+            return changes.into_iter().map(|change| self.content(change)).collect();
+        }
+        let mut affected = section::unlike(&before, &self.refused);
+        affected.extend(step.sections.keys().cloned());
+        let mut changed: BTreeMap<RepoPath, Option<TreeFile>> = BTreeMap::new();
+        for path in affected {
+            let stands = self.sections.get(&path).copied();
+            let [was, is] = step.sections.get(&path).copied().unwrap_or([stands, stands]);
+            let told = |section: Option<Section>, refused: &Refused| {
+                section
+                    .filter(|_| !refused.contains_key(&path))
+                    .and_then(|section| section.entry)
+            };
+            let at = RepoPath::from(path.as_str());
+            if before.contains_key(&path) {
+                changed.insert(at.clone(), None);
+            }
+            let folders = &mut self.folders;
+            let (was, is) = (told(was, &before), told(is, &self.refused));
+            for change in section::changes(&path, was, is, &mut |id| folders.read(id))? {
+                let (path, file) = self.content(change)?;
+                changed.insert(path, file);
+            }
+            if let Some(excess) = self.refused.get(&path) {
+                changed.insert(at, Some(excess.file()));
+            }
+        }
+        Ok(changed.into_iter().collect())
+    }
+
+    fn content(&self, change: Change) -> Result<Changed, SourceError> {
+        let Reading { objects, limits, .. } = *self.reading;
+        let Change { path, after, .. } = change;
+        let name = path.as_str().rsplit('/').next().unwrap_or_default();
+        let file = match after {
+            None => None,
+            Some(Entry::Symlink(_)) => Some(TreeFile::Symlink),
+            Some(Entry::Submodule(_)) => Some(TreeFile::Submodule),
+            Some(Entry::File(_)) if !Reads::at(path.as_str()).hold(name) => Some(TreeFile::Other),
+            Some(Entry::File(blob)) => Some(tree::content(objects, limits, blob, &Contents::new())?),
+        };
+        Ok((path, file))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Histories told in order.
 
 use super::*;
-use crate::source::Source;
 use crate::source::testing::History;
+use crate::source::{Options, Source};
 
 /// A landfall.toml of these tests names a folder in its first line.
 fn roots(landfall: &TreeFile) -> Roots {
@@ -55,7 +55,10 @@ fn it_tells_the_same_as_asking_commit_by_commit() {
         let asked: Vec<Change> = source.changes(commit, &Roots::default()).unwrap();
         let asked: Vec<Changed> = asked
             .into_iter()
-            .map(|change| (change.path, change.after.map(|entry| source.read(entry).unwrap())))
+            .map(|change| {
+                let file = change.after.map(|entry| source.read_at(&change.path, entry).unwrap());
+                (change.path, file)
+            })
             .collect();
         assert_eq!(changed, asked);
     }
@@ -179,4 +182,52 @@ fn what_is_no_first_parent_is_not_an_end() {
             until: head
         }
     );
+}
+
+/// Whoever is told of each commit has what is read of it whole.
+#[test]
+fn what_exceeds_the_limits_is_told_where_it_does_and_taken_back_where_it_no_longer_does() {
+    let history = History::new();
+    let (small, large) = ("1", "x".repeat(60));
+    history.commit(&[
+        ("landfall.toml", small),
+        ("promotions/a/1.toml", small),
+        ("promotions/b/1.toml", small),
+    ]);
+    history.commit(&[("promotions/a/2.toml", &large), ("promotions/a/3.toml", &large)]);
+    history.commit(&[("promotions/b/2.toml", small), ("promotions/a/1.toml", "changed")]);
+    history.remove(&["promotions/a/3.toml"]);
+    history.commit(&[("promotions/b/2.toml", &large), ("promotions/c/1.toml", &large)]);
+    history.commit(&[("promotions/c/1.toml", small)]);
+    let head = history.remove(&["promotions/a/2.toml", "promotions/b/2.toml"]);
+    let limits = Limits {
+        project_bytes: 100,
+        tree_bytes: 150,
+        ..Limits::default()
+    };
+    let source = history.open_with(Options {
+        limits,
+        ..Options::default()
+    });
+    let commits = source.first_parents(head, None).unwrap();
+    let mut excessive = 0;
+    for until in commits.iter().skip(1).map(|commit| Some(*commit)).chain([None]) {
+        let mut files = until.map_or_else(std::collections::BTreeMap::new, |until| {
+            source.tree(until, &Roots::default()).unwrap().files
+        });
+        for (commit, changed) in visited(&source, head, until) {
+            for (path, file) in changed {
+                match file {
+                    Some(file) => drop(files.insert(path, file)),
+                    None => drop(files.remove(&path)),
+                }
+            }
+            assert_eq!(files, source.tree(commit, &Roots::default()).unwrap().files, "{commit}");
+            excessive += files
+                .values()
+                .filter(|file| matches!(file, TreeFile::Excessive { .. }))
+                .count();
+        }
+    }
+    assert!(excessive > 6, "{excessive}");
 }

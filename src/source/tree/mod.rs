@@ -1,6 +1,7 @@
 //! The files of a commit that landfall reads.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use gix::ObjectId;
@@ -9,13 +10,15 @@ use gix::objs::tree::EntryKind;
 
 use super::folder::{Folder, TreeEntry};
 use super::object::{Objects, object_id, sha1};
+use super::section::{self, Measure, Section, Sections};
 use super::{Entry, SourceError, SubPath};
-use crate::model::{BlobId, CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
+use crate::model::{BlobId, CommitId, Limits, Reads, RepoPath, Roots, Tree, TreeFile};
 
 /// Contents that were read before, so that a commit which changed one line costs one file.
 pub(super) type Contents = HashMap<BlobId, Arc<[u8]>>;
 
-/// Reads the files of `commit` below `folder`. Where the folder does not exist at that commit, there are none.
+/// Reads the files of `commit` below `folder`. Where the folder does not exist at that commit, there are none. Where
+/// more stands than the limits allow, that is said in place of it.
 pub(super) fn read(
     objects: &Objects<'_>,
     limits: &Limits,
@@ -24,46 +27,69 @@ pub(super) fn read(
     commit: CommitId,
     known: &Contents,
 ) -> Result<Tree, SourceError> {
-    let too_large = |limit: u64, what| SourceError::TooLarge {
-        repository: objects.path.to_owned(),
-        commit,
-        limit,
-        what,
+    let mut folders: HashMap<ObjectId, Rc<Folder>> = HashMap::new();
+    let mut read = |id| match folders.get(&id) {
+        Some(known) => Ok(Rc::clone(known)),
+        None => {
+            let folder = Rc::new(objects.folder(id)?);
+            folders.insert(id, Rc::clone(&folder));
+            Ok(folder)
+        }
     };
-    let mut files = BTreeMap::new();
-    let mut bytes = 0;
-    let mut pending: Vec<(String, usize, TreeEntry)> = top(objects, objects.tree_of(commit)?, folder, roots)?
-        .iter()
-        .map(|(name, entry)| (name.to_owned(), 1, entry))
+    let top = match top(objects, objects.tree_of(commit)?, folder, roots) {
+        Err(SourceError::TooLarge { .. }) => {
+            let files = BTreeMap::from([(RepoPath::from(Roots::FILE), section::LISTING.file())]);
+            return Ok(Tree { commit, files });
+        }
+        top => top?,
+    };
+    let mut measure = Measure::new(objects, limits);
+    let differing = section::differing(&Folder::default(), &top, &mut measure, &mut read)?;
+    let sections: Sections = differing
+        .into_iter()
+        .filter_map(|(path, [_, section])| Some((path, section?)))
         .collect();
-    while let Some((path, depth, entry)) = pending.pop() {
-        if entry.kind == EntryKind::Tree {
-            if depth > limits.tree_depth {
-                return Err(too_large(limits.tree_depth as u64, "levels of folders"));
-            }
-            let children = objects.folder(entry.id)?;
-            if files.len() + pending.len() + children.len() > limits.tree_files {
-                return Err(too_large(limits.tree_files as u64, "files"));
-            }
-            pending.extend(
-                children
-                    .iter()
-                    .map(|(name, child)| (format!("{path}/{name}"), depth + 1, child)),
-            );
-            continue;
+    let refused = section::refused(&sections, limits);
+    let mut files = BTreeMap::new();
+    for (path, Section { entry, .. }) in &sections {
+        match (refused.get(path), entry) {
+            (Some(excess), _) => drop(files.insert(RepoPath::from(path.as_str()), excess.file())),
+            (None, Some(entry)) => below(objects, limits, known, (path, *entry), &mut read, &mut files)?,
+            (None, None) => {}
         }
-        let Some(file) = file(objects, limits, entry, known)? else {
-            continue;
-        };
-        if let TreeFile::Regular { bytes: content, .. } = &file {
-            bytes += content.len() as u64;
-            if bytes > limits.tree_bytes {
-                return Err(too_large(limits.tree_bytes, "bytes"));
-            }
-        }
-        files.insert(RepoPath::from(path.as_str()), file);
     }
     Ok(Tree { commit, files })
+}
+
+/// Reads what stands at a path and below it.
+fn below(
+    objects: &Objects<'_>,
+    limits: &Limits,
+    known: &Contents,
+    (path, entry): (&str, TreeEntry),
+    read: &mut section::ReadFolder<'_>,
+    files: &mut BTreeMap<RepoPath, TreeFile>,
+) -> Result<(), SourceError> {
+    let reads = Reads::at(path);
+    let mut pending = vec![(path.to_owned(), entry)];
+    while let Some((path, entry)) = pending.pop() {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let file = match entry.kind {
+            EntryKind::Tree => {
+                let children = read(entry.id)?;
+                pending.extend(children.iter().map(|(name, child)| (format!("{path}/{name}"), child)));
+                continue;
+            }
+            EntryKind::Blob | EntryKind::BlobExecutable if reads.hold(name) => {
+                content(objects, limits, BlobId(sha1(&entry.id)), known)?
+            }
+            EntryKind::Blob | EntryKind::BlobExecutable => TreeFile::Other,
+            EntryKind::Link => TreeFile::Symlink,
+            EntryKind::Commit => TreeFile::Submodule,
+        };
+        files.insert(RepoPath::from(path.as_str()), file);
+    }
+    Ok(())
 }
 
 /// The entries below `folder` of a commit's tree that landfall reads, by path.
@@ -73,17 +99,19 @@ pub(super) fn top(
     folder: &SubPath,
     roots: &Roots,
 ) -> Result<Folder, SourceError> {
-    let Some(tree) = descend(objects, tree, folder.segments())? else {
-        return Ok(Folder::default());
+    let tree = match descend(objects, tree, folder.segments())? {
+        Way::Folder(tree) => tree,
+        // Nothing can be read there; what stands in the way is told in place of the file that everything begins with.
+        Way::Blocked(entry) => return Ok(Folder::new([(Roots::FILE, entry)]).unwrap_or_default()),
+        Way::Nothing => return Ok(Folder::default()),
     };
     let always = objects.folder(tree)?;
     let mut entries: BTreeMap<&str, TreeEntry> = always
         .iter()
         .filter(|(name, entry)| match entry.kind {
             EntryKind::Tree => Roots::FOLDERS.contains(name),
-            EntryKind::Link => *name == Roots::FILE || Roots::FOLDERS.contains(name),
+            EntryKind::Link | EntryKind::Commit => *name == Roots::FILE || Roots::FOLDERS.contains(name),
             EntryKind::Blob | EntryKind::BlobExecutable => *name == Roots::FILE,
-            EntryKind::Commit => false,
         })
         .collect();
     for root in roots.named() {
@@ -102,58 +130,53 @@ pub(super) fn entry_at(
     path: &RepoPath,
 ) -> Result<Option<Entry>, SourceError> {
     match descend(objects, objects.tree_of(commit)?, folder.segments())? {
-        Some(tree) => Ok(find(objects, tree, path.as_str())?.and_then(entry)),
-        None => Ok(None),
+        Way::Folder(tree) => Ok(find(objects, tree, path.as_str())?.and_then(entry)),
+        Way::Blocked(_) | Way::Nothing => Ok(None),
     }
 }
 
-/// A file or link; folders and submodules are none.
+/// A file, link or submodule; folders are none.
 pub(super) fn entry(entry: TreeEntry) -> Option<Entry> {
     let blob = BlobId(sha1(&entry.id));
     match entry.kind {
         EntryKind::Blob | EntryKind::BlobExecutable => Some(Entry::File(blob)),
         EntryKind::Link => Some(Entry::Symlink(blob)),
-        EntryKind::Tree | EntryKind::Commit => None,
+        EntryKind::Commit => Some(Entry::Submodule(blob)),
+        EntryKind::Tree => None,
     }
 }
 
-/// The folder that these segments lead to; links are not followed.
+/// Where segments of a path lead.
+enum Way {
+    Folder(ObjectId),
+    /// To a link, which is not followed, or a submodule, whose files are not part of the commit.
+    Blocked(TreeEntry),
+    Nothing,
+}
+
 fn descend<'a>(
     objects: &Objects<'_>,
     mut tree: ObjectId,
     segments: impl Iterator<Item = &'a str>,
-) -> Result<Option<ObjectId>, SourceError> {
+) -> Result<Way, SourceError> {
     for segment in segments {
         match objects.folder(tree)?.get(segment) {
             Some(entry) if entry.kind == EntryKind::Tree => tree = entry.id,
-            _ => return Ok(None),
+            Some(entry) if matches!(entry.kind, EntryKind::Link | EntryKind::Commit) => return Ok(Way::Blocked(entry)),
+            _ => return Ok(Way::Nothing),
         }
     }
-    Ok(Some(tree))
+    Ok(Way::Folder(tree))
 }
 
+/// What stands at a path, or in the way to it.
 fn find(objects: &Objects<'_>, tree: ObjectId, path: &str) -> Result<Option<TreeEntry>, SourceError> {
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let segments = folders.split('/').filter(|segment| !segment.is_empty());
     match descend(objects, tree, segments)? {
-        Some(tree) => Ok(objects.folder(tree)?.get(name)),
-        None => Ok(None),
-    }
-}
-
-fn file(
-    objects: &Objects<'_>,
-    limits: &Limits,
-    entry: TreeEntry,
-    known: &Contents,
-) -> Result<Option<TreeFile>, SourceError> {
-    match entry.kind {
-        EntryKind::Blob | EntryKind::BlobExecutable => {
-            content(objects, limits, BlobId(sha1(&entry.id)), known).map(Some)
-        }
-        EntryKind::Link => Ok(Some(TreeFile::Symlink)),
-        // A submodule is another repository; its files are not part of this commit.
-        EntryKind::Commit | EntryKind::Tree => Ok(None),
+        Way::Folder(tree) => Ok(objects.folder(tree)?.get(name)),
+        Way::Blocked(entry) => Ok(Some(entry)),
+        Way::Nothing => Ok(None),
     }
 }
 
@@ -171,7 +194,7 @@ pub(super) fn content(
         });
     }
     let id = object_id(blob.0);
-    let size = objects.size(id)?;
+    let size = objects.size(id, Kind::Blob)?;
     if size > limits.manifest_file as u64 {
         return Ok(TreeFile::TooLarge { bytes: size });
     }

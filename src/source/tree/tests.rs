@@ -71,7 +71,7 @@ fn only_what_landfall_reads_is_read() {
 }
 
 #[test]
-fn links_are_named_and_submodules_left_out() {
+fn links_and_submodules_are_named() {
     let history = History::new();
     let blob = write_blob(&history, b"../../etc/passwd");
     let inner = write_tree(
@@ -86,7 +86,11 @@ fn links_are_named_and_submodules_left_out() {
         .open()
         .tree(commit_tree(&history, root), &Roots::default())
         .unwrap();
-    let expected = [("keys", TreeFile::Symlink), ("promotions/a.toml", TreeFile::Symlink)];
+    let expected = [
+        ("keys", TreeFile::Symlink),
+        ("promotions/a.toml", TreeFile::Symlink),
+        ("promotions/sub", TreeFile::Submodule),
+    ];
     let expected = expected.map(|(path, file)| (RepoPath::from(path), file));
     assert_eq!(tree.files, BTreeMap::from(expected));
 }
@@ -136,43 +140,100 @@ fn a_tree_that_unfolds_without_end_is_refused() {
             .collect();
         tree = write_tree(&history, &entries);
     }
-    let commit = commit_tree(&history, write_tree(&history, &[("promotions", EntryKind::Tree, tree)]));
-    let limits = Limits {
-        tree_files: 1_000,
-        ..Limits::default()
+    let commit_of = |inner| {
+        let root = write_tree(&history, &[("promotions", EntryKind::Tree, inner)]);
+        commit_tree(&history, root)
     };
-    let source = history.open_with(limited(limits));
-    let limit = |result: Result<(), SourceError>| match result {
-        Err(SourceError::TooLarge { limit, what, .. }) => (limit, what),
-        other => panic!("{other:?}"),
+    let commit = commit_of(write_tree(&history, &[("dns", EntryKind::Tree, tree)]));
+    let read = |limits: Limits| {
+        let source = history.open_with(limited(limits));
+        assert_eq!(source.changes(commit, &Roots::default()).unwrap(), []);
+        source.tree(commit, &Roots::default()).unwrap().files
     };
-    assert_eq!(
-        limit(source.tree(commit, &Roots::default()).map(drop)),
-        (1_000, "files")
-    );
-    assert_eq!(
-        limit(source.changes(commit, &Roots::default()).map(drop)),
-        (1_000, "files")
-    );
-    let limits = Limits {
+    let told = |limit, what| BTreeMap::from([("promotions/dns".into(), TreeFile::Excessive { limit, what })]);
+    assert_eq!(read(Limits::default()), told(50_000, "files and folders"));
+    let shallow = Limits {
         tree_depth: 5,
         ..Limits::default()
     };
-    let source = history.open_with(limited(limits));
-    assert_eq!(
-        limit(source.tree(commit, &Roots::default()).map(drop)),
-        (5, "levels of folders")
-    );
-    assert_eq!(
-        limit(source.changes(commit, &Roots::default()).map(drop)),
-        (5, "levels of folders")
-    );
-    let limits = Limits {
-        tree_bytes: 10,
+    assert_eq!(read(shallow), told(5, "levels of folders"));
+}
+
+#[test]
+fn a_project_with_too_much_in_it_stands_alone() {
+    let history = History::new();
+    let large = "x".repeat(60);
+    let head = history.commit(&[
+        ("promotions/a/1.toml", &large),
+        ("promotions/a/2.toml", &large),
+        ("promotions/b/1.toml", "1"),
+        ("promotions/b/notes.md", &large),
+        ("promotions/b/more.md", &large),
+    ]);
+    let source = history.open_with(limited(Limits {
+        project_bytes: 100,
         ..Limits::default()
-    };
-    let source = history.open_with(limited(limits));
-    assert_eq!(limit(source.tree(commit, &Roots::default()).map(drop)), (10, "bytes"));
+    }));
+    let files = source.tree(head, &Roots::default()).unwrap().files;
+    assert_eq!(
+        files[&"promotions/a".into()],
+        TreeFile::Excessive {
+            limit: 100,
+            what: "bytes of manifests"
+        }
+    );
+    // What is no manifest counts for nothing.
+    assert!(matches!(files[&"promotions/b/1.toml".into()], TreeFile::Regular { .. }));
+    assert_eq!(files[&"promotions/b/notes.md".into()], TreeFile::Other);
+    assert_eq!(files.len(), 4);
+}
+
+#[test]
+fn a_folder_of_millions_of_names_is_not_unpacked() {
+    let history = History::new();
+    let blob = write_blob(&history, b"x");
+    let names: Vec<String> = (0..400_000).map(|number| format!("{number:07}")).collect();
+    let entries: Vec<_> = names
+        .iter()
+        .map(|name| (name.as_str(), EntryKind::Blob, blob))
+        .collect();
+    let huge = write_tree(&history, &entries);
+    let project = write_tree(&history, &[("dns", EntryKind::Tree, huge)]);
+    let promotions = commit_tree(
+        &history,
+        write_tree(&history, &[("promotions", EntryKind::Tree, project)]),
+    );
+    let all = commit_tree(&history, write_tree(&history, &[("promotions", EntryKind::Tree, huge)]));
+    let root = commit_tree(&history, huge);
+    for (commit, path) in [
+        (promotions, "promotions/dns"),
+        (all, "promotions"),
+        (root, "landfall.toml"),
+    ] {
+        let files = history.open().tree(commit, &Roots::default()).unwrap().files;
+        assert_eq!(files.keys().map(RepoPath::as_str).collect::<Vec<_>>(), [path]);
+        assert!(matches!(files[&path.into()], TreeFile::Excessive { .. }));
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_folder_is_told_in_place_of_it() {
+    let history = History::new();
+    let blob = write_blob(&history, b"x");
+    let root = write_tree(&history, &[("registry", EntryKind::Commit, blob)]);
+    let commit = commit_tree(&history, root);
+    let roots: Roots = [RepoPath::from("registry/manifests")].into_iter().collect();
+    let files = history.open().tree(commit, &roots).unwrap().files;
+    assert_eq!(
+        files,
+        BTreeMap::from([("registry/manifests".into(), TreeFile::Submodule)])
+    );
+    let below = history.open_with(Options {
+        folder: SubPath::parse("registry").unwrap(),
+        ..Options::default()
+    });
+    let files = below.tree(commit, &Roots::default()).unwrap().files;
+    assert_eq!(files, BTreeMap::from([("landfall.toml".into(), TreeFile::Submodule)]));
 }
 
 #[test]

@@ -5,20 +5,24 @@ use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use super::blob::Destination;
+use super::content::Content;
+use super::destination::Destination;
 use super::fan_out::Taken;
 use super::in_flight::InFlight;
-use super::{
-    ImageTree, SourceFailure, SourceProblem, TransferError, TransferLimits, TreeAnswer, TreeManifest, read_tree,
-};
+use super::lanes::Lanes;
+use super::slowness::Slowness;
+use super::window::Slot;
+use super::{ImageTree, Lost, SourceFailure, SourceProblem, TransferError, TransferLimits, TreeAnswer, read_tree};
 use crate::model::{Digest, Limits, Repository};
-use crate::registry::{ErrorKind, ManifestAt, Pushed, Registry};
+use crate::registry::{ManifestAt, Pushed, Registry, WritableRegistry};
 
-/// Copies, together within their limits: concurrent copies of one blob to one place are done once.
+/// Copies, together within their limits: concurrent copies of one blob to one place are done once. One serves any number
+/// of copies for as long as the process lives; it keeps nothing of those that have ended but how slow a registry was.
 #[derive(Debug)]
 pub struct Transfer {
     pub(super) limits: TransferLimits,
-    pub(super) blobs: Semaphore,
+    pub(super) lanes: Lanes,
+    pub(super) slowness: Slowness,
     pub(super) in_flight: InFlight,
 }
 
@@ -42,7 +46,8 @@ impl Transfer {
     pub fn new(limits: TransferLimits) -> Self {
         Self {
             limits,
-            blobs: Semaphore::new(limits.blobs.max(1)),
+            lanes: Lanes::new(&limits),
+            slowness: Slowness::new(&limits),
             in_flight: InFlight::default(),
         }
     }
@@ -86,7 +91,7 @@ impl Transfer {
     ///
     /// A destination that fails, or is slow, holds up no other. Dropping the stream cancels the copies; what they have
     /// written is found, and not written again, by the next.
-    pub fn copy_tree<'a, R: Registry>(
+    pub fn copy_tree<'a, R: WritableRegistry>(
         &'a self,
         registry: &'a R,
         tree: &'a ImageTree,
@@ -100,7 +105,14 @@ impl Transfer {
             let (told, hears) = mpsc::unbounded_channel();
             destinations.push(Destination { repository, told });
             let finished = async move {
-                let result = self.complete(registry, tree, repository, hears).await;
+                let content = Content {
+                    transfer: self,
+                    registry,
+                    tree,
+                    from,
+                    taken,
+                };
+                let result = self.complete(&content, repository, hears).await;
                 Some(CopyResult {
                     destination: index,
                     result,
@@ -116,7 +128,7 @@ impl Transfer {
         work.filter_map(std::future::ready)
     }
 
-    async fn copy_blobs<R: Registry>(
+    async fn copy_blobs<R: WritableRegistry>(
         &self,
         registry: &R,
         tree: &ImageTree,
@@ -125,23 +137,33 @@ impl Transfer {
         taken: Taken<'_>,
     ) {
         let to = &to;
-        let copies = tree
-            .blobs()
-            .iter()
-            .map(|blob| self.copy_blob(registry, blob, from, to, taken));
-        // Boxed: the compiler cannot prove this future `Send` for every lifetime of `registry` otherwise.
-        let copies = stream::iter(copies).buffer_unordered(self.limits.blobs.max(1)).boxed();
-        copies.for_each(|()| std::future::ready(())).await;
+        let window = Semaphore::new(self.limits.blobs.max(1));
+        let mut blobs = tree.blobs().iter().peekable();
+        let mut copies = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = copies.next() => {}
+                // Not one for one: what is left of a blob are slow destinations, and the others need not wait for them.
+                Ok(permit) = window.acquire(), if blobs.peek().is_some() => {
+                    if let Some(blob) = blobs.next() {
+                        let slot = Slot::new(permit);
+                        copies.push(self.copy_blob(registry, blob, from, to, slot, taken).boxed());
+                    }
+                }
+                else => return,
+            }
+        }
     }
 
     /// What one destination needs besides blobs, once these are there.
-    async fn complete<R: Registry>(
+    async fn complete<R: WritableRegistry>(
         &self,
-        registry: &R,
-        tree: &ImageTree,
+        content: &Content<'_, R>,
         repository: &Repository,
         mut blobs: UnboundedReceiver<Result<(), TransferError>>,
     ) -> Result<Pushed, TransferError> {
+        let Content { registry, tree, .. } = *content;
         for _ in tree.blobs() {
             blobs
                 .recv()
@@ -152,16 +174,16 @@ impl Transfer {
         for level in below.chunk_by(|a, b| a.height == b.height) {
             let sends = level
                 .iter()
-                .map(|manifest| send_unless_there(registry, repository, manifest));
+                .map(|manifest| content.send_unless_there(repository, manifest));
             let sends = stream::iter(sends)
                 .buffer_unordered(self.limits.requests.max(1))
                 .boxed();
             sends.try_for_each(|()| std::future::ready(Ok(()))).await?;
         }
         let pushed = if root.manifest.subject.is_some() {
-            send(registry, repository, root).await?
+            content.send(repository, root).await?
         } else {
-            send_unless_there(registry, repository, root).await?;
+            content.send_unless_there(repository, root).await?;
             Pushed {
                 subject_acknowledged: true,
             }
@@ -178,14 +200,14 @@ impl Transfer {
         tree: &ImageTree,
         repository: &Repository,
     ) -> Result<(), TransferError> {
-        let not_kept = |digest| TransferError::NotKept {
+        let not_kept = |lost| TransferError::NotKept {
             repository: repository.clone(),
-            digest,
+            lost,
         };
         let looks = tree.blobs().iter().map(|blob| async move {
             match registry.has_blob(repository, blob).await {
                 Ok(true) => Ok(()),
-                Ok(false) => Err(not_kept(blob.digest)),
+                Ok(false) => Err(not_kept(Lost::Blob(blob.digest))),
                 Err(error) => Err(error.into()),
             }
         });
@@ -197,46 +219,9 @@ impl Transfer {
         // By GET: what ends the copy is to be proof.
         match registry.manifest(repository, ManifestAt::Digest(&root)).await? {
             Some(_) => Ok(()),
-            None => Err(not_kept(root)),
+            None => Err(not_kept(Lost::Manifest(root))),
         }
     }
-}
-
-/// Presence is read, not taken from HEAD: that is no proof of content.
-async fn send_unless_there(
-    registry: &impl Registry,
-    repository: &Repository,
-    manifest: &TreeManifest,
-) -> Result<(), TransferError> {
-    match registry
-        .manifest(repository, ManifestAt::Digest(&manifest.digest))
-        .await
-    {
-        Ok(Some(_)) => return Ok(()),
-        Ok(None) => {}
-        // Damaged there: the right bytes replace it.
-        Err(error) if error.kind == ErrorKind::DigestMismatch => {}
-        Err(error) => return Err(error.into()),
-    }
-    send(registry, repository, manifest).await?;
-    Ok(())
-}
-
-async fn send(
-    registry: &impl Registry,
-    repository: &Repository,
-    manifest: &TreeManifest,
-) -> Result<Pushed, TransferError> {
-    let TreeManifest {
-        digest,
-        bytes,
-        manifest,
-        ..
-    } = manifest;
-    let at = ManifestAt::Digest(digest);
-    Ok(registry
-        .put_manifest(repository, at, &manifest.media_type, bytes.clone())
-        .await?)
 }
 
 #[cfg(test)]

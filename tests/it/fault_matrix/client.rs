@@ -58,5 +58,6 @@ pub fn impatient() -> Timeouts {
         idle: Duration::from_millis(1_000),
         body: Duration::from_millis(2_000),
         commit: Duration::from_millis(1_000),
+        ..Timeouts::default()
     }
 }

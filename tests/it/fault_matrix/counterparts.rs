@@ -11,7 +11,7 @@ fn counterparts(fault: Fault) -> Vec<Simulated> {
     let slow = || S::EVERY.into_iter().find(|fault| matches!(fault, S::Slow(_))).unwrap();
     match fault {
         // As long as the client's patience lasts, and longer.
-        Fault::Latency(_) | Fault::Bandwidth(_) | Fault::SlowLoris => {
+        Fault::Latency(_) | Fault::Bandwidth(_) | Fault::UploadBandwidth(_) | Fault::SlowLoris => {
             vec![slow(), S::FailsAfterEffect(Failure::TimedOut)]
         }
         Fault::TooManyRequests(None) => fails(Failure::Throttled(None)),

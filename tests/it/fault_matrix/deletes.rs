@@ -7,7 +7,7 @@ use futures_util::future::try_join_all;
 use landfall::demo::registry::{Access, EmbeddedOptions, EmbeddedRegistry};
 use landfall::http::Timeouts;
 use landfall::model::{Digest, Repository, Tag};
-use landfall::registry::{ErrorKind, HttpRegistries, Registry as _, RegistryError, Removal};
+use landfall::registry::{ErrorKind, HttpRegistries, RegistryError, Removal, WritableRegistry as _};
 use landfall::sim::Seed;
 use landfall::sim::images::{Image, ImageRecipe};
 use landfall::sim::registry::{Behaviour, Contents, Store};

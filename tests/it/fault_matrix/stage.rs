@@ -18,7 +18,7 @@ use landfall::sim::{History, Seed, SimulatedSigner, Standing, Verdicts};
 
 use super::client::{PATIENCE, embedded_credentials, registries};
 use crate::faults::{Action, Elsewhere, Fault, FaultProxy};
-use crate::simulation::KEY;
+use crate::simulation::KEYS;
 
 /// Where the image is promoted to at each endpoint: `near` comes from the primary's own registry, and is mounted there.
 const PATHS: [&str; 2] = ["team", "near"];
@@ -75,7 +75,7 @@ impl Stage {
             store,
             elsewhere,
             history: Arc::default(),
-            signer: SimulatedSigner::new(KEY.clone()),
+            signer: SimulatedSigner::new(&KEYS[..1]),
             disk: Disk::new(),
             wrong: Arc::default(),
             proxies,
@@ -100,7 +100,7 @@ impl Stage {
         let promotion = format!("[images.app.tags]\n\"{TAG}\" = \"{}\"\n", self.image);
         BTreeMap::from([
             ("landfall.toml".to_owned(), landfall),
-            ("keys/release.pub".to_owned(), KEY.public_key().to_pem()),
+            ("keys/release.pub".to_owned(), KEYS[0].public_key().to_pem()),
             ("promotions/team/app.toml".to_owned(), promotion.clone()),
             ("promotions/near/app.toml".to_owned(), promotion),
         ])
@@ -136,7 +136,7 @@ impl Stage {
         for (proxy, registry) in self.proxies.iter().zip(&self.registries) {
             let (store, wrong) = (self.store.clone(), Arc::clone(&self.wrong));
             let name = registry.registry().clone();
-            let verdicts = Verdicts::new(KEY.public_key().clone());
+            let verdicts = Verdicts::new(vec![KEYS[0].public_key().clone()]);
             proxy.look(move |seen, body| {
                 if seen.action != Action::Tag {
                     return;
@@ -219,7 +219,7 @@ impl Stage {
 
     /// All stands, and each signature once.
     pub fn check_end(&self) -> Result<(), String> {
-        let verdicts = Verdicts::new(KEY.public_key().clone());
+        let verdicts = Verdicts::new(vec![KEYS[0].public_key().clone()]);
         let tag: Tag = TAG.parse().unwrap();
         for (place, public) in self.places() {
             let standing = Standing::read(&self.store, &place, &self.image, &public, &verdicts);

@@ -6,15 +6,21 @@ use std::path::Path;
 use jiff::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
-use super::batch::{INTACT_SINCE, LEDGER_COMMIT};
-use super::table::{ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RowError, SIGNED, SILENT, WRITTEN};
+use super::batch::{FIRST_ACCEPTED, LEDGER_COMMIT};
+use super::table::{
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, WRITTEN,
+};
 use super::{Adoption, Attempt, Batch, ClaimKey, Disk, JournalEntry, JournalKey, NodeKey, StateError};
 use crate::execute::SignedArtifact;
 use crate::model::{Admission, CommitId, Digest, Repository, Tag};
 use crate::reconcile::database::{self, OpenError};
 
-/// The form in which rows are kept. A state with another one is not touched.
-const SCHEMA: u32 = 1;
+/// The form in which rows are kept. A state with a later one is not touched.
+const SCHEMA: u32 = 2;
+/// Artifacts are kept without their signer, endpoints of attempts by their names: see [`super::super::upgrade`].
+const FIRST_SCHEMA: u32 = 1;
+/// What schema 1 called [`FIRST_ACCEPTED`]: since when it knew everything.
+const INTACT_SINCE: &str = "intact-since";
 const SCHEMA_KEY: &str = "schema";
 const FILE: &str = "state.redb";
 
@@ -71,6 +77,10 @@ impl State {
         let expected = SCHEMA.to_string();
         match state.read(|transaction| META.get(transaction, &schema))? {
             Some(found) if found == expected => Ok(state),
+            Some(found) if found == FIRST_SCHEMA.to_string() => {
+                state.upgrade()?;
+                Ok(state)
+            }
             Some(found) => Err(StateError::Schema {
                 file: state.file,
                 found,
@@ -81,6 +91,21 @@ impl State {
                 Ok(state)
             }
         }
+    }
+
+    /// From schema 1. Its rows are read as they are; whose artifacts are whose, the manifests say later.
+    fn upgrade(&self) -> Result<(), StateError> {
+        let intact_since = INTACT_SINCE.to_owned();
+        let first_accepted = self.meta_commit(INTACT_SINCE)?;
+        self.write(|batch| {
+            if let Some(commit) = first_accepted {
+                batch.set_first_accepted(commit)?;
+            }
+            batch.change(|transaction| {
+                META.remove(transaction, &intact_since)?;
+                META.put(transaction, &SCHEMA_KEY.to_owned(), &SCHEMA.to_string())
+            })
+        })
     }
 
     /// Runs `work` in one transaction. Where it ends well, all it did is on disk when this returns; otherwise none of
@@ -108,9 +133,14 @@ impl State {
         self.read(|transaction| ACCEPTED.get(transaction, &branch.to_owned()))
     }
 
-    /// The commit since which this state has been there: see [`Batch::set_intact`]. `None` until it has.
-    pub fn intact_since(&self) -> Result<Option<CommitId>, StateError> {
-        self.meta_commit(INTACT_SINCE)
+    /// The first commit that was ever accepted under this state: see [`Batch::set_first_accepted`].
+    pub fn first_accepted(&self) -> Result<Option<CommitId>, StateError> {
+        self.meta_commit(FIRST_ACCEPTED)
+    }
+
+    /// Claims of which a registry knew before this state did.
+    pub fn recorded(&self) -> Result<BTreeMap<ClaimKey, Timestamp>, StateError> {
+        self.read(|transaction| RECORDED.all(transaction))
     }
 
     pub fn admission(&self, claim: &ClaimKey) -> Result<Option<Admission>, StateError> {

@@ -5,8 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::execute::SignedArtifact;
-use crate::model::{PolicyMode, RepoPath, SignatureForm, Verdict};
-use crate::reconcile::state::Signed;
+use crate::model::{ArtifactKind, PolicyMode, RepoPath, SignatureForm, SignerIdentity, Verdict};
 
 const A: CommitId = CommitId([0xa; 20]);
 const B: CommitId = CommitId([0xb; 20]);
@@ -57,10 +56,12 @@ fn everything_that_was_kept_is_there_for_the_next_process() {
     let (repository, tag) = tag();
     let key = JournalKey {
         claim: claim(1),
-        signed: Signed::Signature(SignatureForm::Bundle),
+        kind: ArtifactKind::Signature(SignatureForm::Bundle),
+        by: Some(SignerIdentity::Key(Digest::of(b"key"))),
     };
     let entry = JournalEntry {
         digest: Digest::of(b"manifest"),
+        reference: Some(repository.clone()),
         artifact: Some(SignedArtifact::Simple {
             payload: "e30=".to_owned(),
             signature: "AA==".to_owned(),
@@ -114,14 +115,26 @@ fn everything_that_was_kept_is_there_for_the_next_process() {
 }
 
 #[test]
-fn a_state_is_intact_since_it_was_said_to_be() {
-    let state = State::in_memory().unwrap();
-    state.write(|batch| batch.set_accepted("main", A)).unwrap();
-    assert_eq!(state.intact_since().unwrap(), None);
-    state.write(|batch| batch.set_intact(A)).unwrap();
-    state.write(|batch| batch.set_accepted("main", B)).unwrap();
-    assert_eq!(state.accepted("main").unwrap(), Some(B));
-    assert_eq!(state.intact_since().unwrap(), Some(A));
+fn what_the_first_schema_knew_everything_since_counts_as_accepted_first() {
+    let disk = Disk::new();
+    let state = State::open_on(&disk).unwrap();
+    assert_eq!(state.first_accepted().unwrap(), None);
+    let as_before = |transaction: &_| {
+        META.put(transaction, &SCHEMA_KEY.to_owned(), &FIRST_SCHEMA.to_string())?;
+        META.put(transaction, &INTACT_SINCE.to_owned(), &A.to_string())
+    };
+    state
+        .write(|batch| {
+            batch.set_accepted("main", B)?;
+            batch.change(as_before)
+        })
+        .unwrap();
+    drop(state);
+    for _ in 0..2 {
+        let state = State::open_on(&disk).unwrap();
+        assert_eq!(state.accepted("main").unwrap(), Some(B));
+        assert_eq!(state.first_accepted().unwrap(), Some(A));
+    }
 }
 
 #[test]
@@ -248,9 +261,9 @@ fn damage_is_an_error_wherever_it_is() {
 fn a_state_of_another_version_is_left_alone() {
     let disk = Disk::new();
     let state = State::open_on(&disk).unwrap();
-    let newer = |transaction: &_| META.put(transaction, &SCHEMA_KEY.to_owned(), &"2".to_owned());
+    let newer = |transaction: &_| META.put(transaction, &SCHEMA_KEY.to_owned(), &"3".to_owned());
     state.write(|batch| batch.change(newer)).unwrap();
     drop(state);
     let error = State::open_on(&disk).map(drop).unwrap_err();
-    assert!(matches!(error, StateError::Schema { known: 1, .. }), "{error}");
+    assert!(matches!(error, StateError::Schema { known: 2, .. }), "{error}");
 }

@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::MemoryRegistries;
 use crate::model::{Digest, Repository, Tag, media_type};
-use crate::registry::{ErrorKind, ManifestAt, Mount, Registry as _, RegistryError};
+use crate::registry::{ErrorKind, ManifestAt, Mount, Registry as _, RegistryError, WritableRegistry as _};
 use crate::sim::Seed;
 use crate::sim::images::{Image, ImageRecipe};
 use crate::sim::registry::{Failure, Fault, FaultPlan, Operations, Rate, Store, Window};

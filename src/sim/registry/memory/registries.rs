@@ -123,6 +123,24 @@ impl registry::Registry for MemoryRegistries {
         self.manifest_digest(repository, at).await
     }
 
+    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
+        self.head_blob(repository, blob).await
+    }
+
+    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
+        self.open_blob(repository, blob).await
+    }
+
+    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
+        self.list_tags(repository).await
+    }
+
+    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
+        self.list_referrers(repository, subject).await
+    }
+}
+
+impl registry::WritableRegistry for MemoryRegistries {
     async fn put_manifest(
         &self,
         repository: &Repository,
@@ -131,14 +149,6 @@ impl registry::Registry for MemoryRegistries {
         bytes: Bytes,
     ) -> Result<Pushed, RegistryError> {
         self.push_manifest(repository, at, media_type, bytes).await
-    }
-
-    async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
-        self.head_blob(repository, blob).await
-    }
-
-    async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {
-        self.open_blob(repository, blob).await
     }
 
     async fn put_blob(
@@ -157,14 +167,6 @@ impl registry::Registry for MemoryRegistries {
         blob: &Descriptor,
     ) -> Result<Mount, RegistryError> {
         self.mount(repository, from, blob).await
-    }
-
-    async fn tags(&self, repository: &Repository) -> Result<Option<Vec<Tag>>, RegistryError> {
-        self.list_tags(repository).await
-    }
-
-    async fn referrers(&self, repository: &Repository, subject: &Digest) -> Result<Referrers, RegistryError> {
-        self.list_referrers(repository, subject).await
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {

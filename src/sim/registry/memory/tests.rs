@@ -5,7 +5,9 @@ use futures_util::{StreamExt as _, stream};
 
 use super::*;
 use crate::model::{Descriptor, Digest, Repository, Tag};
-use crate::registry::{BlobStream, ErrorKind, ManifestAt, Referrers, Registry as _, RegistryError};
+use crate::registry::{
+    BlobStream, ErrorKind, ManifestAt, Referrers, Registry as _, RegistryError, WritableRegistry as _,
+};
 use crate::sim::Seed;
 use crate::sim::images::{Image, ImageRecipe};
 use crate::sim::registry::{Behaviour, Failure, Fault, FaultPlan, Operations, Rate, Store, Window, moves_tags};

@@ -1,0 +1,213 @@
+//! From what happened to facts, and to what has to be remembered.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::engine::Engine;
+use super::event::Learnt;
+use super::in_flight::LookId;
+use super::lanes::Lane;
+use crate::execute::{Outcome, RunId, StepOutcome};
+use crate::facts::{Answer, Ask, Evidence};
+use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
+use crate::plan::{Action, Step};
+
+/// A step that found something else than was planned is planned anew from what is there now, and so is one that was done
+/// and is found undone. After so many times in one session it is left alone: somebody else is at work there, or the
+/// registry does not keep what it acknowledges.
+const TRIES: u32 = 3;
+
+impl Engine {
+    pub(super) fn answered(&mut self, id: LookId, answer: Answer, requests: u64, now: Timestamp) -> Option<Learnt> {
+        self.requests += requests;
+        let look = self.in_flight.end_look(id)?;
+        self.lanes.end(&look.lane);
+        self.touch_place(look.ask);
+        if look.is_spoilt {
+            return None;
+        }
+        let heard = match look.ask {
+            Ask::Endpoint(target) => Some(Learnt::Heard {
+                target,
+                endpoint: look.endpoint,
+                answer: answer.clone(),
+            }),
+            _ => None,
+        };
+        self.ask_again_unless_answered(look.ask, look.endpoint, &answer, now);
+        // It held when it was asked for: whatever changed since is found by the next look.
+        let at = look.sent.min(now);
+        self.facts
+            .record(&self.graph, look.ask, look.depth, look.endpoint, answer, at);
+        heard
+    }
+
+    pub(super) fn finished(&mut self, id: RunId, outcome: StepOutcome, now: Timestamp) -> Option<Learnt> {
+        let run = self.in_flight.run(id)?;
+        let (target, step) = (run.target, run.steps.get(outcome.step)?.clone());
+        let endpoint = outcome.endpoint;
+        if let Some(freed) = self.in_flight.end_step(id, outcome.step, endpoint) {
+            self.lanes.end(&Lane::Write(target, freed));
+        }
+        if matches!(step.action, Action::Tag { .. }) {
+            self.touched.extend(std::mem::take(&mut self.awaits_tag));
+        }
+        let learnt = self.learn(&step, &outcome, now);
+        self.ran.push((step, outcome));
+        learnt
+    }
+
+    /// Takes in what became of a step at one endpoint.
+    pub fn learn(&mut self, step: &Step, outcome: &StepOutcome, now: Timestamp) -> Option<Learnt> {
+        let (unit, endpoint) = (step.node.unit, outcome.endpoint);
+        let target = self.graph.target_of(unit);
+        self.spoil_places(step, endpoint);
+        self.touch_unit(unit);
+        let place = (step.node, endpoint);
+        let has_ended = !matches!(outcome.outcome, Outcome::Skipped | Outcome::Cancelled);
+        let tries = self.tries.entry(place).or_default();
+        *tries += u32::from(has_ended);
+        let is_last_try = *tries >= TRIES;
+        match &outcome.outcome {
+            Outcome::Done { attached } => {
+                self.succeed(step, endpoint, *attached, now);
+                if !self.session.once {
+                    // Whether somebody undoes it again and again, its history tells.
+                    self.tries.remove(&place);
+                } else if is_last_try {
+                    let why = format!("it was done {TRIES} times, and was found undone each time").into();
+                    self.memory.tried.insert(place, why);
+                }
+                Some(Learnt::Succeeded {
+                    step: step.clone(),
+                    endpoint,
+                    attached: *attached,
+                })
+            }
+            Outcome::Skipped => {
+                // What it waited for failed, or the endpoint no longer answered: the latter is asked, once for all.
+                if self.facts.endpoints(target).present.contains(endpoint) {
+                    self.doubt(Ask::Endpoint(target), endpoint);
+                }
+                Some(Learnt::Touched(unit))
+            }
+            Outcome::Cancelled => Some(Learnt::Touched(unit)),
+            Outcome::Stale { why } => {
+                self.doubt_step(step.node, endpoint);
+                if is_last_try && !self.session.once {
+                    self.tries.remove(&place);
+                    return Some(Learnt::Failed {
+                        node: step.node,
+                        endpoint,
+                        error: Arc::clone(why),
+                    });
+                }
+                if is_last_try {
+                    self.memory.tried.insert(place, Arc::clone(why));
+                }
+                Some(Learnt::Touched(unit))
+            }
+            Outcome::Failed { error } | Outcome::Uncertain { error } => {
+                self.doubt_step(step.node, endpoint);
+                if step.node.slot == Slot::Image {
+                    // What it offered may be gone by now.
+                    self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY);
+                }
+                if self.session.once {
+                    self.memory.tried.insert(place, Arc::clone(error));
+                }
+                Some(Learnt::Failed {
+                    node: step.node,
+                    endpoint,
+                    error: Arc::clone(error),
+                })
+            }
+        }
+    }
+
+    pub(super) fn ended(&mut self, id: RunId) -> Option<Learnt> {
+        let (run, busy) = self.in_flight.end_run(id)?;
+        for endpoint in busy.iter() {
+            self.lanes.end(&Lane::Write(run.target, endpoint));
+        }
+        self.touch_unit(run.unit);
+        self.touched.extend(std::mem::take(&mut self.awaits_tag));
+        Some(Learnt::Touched(run.unit))
+    }
+
+    fn succeed(&mut self, step: &Step, endpoint: EndpointIndex, attached: Option<Evidence>, now: Timestamp) {
+        let unit = step.node.unit;
+        match &step.action {
+            Action::Copy { carried, .. } => self.facts.copied(&self.graph, unit, endpoint, carried, now),
+            // What was made is remembered, not known of any place.
+            Action::Sign => {}
+            Action::Attach { .. } => {
+                if let Some(evidence) = attached {
+                    self.facts.attached(unit, endpoint, evidence);
+                }
+            }
+            Action::Tag { tag, digest, .. } => self.facts.tagged(*tag, endpoint, *digest, now),
+        }
+        // What failed for want of it may go well now.
+        let tries = &self.tries;
+        self.memory.tried.retain(|(node, at), _| {
+            let depends = node.unit == unit && *at == endpoint && node.slot > step.node.slot;
+            !depends || tries.get(&(*node, *at)).is_some_and(|tries| *tries >= TRIES)
+        });
+    }
+
+    /// The places that a step writes at an endpoint: what is on its way about them does not count.
+    pub(super) fn spoil_places(&mut self, step: &Step, endpoint: EndpointIndex) {
+        let unit = step.node.unit;
+        let repository = self.graph.unit(unit).repository;
+        let mut spoil = |ask| self.in_flight.spoil(ask, endpoint);
+        match &step.action {
+            Action::Sign => {}
+            Action::Copy { .. } => {
+                spoil(Ask::Image(unit));
+                spoil(Ask::Evidence(unit));
+                spoil(Ask::Tags(repository));
+            }
+            Action::Attach { .. } => spoil(Ask::Evidence(unit)),
+            Action::Tag { tag, .. } => {
+                spoil(Ask::Tag(*tag));
+                spoil(Ask::Tags(repository));
+            }
+        }
+    }
+
+    /// A place counts as not asked, and so does what is on its way about it.
+    pub(super) fn doubt(&mut self, ask: Ask, endpoint: EndpointIndex) {
+        self.facts.doubt(&self.graph, ask, endpoint);
+        self.in_flight.spoil(ask, endpoint);
+        self.touch_place(ask);
+        let repository = match ask {
+            Ask::Image(unit) | Ask::Evidence(unit) => self.graph.unit(unit).repository,
+            Ask::Tag(tag) => self.graph.tag(tag).0,
+            _ => return,
+        };
+        // The list of the repository is in doubt with each of its places.
+        self.in_flight.spoil(Ask::Tags(repository), endpoint);
+        self.touch_place(Ask::Tags(repository));
+    }
+
+    /// The places of a step that did not go well count as not asked.
+    fn doubt_step(&mut self, node: NodeId, endpoint: EndpointIndex) {
+        let NodeId { unit, slot } = node;
+        match slot {
+            Slot::Gate => self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY),
+            // Signed bytes are put beside an image; where that went wrong, the image is looked at as well.
+            Slot::Image | Slot::Signature(_) | Slot::Attestation(_) => self.doubt_unit(unit, endpoint),
+            Slot::Tag(tag) => {
+                self.doubt(Ask::Tag(tag), endpoint);
+                self.doubt(Ask::Image(unit), endpoint);
+            }
+        }
+    }
+
+    fn doubt_unit(&mut self, unit: UnitId, endpoint: EndpointIndex) {
+        self.doubt(Ask::Image(unit), endpoint);
+        self.doubt(Ask::Evidence(unit), endpoint);
+    }
+}

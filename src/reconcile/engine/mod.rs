@@ -1,0 +1,19 @@
+//! The engine: what happened comes in, what is to begin comes out. Synchronous, and without channel, clock, runtime or disk.
+
+mod begin;
+mod continuous;
+mod engine;
+mod event;
+mod in_flight;
+mod lanes;
+mod learn;
+mod retries;
+mod startable;
+mod sweeps;
+mod touch;
+
+pub use engine::{Engine, Session};
+pub use event::{Begin, Event, Learnt, Turn};
+pub use in_flight::LookId;
+pub use lanes::LaneLimits;
+pub use sweeps::Periods;
