@@ -23,6 +23,7 @@ mod silence;
 mod standing;
 mod stop;
 mod tag;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod unit;

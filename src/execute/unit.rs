@@ -207,17 +207,7 @@ impl<W: World> UnitTask<W> {
     }
 
     fn finish(&self, position: usize, endpoint: EndpointIndex, outcome: Outcome) {
-        let node = self.steps[position].node;
-        let (repository, digest) = (self.view.place(endpoint), self.view.digest);
-        match &outcome {
-            Outcome::Failed { error } | Outcome::Uncertain { error } | Outcome::Stale { why: error } => {
-                tracing::warn!(target = %self.view.target.name, %repository, %digest, slot = ?node.slot, %error, "step not done");
-            }
-            Outcome::Done { .. } => {
-                tracing::info!(target = %self.view.target.name, %repository, %digest, slot = ?node.slot, "step done");
-            }
-            Outcome::Skipped | Outcome::Cancelled => {}
-        }
+        super::telling::ended(&self.view, &self.steps[position], endpoint, &outcome);
         self.open().finish(position, endpoint, outcome);
     }
 

@@ -113,6 +113,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether a person who asks how things stand has to know that this was not seen.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::SourceUnreadable { .. }
+        )
+    }
+
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

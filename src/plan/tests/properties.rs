@@ -32,7 +32,7 @@ fn lines(graph: &Graph, planned: &Planned) -> BTreeSet<String> {
         serde_json::to_string(&record).unwrap()
     }));
     lines.extend(planned.blocked.iter().map(|blocked| {
-        let report = explain(graph, blocked);
+        let report = explain(graph, blocked, &crate::plan::Advice::default());
         format!("{} {} {}", report.kind, report.nodes, report.cause)
     }));
     lines
