@@ -76,7 +76,7 @@ fn of_places(
 /// What is allowed already, and every endpoint of the manifests beside it.
 fn line(config: &Config, graph: &Graph) -> String {
     let mut prefixes: Vec<&Prefix> = config.allow_writes.iter().collect();
-    let endpoints = graph.targets().iter().flat_map(|target| &target.endpoints);
+    let endpoints = graph.targets().flat_map(|(_, target)| &target.endpoints);
     for endpoint in endpoints {
         if !prefixes.iter().any(|prefix| prefix.contains_prefix(&endpoint.prefix)) {
             prefixes.push(&endpoint.prefix);

@@ -54,7 +54,7 @@ impl GraphCommand {
         let ledger = Ledger::default();
         let graph = Graph::new(&resolve(&parsed, &Accepted { ledger: &ledger }, None).desired);
         if let Some(wanted) = &self.target
-            && !graph.targets().iter().any(|target| *target.name == **wanted)
+            && !graph.targets().any(|(_, target)| *target.name == **wanted)
         {
             return Err(unknown_target(wanted, &graph)).with_exit_code(ExitCode::Invalid);
         }
@@ -74,7 +74,7 @@ impl GraphCommand {
 }
 
 fn unknown_target(wanted: &str, graph: &Graph) -> Report {
-    let names: Vec<&str> = graph.targets().iter().map(|target| &*target.name).collect();
+    let names: Vec<&str> = graph.targets().map(|(_, target)| &*target.name).collect();
     let help = match nearest(wanted, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("the manifests name {}", names.join(", ")),

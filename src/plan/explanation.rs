@@ -82,24 +82,23 @@ impl<'a> Explanation<'a> {
             },
             Cause::LeftBehind { unit, left } => Self {
                 kind: "left-behind",
+                subject: image_at_source(graph, *unit),
                 cause: format!(
                     "{} is promoted without {}",
                     image_at_source(graph, *unit),
                     left_behind(left)
                 ),
-                remedy:
-                    "nothing waits for it; to have it travel, put it right at the source before the image is promoted"
-                        .to_owned(),
+                remedy: Remedy::MendBeforehand,
             },
             Cause::SourceWithoutAll { unit, left } => Self {
                 kind: "source-without-all",
+                subject: image_at_source(graph, *unit),
                 cause: format!(
                     "{} cannot be promoted with all that it has: {}",
                     image_at_source(graph, *unit),
                     left_behind(left)
                 ),
-                remedy: "put it right at the source, or let it stay behind: `incomplete = \"leave\"` in the target's `carry`"
-                    .to_owned(),
+                remedy: Remedy::MendOrLeave,
             },
             Cause::Upstream { unit } => Self::upstream(graph, *unit),
             Cause::Conflict { tag, endpoint, found } => Self::conflict(graph, *tag, *endpoint, *found),

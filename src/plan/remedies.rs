@@ -28,6 +28,10 @@ pub(super) enum Remedy<'a> {
     PushWhole(String),
     /// What travelled with an image is gone; from where it is read.
     PushCarried(String),
+    /// Something beside an image stayed behind.
+    MendBeforehand,
+    /// Something beside an image cannot travel, and it waits for that.
+    MendOrLeave,
     /// Nothing claims what a chained claim reads from; the target it reads from.
     PromoteThere(&'a str),
     /// What a chained claim reads from does not stand yet; where that is claimed.
@@ -92,6 +96,14 @@ impl Remedy<'_> {
             Self::PushCarried(source) => {
                 format!("push it to {source} again, and it is spread; nothing else waits for it")
             }
+            Self::MendBeforehand => {
+                "nothing waits for it; to have it travel, put it right at the source before the image \
+                                     is promoted"
+                    .to_owned()
+            }
+            Self::MendOrLeave => "put it right at the source, or let it stay behind: `incomplete = \"leave\"` in the \
+                                  target's `carry`"
+                .to_owned(),
             Self::PromoteThere(target) => format!("promote it to {target} too, or read it from elsewhere"),
             Self::WaitFor(origin) => format!("it goes on by itself once what {origin} asks for stands"),
             Self::SignAnyway => format!(
@@ -146,6 +158,8 @@ mod tests {
             Remedy::Reach(prefix),
             Remedy::AskAgain,
             Remedy::GoOn,
+            Remedy::MendBeforehand,
+            Remedy::MendOrLeave,
             Remedy::TryAgain,
             Remedy::TryAtOnce,
             Remedy::FindOther,
