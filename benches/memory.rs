@@ -13,7 +13,7 @@ use std::time::Instant;
 use landfall::desired::ParseCache;
 use landfall::graph::Graph;
 use landfall::plan::file::write;
-use landfall::plan::{Scope, plan};
+use landfall::plan::{Advice, Findings, Scope, plan, standing};
 use synthetic::{cold, now, read, tree, warm};
 
 /// At the peak of a cold start, manifests included.
@@ -37,7 +37,8 @@ fn main() -> ExitCode {
     let cold_start = peak();
     peaks.push(("its plan", cold_start));
     let configuration = landfall::model::Digest::of(b"");
-    let written = write(&graph, &planned, tree.commit, configuration, std::io::sink());
+    let standing = standing(&graph, &planned, Findings::none(tree.commit), &Advice::default());
+    let written = write(&graph, &planned, &standing, configuration, std::io::sink());
     assert!(written.is_ok());
     peaks.push(("its plan file written", peak()));
     drop((facts, memory, planned));

@@ -1,6 +1,8 @@
 //! The `landfall` program.
 
-use landfall::cli::{Cli, ExitCode, Terminal, logging};
+use std::io::Write as _;
+
+use landfall::cli::{Cli, ErrorOutput, ExitCode, Terminal, logging};
 
 fn main() -> std::process::ExitCode {
     let cli = match Cli::from_arguments(std::env::args_os()) {
@@ -9,11 +11,12 @@ fn main() -> std::process::ExitCode {
     };
     let terminal = Terminal::detect(&cli.common);
     terminal.show_errors_accordingly();
-    let result = logging::start(&cli.common, &terminal).and_then(|()| cli.command.run(&cli.common, &terminal));
+    let result = logging::start(&cli, &terminal).and_then(|()| cli.command.run(&cli.common, &terminal));
     match result {
         Ok(code) => code.into(),
         Err(report) => {
-            eprintln!("{report:?}");
+            // Writing there never fails.
+            let _ = writeln!(ErrorOutput::for_errors(&terminal), "{report:?}");
             ExitCode::of(&report).into()
         }
     }

@@ -146,6 +146,7 @@ pub fn source_is_whole(graph: &Graph, facts: &mut Facts, unit: UnitId) {
         unreachable!("no synthetic claim is chained")
     };
     let image = SourceImage {
+        below: Arc::default(),
         needs: Arc::default(),
         repository: repository.clone(),
         carried: [].into(),

@@ -22,8 +22,9 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
 
     let entry = Descriptor::of(media_type::OCI_MANIFEST, b"an entry that nobody else has");
+    let subject = Digest::of(b"a subject");
     let before = Manifest::parse(bytes, None, &limits);
-    if let Ok(Merge::Write(index)) = fallback_index::merge(Some(bytes), std::slice::from_ref(&entry), &limits) {
+    if let Ok(Merge::Write(index)) = fallback_index::merge(Some(bytes), &subject, std::slice::from_ref(&entry), &limits) {
         let after = Manifest::parse(&index, None, &limits).expect("what is written can be read");
         assert_eq!(after.kind, ManifestKind::Index);
         if let Ok(before) = before {
@@ -33,7 +34,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
                 "nothing is lost"
             );
         }
-        let again = fallback_index::merge(Some(&index), &[entry], &limits);
+        let again = fallback_index::merge(Some(&index), &subject, &[entry], &limits);
         assert!(
             matches!(again, Ok(Merge::AlreadyThere)),
             "merging twice adds nothing more"

@@ -8,10 +8,12 @@ mod known_registries;
 mod registries;
 mod session;
 mod signers;
+mod writes;
 
 pub use allowed_registries::AllowedRegistries;
-pub use error::{AssemblyError, WritesRefused};
+pub use error::AssemblyError;
 pub use known_registries::KnownRegistries;
 pub use registries::registries;
 pub use session::{CACHE_BYTES, RealWorld, Session, repository};
 pub use signers::signers;
+pub use writes::{WritesRefused, claims_refused, writes_refused};

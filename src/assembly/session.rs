@@ -4,11 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::known_registries::KnownRegistries;
-use super::{AllowedRegistries, AssemblyError, WritesRefused, registries, signers};
+use super::{AllowedRegistries, AssemblyError, registries, signers};
 use crate::config::Config;
 use crate::execute::{AssembledWorld, SystemClock};
-use crate::model::Repository;
-use crate::plan::Planned;
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
 use crate::reconcile::{Reconciler, Settings, StateJournal};
@@ -90,38 +88,5 @@ impl Session {
             state,
             reconciler,
         })
-    }
-
-    /// Refuses before anything is written what `allow-writes` does not cover.
-    ///
-    /// # Errors
-    /// The first place that it does not cover, and the line that lifts it.
-    pub fn check_writes(&self, planned: &Planned) -> Result<(), WritesRefused> {
-        let graph = self.reconciler.graph();
-        let mut refused: Vec<Repository> = Vec::new();
-        let mut first = None;
-        for step in &planned.steps {
-            let repository = graph.unit(step.node.unit).repository;
-            for endpoint in step.at.iter() {
-                let place = graph.place(repository, endpoint);
-                if let Err(refusal) = self.config.may_write(&place) {
-                    if !refused.contains(&place) && refused.len() < 1_000 {
-                        refused.push(place);
-                    }
-                    first.get_or_insert(refusal);
-                }
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(first) => Err(WritesRefused {
-                repositories: refused.len(),
-                endpoints: graph
-                    .endpoints()
-                    .map(|(_, _, endpoint)| endpoint.prefix.clone())
-                    .collect(),
-                first,
-            }),
-        }
     }
 }

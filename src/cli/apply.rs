@@ -10,12 +10,14 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 use super::exit_code::Ended as _;
 use super::plan::Look;
 use super::progress::Watching;
-use super::session::{runtime, stop_on_signals};
-use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, report};
-use crate::assembly::Session;
+use super::session::runtime;
+use super::stopping::stop_on_signals;
+use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, advice, report, signers};
+use crate::assembly::{Session, writes_refused};
 use crate::execute::Stop;
 use crate::model::CommitId;
 use crate::plan::file::{PlanFile, PlanFileLimits};
+use crate::plan::{Advice, Audience, Step};
 use crate::reconcile::{Following, Pass};
 use crate::source::{Relation, Source as _, SourceError};
 
@@ -37,7 +39,7 @@ pub struct ApplyCommand {
 
 /// What `--revision` names is followed from then on, so it has to be on the way that the branch took: anything else would
 /// bind the branch to what was never merged into it.
-fn check_revision(session: &Session, commit: CommitId) -> Result<(), Report> {
+fn check_revision(session: &Session, commit: CommitId, advice: &Advice) -> Result<(), Report> {
     let source = &session.source;
     let read = || -> Result<_, SourceError> {
         let (branch, head) = (source.branch()?, source.head()?);
@@ -47,7 +49,8 @@ fn check_revision(session: &Session, commit: CommitId) -> Result<(), Report> {
     if !matches!(relation, Relation::Same | Relation::FastForward) {
         return Err(miette!(
             help = format!(
-                "merge it first, or carry it out without following it: `landfall apply --revision {commit} --not-accepted`"
+                "merge it first, or carry it out without following it: {}",
+                advice.by_hand(&format!("apply --revision {commit} --not-accepted"))
             ),
             "commit {commit} is not in the history of branch `{branch}` (its first parents, from {head} on)"
         ))
@@ -60,8 +63,8 @@ fn check_revision(session: &Session, commit: CommitId) -> Result<(), Report> {
     if is_older && accepted != commit {
         return Err(miette!(
             help = format!(
-                "revert in Git what came after it, or carry it out without following it: `landfall apply --revision \
-                 {commit} --not-accepted`"
+                "revert in Git what came after it, or carry it out without following it: {}",
+                advice.by_hand(&format!("apply --revision {commit} --not-accepted"))
             ),
             "commit {commit} is older than {accepted}, which branch `{branch}` was followed to before"
         ))
@@ -72,42 +75,44 @@ fn check_revision(session: &Session, commit: CommitId) -> Result<(), Report> {
 
 impl ApplyCommand {
     /// # Errors
-    /// Where configuration, repository or state cannot be read, the commit is refused, or `allow-writes` does not
-    /// cover what is to be written.
+    /// Where configuration, repository or state cannot be read, the commit is refused, `allow-writes` does not cover what
+    /// is to be written, or what is to be signed cannot be signed.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let mut session = Session::open(common)?;
         let commit = session.commit(common)?;
+        let advice = advice::advice(common, &session.config, Audience::Command);
         let following = if self.not_accepted {
             Following::Look
         } else {
             if common.revision.is_some() {
-                check_revision(&session, commit)?;
+                check_revision(&session, commit, &advice)?;
             }
             Following::Accept
         };
-        let judged = session.follow(commit, following)?;
+        let judged = session.follow(commit, following, &advice)?;
         let watching = Watching::new(terminal);
         let started = Timestamp::now();
         let passes = runtime()?.block_on(async {
             let stop = stop_on_signals();
+            watching.tell_what_a_stop_waits_for(&stop);
             match &self.plan {
                 Some(path) => self.run_plan(path, commit, &mut session, &watching, &stop).await,
                 None => self.converge(&mut session, &watching, &stop).await,
             }
         });
         watching.finish();
-        let report = session.reconciler.report(&passes?, started, Timestamp::now());
+        let report = session.reconciler.report(&passes?, started, Timestamp::now(), &advice);
         let Some(report) = report else {
             return Ok(judged);
         };
         match common.format {
-            Format::Text => write!(output, "{}", report::text(&report)).into_diagnostic()?,
+            Format::Text => write!(output, "{}", report::text(&report, terminal.style)).into_diagnostic()?,
             Format::Json => {
                 serde_json::to_writer_pretty(&mut *output, &report).into_diagnostic()?;
                 writeln!(output).into_diagnostic()?;
             }
         }
-        Ok(judged.and(report::exit_code(&report)))
+        Ok(judged.and(ExitCode::after_doing(&report.standing.shortfall)))
     }
 
     async fn converge(&self, session: &mut Session, watching: &Watching, stop: &Stop) -> Result<Vec<Pass>, Report> {
@@ -117,7 +122,7 @@ impl ApplyCommand {
             .preview(&scope, watching, stop)
             .await
             .into_diagnostic()?;
-        session.check_writes(&preview.last).ended()?;
+        refuse(session, &preview.last.steps).await?;
         if preview.interrupted {
             return Ok(vec![preview]);
         }
@@ -155,7 +160,7 @@ impl ApplyCommand {
         let needed = plan
             .check(graph, &preview.last, commit, session.config.digest())
             .into_diagnostic()?;
-        session.check_writes(&preview.last).ended()?;
+        refuse(session, &needed.steps).await?;
         let pass = session
             .reconciler
             .run_steps(preview, needed.steps, watching, stop)
@@ -163,4 +168,15 @@ impl ApplyCommand {
             .into_diagnostic()?;
         Ok(vec![pass])
     }
+}
+
+/// Before the first write: nothing is begun that cannot be written or signed to its end.
+async fn refuse(session: &Session, steps: &[Step]) -> Result<(), Report> {
+    let graph = session.reconciler.graph();
+    writes_refused(&session.config, graph, steps)
+        .map_or(Ok(()), Err)
+        .ended()?;
+    signers::check(&session.config, &signers::needed(graph, steps))
+        .await?
+        .refuse()
 }

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use miette::Report;
 use tracing::level_filters::LevelFilter;
 
+use super::guard::Dialect;
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
     ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand,
@@ -48,7 +49,7 @@ pub struct Common {
     #[arg(skip)]
     pub format: Format,
 
-    /// Log more to standard error: -v what is done, -vv why, -vvv everything
+    /// Log more to standard error: -v what is done (`run` logs that without it), -vv why, -vvv every request too
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 
@@ -143,7 +144,12 @@ impl Command {
     /// # Errors
     /// Whatever stopped the command; see [`ExitCode::of`].
     pub fn run(self, common: &Common, terminal: &Terminal) -> Result<ExitCode, Report> {
-        let mut output = Output::stdout();
+        let dialect = match self {
+            // A shell reads it.
+            Self::Completions(_) => Dialect::Script,
+            _ => Dialect::of(common, terminal),
+        };
+        let mut output = Output::stdout(dialect);
         match self {
             Self::Init(command) if terminal.interactive => command.run(Some(&mut std::io::stdin().lock()), &mut output),
             Self::Init(command) => command.run(None, &mut output),
@@ -155,7 +161,7 @@ impl Command {
             Self::Graph(command) => command.run(common, &mut output),
             Self::Plan(command) => command.run(common, terminal, &mut output),
             Self::Apply(command) => command.run(common, terminal, &mut output),
-            Self::Run(command) => command.run(common),
+            Self::Run(command) => command.run(common, terminal),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
             Self::Doctor(command) => command.run(common, terminal, &mut output),
@@ -189,6 +195,10 @@ impl Cli {
     fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut cli = Self::try_parse_from(arguments)?;
         cli.common.format = match (cli.common.written, &cli.command) {
+            (WrittenFormat::Json | WrittenFormat::Github | WrittenFormat::Sarif, Command::Run(_)) => {
+                let message = "`landfall run` writes nothing but its log: `--log-format json` has that as JSON\n";
+                return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+            }
             (WrittenFormat::Text, _) | (_, Command::Validate(_)) => Format::Text,
             (WrittenFormat::Json, _) => Format::Json,
             (WrittenFormat::Github | WrittenFormat::Sarif, _) => {
@@ -200,11 +210,13 @@ impl Cli {
     }
 }
 
-impl Common {
-    /// How much is logged where `LANDFALL_LOG` does not say.
+impl Cli {
+    /// How much is logged where `LANDFALL_LOG` does not say. The log is all that a daemon says, so that it tells what it
+    /// does without being asked to; other commands have a report.
     #[must_use]
     pub fn log_level(&self) -> LevelFilter {
-        match (self.quiet, self.verbose) {
+        let least = u8::from(matches!(self.command, Command::Run(_)));
+        match (self.common.quiet, self.common.verbose.max(least)) {
             (true, _) => LevelFilter::ERROR,
             (false, 0) => LevelFilter::WARN,
             (false, 1) => LevelFilter::INFO,
@@ -237,12 +249,26 @@ mod tests {
         let after = parse("landfall completions bash -vv --format json").unwrap();
         for cli in [before, after] {
             assert_eq!(cli.common.format, Format::Json);
-            assert_eq!(cli.common.log_level(), LevelFilter::DEBUG);
+            assert_eq!(cli.log_level(), LevelFilter::DEBUG);
         }
-        assert_eq!(
-            parse("landfall completions bash").unwrap().common.log_level(),
-            LevelFilter::WARN
-        );
+    }
+
+    #[test]
+    fn a_daemon_tells_what_it_does_without_being_asked() {
+        let level = |line: &str| parse(line).unwrap().log_level();
+        assert_eq!(level("landfall apply"), LevelFilter::WARN);
+        assert_eq!(level("landfall run"), LevelFilter::INFO);
+        assert_eq!(level("landfall run -v"), LevelFilter::INFO);
+        assert_eq!(level("landfall run -vv"), LevelFilter::DEBUG);
+        assert_eq!(level("landfall run -q"), LevelFilter::ERROR);
+        assert_eq!(level("landfall apply -vvv"), LevelFilter::TRACE);
+    }
+
+    #[test]
+    fn a_daemon_writes_no_report_that_could_have_a_format() {
+        let error = parse("landfall run --format json").unwrap_err();
+        assert!(error.to_string().contains("--log-format"), "{error}");
+        assert!(parse("landfall run --log-format json").is_ok());
     }
 
     #[test]

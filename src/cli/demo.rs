@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use miette::{IntoDiagnostic as _, Report, WrapErr as _, miette};
 
-use super::session::{runtime, stop_on_signals};
-use super::{Common, ExitCode, Terminal, report};
+use super::session::runtime;
+use super::stopping::stop_on_signals;
+use super::{Common, ExitCode, Terminal, WithExitCode as _, advice, report};
 use crate::assembly::Session;
 use crate::demo::{Damage, Stage};
 use crate::execute::Stop;
 use crate::facts::Depth;
-use crate::model::Convergence;
-use crate::model::counted;
-use crate::plan::Scope;
+use crate::model::{Convergence, counted};
 use crate::plan::draw::{TableOptions, table};
+use crate::plan::{Advice, Audience, Scope};
 use crate::reconcile::{Following, Unwatched};
 
 /// Watch a commit become signed, attested, replicated images, see them damaged, and repaired
@@ -36,6 +36,14 @@ impl DemoCommand {
                 std::fs::create_dir_all(folder)
                     .into_diagnostic()
                     .wrap_err_with(|| format!("{} cannot be created", folder.display()))?;
+                if std::fs::read_dir(folder).into_diagnostic()?.next().is_some() {
+                    return Err(miette!(
+                        help = "name a new directory, or empty this one; nothing in it is overwritten",
+                        "{} is not empty: an earlier demonstration may be in it",
+                        folder.display()
+                    ))
+                    .with_exit_code(ExitCode::Invalid);
+                }
                 folder.canonicalize().into_diagnostic()?
             }
             None => temporary.path().to_owned(),
@@ -54,13 +62,15 @@ impl DemoCommand {
         )
         .into_diagnostic()?;
         runtime.block_on(perform(&stage, &folder, common, terminal, output))?;
-        writeln!(output, "\nCheck it by hand:\n{}", stage.commands()).into_diagnostic()?;
         if self.keep.is_some() {
+            writeln!(output, "\nCheck it by hand:\n{}", stage.commands()).into_diagnostic()?;
             writeln!(output, "The registries keep running: Ctrl-C ends them.").into_diagnostic()?;
             output.flush().into_diagnostic()?;
             runtime.block_on(async { stop_on_signals().drained().await });
         } else {
-            writeln!(output, "With `--keep DIR` the registries stay up for that.").into_diagnostic()?;
+            let more = "\nAll of it is gone now. With `--keep DIR` the registries stay up, and the commands to check it by hand are \
+                        shown.";
+            writeln!(output, "{more}").into_diagnostic()?;
         }
         Ok(ExitCode::AsDesired)
     }
@@ -81,21 +91,23 @@ async fn perform(
     };
     let mut session = Session::open(&common)?;
     let commit = session.commit(&common)?;
-    session.follow(commit, Following::Accept)?;
+    let advice = advice::advice(&common, &session.config, Audience::Command);
+    session.follow(commit, Following::Accept, &advice)?;
     writeln!(output, "\n── Promote ──").into_diagnostic()?;
-    converge(stage, &mut session, terminal, output).await?;
+    converge(stage, &mut session, &advice, terminal, output).await?;
     for damage in Damage::ALL {
         writeln!(output, "\n── Damage ──\n{}", stage.damage(damage)).into_diagnostic()?;
-        converge(stage, &mut session, terminal, output).await?;
+        converge(stage, &mut session, &advice, terminal, output).await?;
     }
     writeln!(output, "\n── Look once more ──").into_diagnostic()?;
-    converge(stage, &mut session, terminal, output).await
+    converge(stage, &mut session, &advice, terminal, output).await
 }
 
 /// Shows the plan, runs it, and shows what was done.
 async fn converge(
     stage: &Stage,
     session: &mut Session,
+    advice: &Advice,
     terminal: &Terminal,
     output: &mut dyn Write,
 ) -> Result<(), Report> {
@@ -116,7 +128,12 @@ async fn converge(
         width: terminal.width,
         ..TableOptions::default()
     };
-    write!(output, "{}", table(session.reconciler.graph(), &preview.last, &options)).into_diagnostic()?;
+    let planned = session
+        .reconciler
+        .standing(&preview, advice)
+        .ok_or_else(|| miette!("no commit was followed"))?;
+    let plan = table(session.reconciler.graph(), &preview.last, &planned, &options);
+    write!(output, "{plan}").into_diagnostic()?;
     let passes = session
         .reconciler
         .converge_since(&preview, &scope, &Unwatched, &stop)
@@ -124,17 +141,17 @@ async fn converge(
         .into_diagnostic()?;
     let report = session
         .reconciler
-        .report(&passes, started, Timestamp::now())
+        .report(&passes, started, Timestamp::now(), advice)
         .ok_or_else(|| miette!("no commit was followed"))?;
     write!(
         output,
         "\n{}{} reached the registries.\n",
-        report::text(&report),
+        report::text(&report, terminal.style),
         counted(stage.writes_since(mark), "write")
     )
     .into_diagnostic()?;
     output.flush().into_diagnostic()?;
-    if report.result == Convergence::AsDesired {
+    if report.standing.result == Convergence::AsDesired {
         Ok(())
     } else {
         Err(miette!("the registries are not as desired"))

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::desired::code;
-use crate::model::{Diagnostic, Severity, Tree, TreeFile};
+use crate::model::{Diagnostic, Foreign, Severity, Tree, TreeFile};
 
 /// How many characters of a line are shown.
 const SHOWN: usize = 160;
@@ -28,6 +28,7 @@ pub fn write_diagnostics(output: &mut dyn Write, diagnostics: &[Diagnostic], tre
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
+        let (file, message) = (Foreign(file.as_str()), Foreign(message));
         writeln!(output, "{file}:{line}:{column}: {severity}: {message} [{code}]")?;
         if let Some((text, mark)) = excerpt(diagnostic, tree) {
             let number = line.to_string();
@@ -36,9 +37,9 @@ pub fn write_diagnostics(output: &mut dyn Write, diagnostics: &[Diagnostic], tre
         }
         if let Some(help) = help {
             let mut lines = help.lines();
-            writeln!(output, "  help: {}", lines.next().unwrap_or_default())?;
+            writeln!(output, "  help: {}", Foreign(lines.next().unwrap_or_default()))?;
             for line in lines {
-                writeln!(output, "        {line}")?;
+                writeln!(output, "        {}", Foreign(line))?;
             }
         }
         writeln!(output)?;
@@ -96,12 +97,11 @@ fn excerpt(diagnostic: &Diagnostic, tree: &Tree) -> Option<(String, String)> {
     ))
 }
 
-/// What would move the cursor or turn the text around is shown as a replacement character.
+/// One character for one, so that the marks below stay where they belong.
 fn harmless(c: char) -> char {
     match c {
         '\t' => ' ',
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
-        control if control.is_control() => '\u{fffd}',
+        steering if Foreign::steers(steering) => char::REPLACEMENT_CHARACTER,
         other => other,
     }
 }

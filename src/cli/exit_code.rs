@@ -8,18 +8,19 @@ use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
 use crate::adoption::snapshot::FindError;
 use crate::assembly::{AssemblyError, WritesRefused};
 use crate::doctor::DoctorError;
+use crate::model::{Convergence, Shortfall};
 use crate::source::SourceError;
 
 /// The exit codes of every command.
 ///
 /// | code | meaning |
 /// |---|---|
-/// | 0 | as desired; `plan` without `--detailed-exitcode`; `run` ended by SIGTERM |
+/// | 0 | as desired; `plan` without `--detailed-exitcode` where all could be looked at; `run` ended by SIGTERM |
 /// | 1 | failed |
 /// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`; what is left out |
 /// | 3 | invalid manifests, configuration or usage |
 /// | 4 | access refused |
-/// | 5 | partly converged |
+/// | 5 | partly converged; `plan` where not all could be looked at |
 /// | 130 | interrupted |
 ///
 /// Where several apply: 130, then 3, 4, 1, 5, 2.
@@ -65,6 +66,40 @@ impl ExitCode {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         if other.weight() > self.weight() { other } else { self }
+    }
+
+    /// What a command that was to bring registries to a commit ends with.
+    #[must_use]
+    pub fn after_doing(shortfall: &Shortfall) -> Self {
+        let result = match shortfall.verdict() {
+            Convergence::AsDesired => Self::AsDesired,
+            Convergence::Due | Convergence::Partly => Self::PartlyConverged,
+            Convergence::Interrupted => Self::Interrupted,
+        };
+        result.and(Self::of_findings(shortfall))
+    }
+
+    /// What a command that looks only ends with; with `detailed`, differences count.
+    #[must_use]
+    pub fn after_looking(shortfall: &Shortfall, detailed: bool) -> Self {
+        let result = match shortfall.verdict() {
+            Convergence::Interrupted => Self::Interrupted,
+            // What could not be looked at may be as desired or not: neither 0 nor 2 would be true.
+            _ if !shortfall.saw_everything() => Self::PartlyConverged,
+            Convergence::Due | Convergence::Partly if detailed => Self::Differences,
+            _ => Self::AsDesired,
+        };
+        result.and(Self::of_findings(shortfall))
+    }
+
+    fn of_findings(shortfall: &Shortfall) -> Self {
+        [
+            (shortfall.is_invalid(), Self::Invalid),
+            (shortfall.forbidden > 0, Self::AccessRefused),
+        ]
+        .into_iter()
+        .filter_map(|(applies, code)| applies.then_some(code))
+        .collect()
     }
 
     /// What an error ends the program with.
@@ -276,6 +311,39 @@ mod tests {
             AccessRefused
         );
         assert_eq!([].into_iter().collect::<ExitCode>(), AsDesired);
+    }
+
+    #[test]
+    fn an_outage_is_neither_as_desired_nor_a_difference() {
+        let nothing = Shortfall::default();
+        let due = Shortfall { due: 3, ..nothing };
+        let unseen = Shortfall {
+            blocked: 1,
+            unseen: 1,
+            ..nothing
+        };
+        let absent = Shortfall { blocked: 1, ..nothing };
+        let codes = |shortfall: &Shortfall| {
+            [
+                ExitCode::after_looking(shortfall, false).number(),
+                ExitCode::after_looking(shortfall, true).number(),
+                ExitCode::after_doing(shortfall).number(),
+            ]
+        };
+        assert_eq!(codes(&nothing), [0, 0, 0]);
+        assert_eq!(codes(&due), [0, 2, 5]);
+        assert_eq!(codes(&absent), [0, 2, 5]);
+        assert_eq!(codes(&unseen), [5, 5, 5]);
+        assert_eq!(codes(&Shortfall { due: 1, ..unseen }), [5, 5, 5]);
+        assert_eq!(codes(&Shortfall { forbidden: 1, ..unseen }), [4, 4, 4]);
+        assert_eq!(codes(&Shortfall { held: 1, ..unseen }), [3, 3, 3]);
+        assert_eq!(
+            codes(&Shortfall {
+                refused_commit: true,
+                ..nothing
+            }),
+            [3, 3, 3]
+        );
     }
 
     #[test]

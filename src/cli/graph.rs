@@ -10,6 +10,7 @@ use super::{Common, Diagram, ExitCode, Format, WithExitCode as _};
 use crate::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use crate::graph::draw::{self, Filter};
 use crate::graph::{Graph, Notation};
+use crate::model::{Foreign, nearest};
 use crate::reconcile::read_tree;
 use crate::source::Source as _;
 
@@ -52,6 +53,11 @@ impl GraphCommand {
         let parsed = parsed.with_exit_code(ExitCode::Invalid)?;
         let ledger = Ledger::default();
         let graph = Graph::new(&resolve(&parsed, &Accepted { ledger: &ledger }, None).desired);
+        if let Some(wanted) = &self.target
+            && !graph.targets().any(|(_, target)| *target.name == **wanted)
+        {
+            return Err(unknown_target(wanted, &graph)).with_exit_code(ExitCode::Invalid);
+        }
         let filter = Filter {
             target: self.target,
             repository: self.repository.map(|glob| glob.compile_matcher()),
@@ -65,4 +71,13 @@ impl GraphCommand {
         }
         Ok(ExitCode::AsDesired)
     }
+}
+
+fn unknown_target(wanted: &str, graph: &Graph) -> Report {
+    let names: Vec<&str> = graph.targets().map(|(_, target)| &*target.name).collect();
+    let help = match nearest(wanted, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the manifests name {}", names.join(", ")),
+    };
+    miette::miette!(help = help, "there is no target `{}`", Foreign(wanted))
 }

@@ -103,7 +103,7 @@ impl Generate {
         let pair = key_file::generate(self.password()?.as_bytes())?;
         write(&pair, &private_key, &public_key)?;
         writeln!(
-            io::stdout(),
+            super::Output::stdout(super::guard::Dialect::Text { colours: false }),
             "Private key written to {}: name it in config.toml, keep it out of Git\n\
              Public key written to {}: commit it below keys/, name it in landfall.toml",
             private_key.display(),

@@ -6,7 +6,9 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
 use super::arguments::LogFormat;
-use super::{Common, ExitCode, Terminal, WithExitCode};
+use super::guard::Dialect;
+use super::output::ErrorOutput;
+use super::{Cli, ExitCode, Terminal, WithExitCode};
 
 /// Sets what is logged, instead of `-v`: `info`, or `landfall::execute=debug,landfall=info`.
 const VARIABLE: &str = "LANDFALL_LOG";
@@ -18,15 +20,21 @@ const CAPPED: [&str; 7] = ["h2", "hyper", "hyper_util", "reqwest", "rustls", "to
 ///
 /// # Errors
 /// Where `LANDFALL_LOG` is no filter.
-pub fn start(common: &Common, terminal: &Terminal) -> Result<(), Report> {
+pub fn start(cli: &Cli, terminal: &Terminal) -> Result<(), Report> {
     let wanted = std::env::var(VARIABLE).ok().filter(|value| !value.is_empty());
-    let filter = filter(wanted.as_deref(), common.log_level())?;
+    let filter = filter(wanted.as_deref(), cli.log_level())?;
+    let dialect = match cli.common.log_format {
+        LogFormat::Text => Dialect::Log {
+            colours: terminal.coloured_errors,
+        },
+        LogFormat::Json => Dialect::Json,
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || ErrorOutput::speaking(dialect))
         .with_ansi(terminal.coloured_errors);
     // Refused only where logs were set up before, as tests do.
-    let _ = match common.log_format {
+    let _ = match cli.common.log_format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
@@ -39,8 +47,10 @@ fn filter(wanted: Option<&str>, level: LevelFilter) -> Result<EnvFilter, Report>
             .parse(wanted)
             .map_err(|error| {
                 miette!(
-                    help = "write a level, or targets with levels: `{VARIABLE}=info`, \
-                            `{VARIABLE}=landfall::execute=debug,landfall=info`",
+                    help = format!(
+                        "write a level, or targets with levels: `{VARIABLE}=info`, \
+                         `{VARIABLE}=landfall::execute=debug,landfall=info`"
+                    ),
                     "`{VARIABLE}={wanted}` is not a filter: {error}"
                 )
             })
@@ -83,6 +93,8 @@ mod tests {
     #[test]
     fn a_wrong_filter_is_wrong_usage() {
         let error = filter(Some("landfall=loud"), LevelFilter::WARN).unwrap_err();
+        let help = error.help().unwrap().to_string();
+        assert!(help.contains("`LANDFALL_LOG=info`") && !help.contains('{'), "{help}");
         assert_eq!(ExitCode::of(&error), ExitCode::Invalid);
         assert!(
             error

@@ -6,7 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Terminal;
-use crate::execute::{Progress, StepOutcome};
+use super::stopping::{Bytes, Running};
+use crate::execute::{Progress, StepOutcome, Stop};
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
 use crate::model::EndpointIndex;
@@ -17,6 +18,7 @@ use crate::reconcile::Watch;
 #[derive(Debug)]
 pub struct Watching {
     bar: ProgressBar,
+    running: Running,
     asked: AtomicU64,
 }
 
@@ -31,10 +33,16 @@ impl Watching {
         }
         let watching = Self {
             bar,
+            running: Running::default(),
             asked: AtomicU64::new(0),
         };
         watching.style("{spinner} looking at {msg}");
         watching
+    }
+
+    /// From the moment the stop is called for, says every few seconds what it waits for.
+    pub fn tell_what_a_stop_waits_for(&self, stop: &Stop) {
+        self.running.tell_what_a_stop_waits_for(stop);
     }
 
     /// Takes the line away.
@@ -46,6 +54,14 @@ impl Watching {
         if let Ok(style) = ProgressStyle::with_template(template) {
             self.bar.set_style(style);
         }
+    }
+
+    /// How much was copied so far: a large image is one step for a long time.
+    fn show_copied(&self) {
+        self.bar.set_message(match self.running.bytes_copied() {
+            0 => String::new(),
+            bytes => format!(", {} copied", Bytes(bytes)),
+        });
     }
 }
 
@@ -60,7 +76,8 @@ impl Watch for Watching {
         }
     }
 
-    fn beginning(&self, _graph: &Graph, steps: &[Step]) {
+    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+        self.running.beginning(graph, steps);
         let steps: usize = steps
             .iter()
             .map(|step| match step.action {
@@ -69,7 +86,8 @@ impl Watch for Watching {
             })
             .sum();
         if self.bar.length().unwrap_or(0) == 0 {
-            self.style("{spinner} writing {bar:30} {pos}/{len} steps");
+            self.style("{spinner} writing {bar:30} {pos}/{len} steps{msg}");
+            self.show_copied();
         }
         self.bar.inc_length(steps as u64);
     }
@@ -80,9 +98,13 @@ impl Watch for Watching {
 }
 
 impl Progress for Watching {
-    fn started(&self, _step: usize, _endpoint: EndpointIndex) {}
-
-    fn finished(&self, _outcome: &StepOutcome) {
+    fn finished(&self, outcome: &StepOutcome) {
+        self.running.finished(outcome);
         self.bar.inc(1);
+    }
+
+    fn copied(&self, bytes: u64) {
+        self.running.copied(bytes);
+        self.show_copied();
     }
 }

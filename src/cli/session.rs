@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use miette::{IntoDiagnostic as _, Report, miette};
 
+use super::advice::advice;
 use super::diagnostics::write_diagnostics;
 use super::exit_code::Ended as _;
 use super::progress::Watching;
-use super::{Common, ExitCode, Terminal, WithExitCode as _};
+pub use super::stopping::stop_on_signals;
+use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _};
 use crate::assembly::{self, Session};
 use crate::config::{Config, Environment};
-use crate::execute::Stop;
 use crate::model::{CommitId, Severity};
-use crate::plan::Scope;
+use crate::plan::{Advice, Audience, Scope};
 use crate::reconcile::{Following, Pass, ReconcileError, read_tree};
 use crate::source::{GitRepository, Source as _};
 
@@ -37,7 +38,6 @@ pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Rep
 
 /// A commit, looked at.
 pub struct Preview {
-    pub commit: CommitId,
     /// What its manifests end the program with.
     pub judged: ExitCode,
     pub pass: Pass,
@@ -69,12 +69,16 @@ impl Session {
     ///
     /// # Errors
     /// Where the commit is refused as a whole.
-    pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<ExitCode, Report> {
+    pub fn follow(&mut self, commit: CommitId, following: Following, advice: &Advice) -> Result<ExitCode, Report> {
         let diagnostics = match self.reconciler.follow(commit, following) {
-            Ok(revision) => revision.diagnostics.clone(),
+            Ok(_) => self.reconciler.diagnostics(),
             Err(ReconcileError::Invalid { diagnostics, .. }) => diagnostics,
             Err(error @ ReconcileError::Rewritten { .. }) => {
-                return Err(error).into_diagnostic().with_exit_code(ExitCode::AccessRefused);
+                return Err(miette!(
+                    help = format!("{} says that it is meant", advice.by_hand(&format!("accept {commit}"))),
+                    "{error}"
+                ))
+                .with_exit_code(ExitCode::AccessRefused);
             }
             Err(error) => return Err(error).into_diagnostic(),
         };
@@ -84,7 +88,7 @@ impl Session {
             .is_none_or(|revision| revision.commit != commit);
         if !diagnostics.is_empty() {
             let tree = read_tree(&*self.source, commit).into_diagnostic()?;
-            write_diagnostics(&mut std::io::stderr().lock(), &diagnostics, &tree).into_diagnostic()?;
+            write_diagnostics(&mut ErrorOutput::open(), &diagnostics, &tree).into_diagnostic()?;
         }
         let errors = diagnostics
             .iter()
@@ -98,11 +102,7 @@ impl Session {
             ))
             .with_exit_code(ExitCode::Invalid);
         }
-        let cycles = self.cycles();
-        if !cycles.is_empty() {
-            eprintln!("{}", cycles.join("\n"));
-        }
-        Ok(if errors > 0 || !cycles.is_empty() {
+        Ok(if errors > 0 {
             ExitCode::Invalid
         } else {
             ExitCode::AsDesired
@@ -115,44 +115,21 @@ impl Session {
     /// Where the commit is refused, or Git or the state cannot be read.
     pub fn preview(&mut self, common: &Common, scope: &Scope, terminal: &Terminal) -> Result<Preview, Report> {
         let commit = self.commit(common)?;
-        let judged = self.follow(commit, Following::Look)?;
+        let judged = self.follow(
+            commit,
+            Following::Look,
+            &advice(common, &self.config, Audience::Command),
+        )?;
         let watching = Watching::new(terminal);
         let pass = runtime()?
             .block_on(async {
                 let stop = stop_on_signals();
+                watching.tell_what_a_stop_waits_for(&stop);
                 self.reconciler.preview(scope, &watching, &stop).await
             })
             .into_diagnostic()?;
         watching.finish();
-        Ok(Preview { commit, judged, pass })
-    }
-
-    /// Claims that read from each other in a ring, file by file.
-    fn cycles(&self) -> Vec<String> {
-        let graph = self.reconciler.graph();
-        graph
-            .cycles()
-            .into_iter()
-            .map(|cycle| {
-                let places: Vec<String> = cycle
-                    .0
-                    .iter()
-                    .map(|id| {
-                        let unit = graph.unit(*id);
-                        let (target, path) = graph.repository(unit.repository);
-                        let at = unit.claim().map_or_else(String::new, |claim| {
-                            format!(" ({}:{})", claim.origin.file, claim.origin.line)
-                        });
-                        format!("{} {path}@{}{at}", graph.target(target).name, unit.digest.short())
-                    })
-                    .collect();
-                format!(
-                    "error: these claims wait for each other, and none can be the first: {}; give one of them a source \
-                     that is no target",
-                    places.join(" <- ")
-                )
-            })
-            .collect()
+        Ok(Preview { judged, pass })
     }
 }
 
@@ -165,47 +142,4 @@ pub fn runtime() -> Result<tokio::runtime::Runtime, Report> {
         .enable_all()
         .build()
         .into_diagnostic()
-}
-
-/// How long steps that run may take to come to their end after the first signal. Supervisors give 30 s as a rule
-/// (Kubernetes' `terminationGracePeriodSeconds`) before they kill.
-const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(25);
-
-/// Stops in two stages: with the first signal no new step begins, with the second, or when time is up, what runs is
-/// dropped. The next pass finishes what it left.
-pub fn stop_on_signals() -> Stop {
-    let stop = Stop::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        let mut terminated = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(signal) => signal,
-            Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be handled");
-                return;
-            }
-        };
-        for stage in 0..2 {
-            let patience = async {
-                match stage {
-                    0 => std::future::pending().await,
-                    _ => tokio::time::sleep(SHUTDOWN).await,
-                }
-            };
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-                () = patience => {}
-            }
-            if stage == 0 {
-                let seconds = SHUTDOWN.as_secs();
-                tracing::warn!(
-                    "stopping: steps that run have {seconds} s to come to their end; a second signal drops them"
-                );
-                told.drain();
-            } else {
-                told.cancel();
-            }
-        }
-    });
-    stop
 }

@@ -1,7 +1,7 @@
 //! What the program is talking to.
 
 use std::ffi::OsString;
-use std::io::{self, ErrorKind, IsTerminal, StdoutLock, Write};
+use std::io::{self, IsTerminal};
 
 use super::Common;
 use crate::plan::draw::Style;
@@ -74,11 +74,10 @@ impl Terminal {
         }
     }
 
-    /// Has errors printed in this terminal's width and colours.
+    /// Has errors printed in this terminal's colours. Lines are not wrapped: commands and settings in them are there to be
+    /// pasted, and a terminal wraps what is longer than it is wide.
     pub fn show_errors_accordingly(&self) {
-        let Self {
-            coloured_errors, width, ..
-        } = *self;
+        let Self { coloured_errors, .. } = *self;
         // Refused only where it was called before, which is as well.
         let _ = miette::set_hook(Box::new(move |_| {
             Box::new(
@@ -86,62 +85,10 @@ impl Terminal {
                     .color(coloured_errors)
                     .terminal_links(false)
                     .unicode(true)
-                    .width(width)
-                    .break_words(false)
+                    .wrap_lines(false)
                     .build(),
             )
         }));
-    }
-}
-
-/// Standard output. A reader that leaves early, such as `head`, is no error: what follows is dropped.
-#[derive(Debug)]
-pub struct Output<W> {
-    out: W,
-    reader_left: bool,
-}
-
-impl Output<StdoutLock<'static>> {
-    #[must_use]
-    pub fn stdout() -> Self {
-        Self::new(io::stdout().lock())
-    }
-}
-
-impl<W: Write> Output<W> {
-    fn new(out: W) -> Self {
-        Self {
-            out,
-            reader_left: false,
-        }
-    }
-
-    fn tolerate<T>(&mut self, result: io::Result<T>, instead: T) -> io::Result<T> {
-        match result {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.reader_left = true;
-                Ok(instead)
-            }
-            result => result,
-        }
-    }
-}
-
-impl<W: Write> Write for Output<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.reader_left {
-            return Ok(bytes.len());
-        }
-        let result = self.out.write(bytes);
-        self.tolerate(result, bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.reader_left {
-            return Ok(());
-        }
-        let result = self.out.flush();
-        self.tolerate(result, ())
     }
 }
 
@@ -206,22 +153,5 @@ mod tests {
     fn the_width_is_bounded_below() {
         let width = |columns| terminal("landfall completions bash", true, &[("COLUMNS", columns)]).width;
         assert_eq!((width("120"), width("7"), width("wide")), (120, NARROWEST, USUAL_WIDTH));
-    }
-
-    #[test]
-    fn a_reader_that_left_is_no_error() {
-        struct Closed;
-        impl Write for Closed {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(ErrorKind::BrokenPipe.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Err(ErrorKind::BrokenPipe.into())
-            }
-        }
-        let mut output = Output::new(Closed);
-        output.write_all(b"a line\n").unwrap();
-        output.write_all(b"another\n").unwrap();
-        output.flush().unwrap();
     }
 }

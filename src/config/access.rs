@@ -41,11 +41,17 @@ impl fmt::Display for Refusal {
             Operation::Read => "reading",
             Operation::Write => "writing to",
         };
-        write!(
-            formatter,
-            "{verb} {} is not allowed by `{}`; to allow it, have this line in {}, above the first [section]:\n  {}",
-            self.place,
-            self.operation.key(),
+        let (place, key) = (&self.place, self.operation.key());
+        write!(formatter, "{verb} {place} is not allowed by `{key}`")
+    }
+}
+
+impl Refusal {
+    /// What lifts it, where this is all that is refused. A plan that writes to many places has one line for all of them.
+    #[must_use]
+    pub fn remedy(&self) -> String {
+        format!(
+            "to allow it, have this line in {}, above the first [section]:\n  {}",
             self.file.display(),
             self.line
         )
@@ -141,8 +147,12 @@ mod tests {
         let refusal = config.may_write(&repository("example.com/a/b")).unwrap_err();
         assert_eq!(
             refusal.to_string(),
-            "writing to example.com/a/b is not allowed by `allow-writes`; to allow it, have this line in \
-             /etc/landfall/config.toml, above the first [section]:\n  allow-writes = [\"example.com/a/b\"]"
+            "writing to example.com/a/b is not allowed by `allow-writes`"
+        );
+        assert_eq!(
+            refusal.remedy(),
+            "to allow it, have this line in /etc/landfall/config.toml, above the first [section]:\n  \
+             allow-writes = [\"example.com/a/b\"]"
         );
     }
 

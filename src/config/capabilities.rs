@@ -43,6 +43,10 @@ pub(super) struct CapabilityKeys {
     /// Whether it refuses to move a tag that stands.
     #[schemars(extend("examples" = [true]))]
     pub immutable_tags: Option<bool>,
+    /// Whether a manifest goes with the last of its tags, also when that is moved away. Where not, what
+    /// a moved tag leaves needs no anchor tag.
+    #[schemars(extend("examples" = [true]))]
+    pub drops_untagged: Option<bool>,
     /// Whether it takes a blob over from another of its repositories. Where not, it is not asked to: blobs are uploaded.
     #[schemars(extend("examples" = [false]))]
     pub mount: Option<bool>,
@@ -82,6 +86,7 @@ impl CapabilityKeys {
             Capability::TagDeletion => self.tag_deletion,
             Capability::ManifestDeletion => self.manifest_deletion,
             Capability::ImmutableTags => self.immutable_tags,
+            Capability::DropsUntagged => self.drops_untagged,
             Capability::Mount => self.mount,
             Capability::ChunkedUpload => self.chunked_upload,
             Capability::RangeDownload => self.range_download,

@@ -238,6 +238,7 @@ fn limits(keys: &LimitKeys) -> Limits {
     };
     Limits {
         manifest: length(keys.manifest, default.manifest),
+        json_nesting: default.json_nesting,
         nesting: number(keys.nesting, default.nesting),
         descriptors: number(keys.descriptors, default.descriptors),
         image_manifests: number(keys.image_manifests, default.image_manifests),

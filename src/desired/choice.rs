@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::model::{AttestationKind, Drift, PolicyMode, SignatureForm, SignaturePlacement, TargetMode};
+use crate::model::{
+    AttestationKind, CosignTag, Drift, Incomplete, PolicyMode, SignatureForm, SignaturePlacement, TargetMode,
+};
 
 use super::code;
 use super::finding::{Finding, quoted, suggestion};
@@ -79,6 +81,8 @@ choices! {
     PolicyMode, "policy mode", later ["warn", "require"];
     Sign, "signing mode", later ["recursive"];
     Prune, "pruning mode", later ["tags"];
+    CosignTag, "tag of cosign's", later [];
+    Incomplete, "way to treat what is incomplete", later [];
 }
 
 schemas!(
@@ -90,4 +94,6 @@ schemas!(
     PolicyMode,
     Sign,
     Prune,
+    CosignTag,
+    Incomplete,
 );

@@ -1,6 +1,6 @@
 //! Findings while they are being collected: what is wrong, before it is said where.
 
-use crate::model::{Diagnostic, RepoPath, Severity};
+use crate::model::{Diagnostic, Foreign, RepoPath, Severity};
 
 use super::code;
 use super::limits::LIMITS;
@@ -210,21 +210,10 @@ pub(super) fn suggestion<'a>(name: &str, candidates: impl IntoIterator<Item = &'
 /// Makes a line safe for a terminal: a manifest is written by anyone who can open a pull request, and control or
 /// bidirectional characters from it could rewrite what is shown.
 fn printable(line: &str) -> String {
-    let mut shown = String::with_capacity(line.len());
-    for (index, character) in line.chars().enumerate() {
-        if index == LIMITS.line {
-            shown.push('…');
-            break;
-        }
-        match character {
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' => {
-                shown.extend(character.escape_unicode());
-            }
-            control if control.is_control() => shown.extend(control.escape_default()),
-            other => shown.push(other),
-        }
+    match line.char_indices().nth(LIMITS.line) {
+        Some((end, _)) => format!("{}…", Foreign(&line[..end])),
+        None => Foreign(line).to_string(),
     }
-    shown
 }
 
 #[cfg(test)]

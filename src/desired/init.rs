@@ -203,10 +203,10 @@ state = {state}
 # May be deleted at any time.
 cache = {cache}
 
-# The private key of the signer `release` in landfall.toml.
+# The private key of the signer `release` in landfall.toml: remove the `#` before these two lines once there is one. Its
+# password is that of LANDFALL_KEY_PASSWORD or COSIGN_PASSWORD, unless `password-file = "FILE"` below them names a file.
 # [signers.release]
-# private-key   = "release.key"
-# password-file = "release.password"
+# private-key = "release.key"
 {plain}"#,
         git_url = string(git_url),
         state = string(format!("{}/state", storage.trim_end_matches('/'))),

@@ -375,6 +375,76 @@ impl JsonSchema for Version {
     }
 }
 
+/// A pattern for artifact types: `*`, `?`, `[…]`, `{a,b}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct TypeGlob(pub Glob);
+
+impl fmt::Display for TypeGlob {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.glob())
+    }
+}
+
+impl Scalar for TypeGlob {
+    fn parse(text: &str) -> Result<Self, Finding> {
+        let invalid = |why: &str| {
+            Finding::error(
+                code::INVALID_GLOB,
+                format!("{} is not a pattern for artifact types: {why}", quoted(text)),
+            )
+            .help("patterns are like `*`, `application/spdx+json`, `application/vnd.dev.sigstore.*`")
+        };
+        if text.is_empty() {
+            return Err(invalid("it is empty"));
+        }
+        GlobBuilder::new(text)
+            .build()
+            .map(Self)
+            .map_err(|error| invalid(&error.kind().to_string()))
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// How many, from nought on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Amount(pub u64);
+
+impl FromToml for Amount {
+    const EXAMPLE: &str = "100";
+
+    fn from_toml(value: &Value<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let toml::de::DeValue::Integer(number) = value.get_ref() else {
+            return reader.wrong_type(value, "an integer");
+        };
+        match number.as_str().parse() {
+            Ok(amount) if number.radix() == 10 => Some(Self(amount)),
+            _ => {
+                let finding = Finding::error(
+                    code::WRONG_TYPE,
+                    format!("{} is no number from nought on", quoted(number.as_str())),
+                )
+                .help("write `100`");
+                reader.reject(value, finding)
+            }
+        }
+    }
+}
+
+impl JsonSchema for Amount {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 0 })
+    }
+}
+
 /// The JSON Schema of a scalar, for the tables that hold it.
 macro_rules! schemas {
     ($($type:ty),* $(,)?) => {$(
@@ -402,6 +472,7 @@ schemas!(
     Digest,
     Tag,
     TagGlob,
+    TypeGlob,
     KeyPath,
     Reason,
 );

@@ -2,12 +2,12 @@
 
 use toml::de::DeValue;
 
-use crate::model::{AttestationKind, Drift, Prefix, SignaturePlacement, TargetMode};
+use crate::model::{AttestationKind, CosignTag, Drift, Incomplete, Prefix, SignaturePlacement, TargetMode};
 
 use super::choice::{Prune, Sign};
 use super::code;
 use super::finding::Finding;
-use super::scalar::{Name, TagGlob};
+use super::scalar::{Amount, Name, TagGlob, TypeGlob};
 use super::secrets::secret;
 use super::shape::{Entries, List, Located};
 use super::table::table;
@@ -59,10 +59,53 @@ table!(
         /// What is removed when no claim wants it any more: nothing.
         #[schemars(extend("default" = "never"))]
         "prune" => prune: Option<Located<Prune>>,
+        /// What travels with an image: what is attached to it at its source. Where left out: all that can be read, within
+        /// the limits of the process.
+        #[schemars(extend("examples" = [{ "cosign-tags": ["sig", "att"], "incomplete": "refuse" }]))]
+        "carry" => carry: Option<CarryTable>,
     }
-    later ["max-changes", "anchor", "carry"]
+    later ["max-changes", "anchor"]
     explain explain_target
 );
+
+table!(
+    /// What travels with an image. What is admitted once keeps what it had then.
+    CarryTable, "the carry table" {
+        /// Patterns (`*`, `?`, `[…]`, `{a,b}`) of artifact types: referrers of other types do not travel.
+        #[schemars(extend("default" = ["*"], "examples" = [["application/spdx+json", "application/vnd.dev.sigstore.*"]]))]
+        "referrers" => referrers: Option<List<TypeGlob>>,
+        /// Which of cosign's tags (`sha256-<hex>.sig`, `.att`, `.sbom`) travel.
+        #[schemars(extend("default" = ["sig", "att", "sbom"], "examples" = [["sig", "att"]]))]
+        "cosign-tags" => cosign_tags: Option<List<CosignTag>>,
+        /// How many travel with one image at most; `limits.carried` of the process holds as well.
+        #[schemars(extend("examples" = [20]))]
+        "count" => count: Option<Amount>,
+        /// How many bytes they have together at most; `limits.carried-bytes` of the process holds as well.
+        #[schemars(extend("examples" = [10_000_000]))]
+        "bytes" => bytes: Option<Amount>,
+        /// How far referrers of referrers travel: 1 is the image's own; `limits.carried-depth` of the process holds as well.
+        #[schemars(extend("examples" = [1]))]
+        "depth" => depth: Option<Amount>,
+        /// What becomes of an image beside which something cannot travel: it lacks a part, cannot be read or is too much.
+        /// The image is promoted and what stays behind is named (`leave`), or it waits (`refuse`).
+        #[schemars(extend("default" = "leave", "examples" = ["refuse"]))]
+        "incomplete" => incomplete: Option<Located<Incomplete>>,
+    }
+);
+
+/// `[kpromo]` has the same settings as any other target, and hands them on.
+impl Clone for CarryTable {
+    fn clone(&self) -> Self {
+        Self {
+            referrers: self.referrers.clone(),
+            cosign_tags: self.cosign_tags.clone(),
+            count: self.count,
+            bytes: self.bytes,
+            depth: self.depth,
+            incomplete: self.incomplete.clone(),
+        }
+    }
+}
 
 fn explain_target(key: &str, _: &DeValue<'_>) -> Option<Finding> {
     secret(key).or_else(|| {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::model::{
-    AttestationKind, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag, Target,
-    TargetMode,
+    AttestationKind, Carry, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag,
+    Target, TargetMode,
 };
 
 use super::code;
@@ -16,10 +16,10 @@ use super::kpromo;
 use super::landfall_file::LandfallFile;
 use super::position::Position;
 use super::prefix_map::PrefixMap;
-use super::scalar::Name;
+use super::scalar::{Amount, Name};
 use super::shape::Located;
 use super::signers::{Definitions, SignerRule};
-use super::target_table::{PRIMARY, TargetTable};
+use super::target_table::{CarryTable, PRIMARY, TargetTable};
 
 /// A target, with what projects and later checks need of it.
 pub(super) struct TargetRule {
@@ -150,6 +150,7 @@ fn target(
             signatures: chosen(table.signatures.as_ref(), SignaturePlacement::Replicate),
             drift: chosen(table.drift.as_ref(), Drift::Repair),
             mode: chosen(table.mode.as_ref(), TargetMode::Enforce),
+            carry: table.carry.as_ref().map(carry).unwrap_or_default(),
         }),
         at: name.at,
         public_name_at: table.public_name.at,
@@ -169,6 +170,25 @@ fn target(
         rule.check_formats(signer, &rule.attest, report);
     }
     rule
+}
+
+fn carry(table: &CarryTable) -> Carry {
+    let default = Carry::default();
+    let amount = |amount: Option<Amount>| amount.map(|Amount(amount)| usize::try_from(amount).unwrap_or(usize::MAX));
+    Carry {
+        referrers: table
+            .referrers
+            .as_ref()
+            .map(|patterns| patterns.iter().map(|pattern| pattern.value.0.clone()).collect()),
+        cosign_tags: table
+            .cosign_tags
+            .as_ref()
+            .map_or(default.cosign_tags, |tags| tags.iter().map(|tag| tag.value).collect()),
+        count: amount(table.count),
+        bytes: table.bytes.map(|Amount(bytes)| bytes),
+        depth: amount(table.depth),
+        incomplete: chosen(table.incomplete.as_ref(), default.incomplete),
+    }
 }
 
 fn chosen<T: Copy>(choice: Option<&Located<T>>, default: T) -> T {

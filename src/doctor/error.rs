@@ -10,8 +10,14 @@ use crate::config::Refusal;
 #[derive(Debug, Error, Diagnostic)]
 pub enum DoctorError {
     /// `allow-writes` does not cover what was to be tried.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
+    #[error("{0}; {remedy}", remedy = .0.remedy())]
+    Refused(Refusal),
     #[error(transparent)]
     Registries(#[from] AssemblyError),
+}
+
+impl From<Refusal> for DoctorError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
 }

@@ -34,6 +34,8 @@ pub struct Showing {
     pub stopped: bool,
     /// Where tags are immutable, whether those of signatures can be moved all the same.
     pub metadata_tags_move: Option<bool>,
+    /// The fallback tag of a manifest is answered with that manifest itself.
+    pub serves_subject_as_index: bool,
     /// Whether tags that differ only in case are one.
     pub tags_ignore_case: Option<bool>,
 }

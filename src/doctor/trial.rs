@@ -7,7 +7,7 @@ use futures_util::stream;
 use super::examination::{Showing, TrialReport};
 use super::material::{Blob, Document, Material};
 use crate::assembly::AllowedRegistries;
-use crate::model::{Capability, Digest, Knowledge, Prefix, Repository, RepositoryPath, Tag};
+use crate::model::{Capability, Digest, Knowledge, NotReferrers, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{BlobStream, ErrorKind, ManifestAt, Mount, Registry as _, RegistryError, WritableRegistry as _};
 
 /// Whatever is asked for anew takes the place of what was learnt before.
@@ -174,8 +174,12 @@ impl<'a> Trial<'a> {
             return;
         };
         let mut shown = registries.probe_referrers(&self.scratch, &image.digest, true).await;
+        let listed = registries.referrers(&self.scratch, &image.digest).await;
+        if let Ok(referrers) = &listed {
+            let misplaced = referrers.misplaced == Some(NotReferrers::Subject);
+            self.kept(|kept| kept.showing.serves_subject_as_index = misplaced);
+        }
         if shown.ability.known() == Some(true) {
-            let listed = registries.referrers(&self.scratch, &image.digest).await;
             shown.evidence = match listed {
                 Ok(referrers) if referrers.from_api.contains(&artifact.digest) => "it lists a new referrer at once",
                 Ok(_) => "it does not list a new referrer at once",
@@ -211,6 +215,9 @@ impl<'a> Trial<'a> {
                 self.kept(|kept| kept.showing.metadata_tags_move = moves);
             }
         }
+        if !is_immutable {
+            self.left_behind(&other).await;
+        }
         self.case(image).await;
         let gone = self::tag("landfall-doctor-gone");
         let stored = self.put(ManifestAt::Tag(&gone), &other).await;
@@ -222,6 +229,29 @@ impl<'a> Trial<'a> {
             (Err(error), _) | (_, Err(error)) => Knowledge::unknown(error.short()),
         };
         self.learn(Capability::TagDeletion, deletion);
+    }
+
+    /// Moves a tag away from a manifest that was put by its digest first, as landfall's are, and looks whether it stands.
+    async fn left_behind(&self, other: &Document) {
+        let left = self.material.image("left behind");
+        let tag = self::tag("landfall-doctor-moving");
+        let shown = async {
+            self.put(ManifestAt::Digest(&left.digest), &left).await?;
+            self.put(ManifestAt::Tag(&tag), &left).await?;
+            if !self.moves(&tag, other).await? {
+                return Ok(Knowledge::unknown("the tag did not move"));
+            }
+            let registries = self.registries.for_reading(&self.scratch)?;
+            let stands = registries
+                .manifest(&self.scratch, ManifestAt::Digest(&left.digest))
+                .await?;
+            Ok::<_, RegistryError>(match stands {
+                Some(_) => Knowledge::probed(false, "a manifest that lost its last tag stands"),
+                None => Knowledge::probed(true, "a manifest went with the last of its tags"),
+            })
+        };
+        let shown = shown.await.unwrap_or_else(|error| Knowledge::unknown(error.short()));
+        self.learn(Capability::DropsUntagged, shown);
     }
 
     /// Puts a tag with upper case, and looks whether it stands in lower case.

@@ -122,12 +122,46 @@ fn signatures(known: &Capabilities, found: &mut Vec<Conclusion>) {
     }
 }
 
+/// As GitLab's registry does.
+fn serves_subject_as_index(known: &Capabilities, found: &mut Vec<Conclusion>) {
+    let keeps_list = [Capability::Referrers, Capability::Subject]
+        .iter()
+        .all(|capability| known.can(*capability) == Some(true));
+    if keeps_list {
+        say(
+            found,
+            Care,
+            "The tag `sha256-<hex>` is answered with the image `sha256:<hex>` itself: what other tools list under that \
+             tag is not found here.",
+        );
+    } else {
+        say(
+            found,
+            Cannot,
+            "The tag `sha256-<hex>` is answered with the image `sha256:<hex>` itself, so that no list of referrers can stand \
+             there: signatures and attestations in bundle form are not found here. Use `formats = [\"tag\"]` for this \
+             target's signer and `attest = []`.",
+        );
+    }
+}
+
 fn tags(known: &Capabilities, showing: Showing, found: &mut Vec<Conclusion>) {
     if showing.tags_ignore_case == Some(true) {
         say(
             found,
             Care,
             "Tags that differ only in case are one tag here, and lists have it in lower case: claim one of them.",
+        );
+    }
+    if showing.serves_subject_as_index {
+        serves_subject_as_index(known, found);
+    }
+    if known.can(Capability::DropsUntagged) == Some(true) {
+        say(
+            found,
+            Otherwise,
+            "A manifest goes with the last of its tags here, whoever else needs it. Where landfall moves a tag, what claims \
+             need is kept or put back; what nobody claims is gone.",
         );
     }
     match known.can(Capability::ImmutableTags) {

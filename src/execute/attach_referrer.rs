@@ -1,13 +1,15 @@
 //! Manifests that refer to another: put by digest, and listed.
 
+use std::sync::{Mutex, PoisonError};
+
 use futures_util::future::BoxFuture;
 
 use super::failure::Failure;
 use super::shared_tag::Merged;
 use super::unit::UnitTask;
 use super::world::World;
-use crate::model::{Descriptor, Digest, Repository, Tag, media_type};
-use crate::registry::{ManifestAt, Pushed, Registry};
+use crate::model::{Descriptor, Digest, Repository, Tag, media_type, referrers_index};
+use crate::registry::{ManifestAt, Pushed, Referrers, Registry};
 use crate::transfer::{ImageTree, TransferError, TreeManifest};
 use crate::trust::{Merge, fallback_index};
 
@@ -57,6 +59,11 @@ impl<W: World> UnitTask<W> {
             if found.from_api.contains(&entry.digest) {
                 return Ok(());
             }
+            // What others have entered by now is theirs to find again.
+            if found.fallback.is_some() {
+                let tag = Tag::referrers_of(subject);
+                self.shared.seen.note(place, &tag, &indexed(&found));
+            }
             listed = found.descriptors.into_iter().find(|known| known.digest == entry.digest);
         }
         if listed.is_none() {
@@ -68,10 +75,43 @@ impl<W: World> UnitTask<W> {
         self.list(place, subject, entry).await
     }
 
-    /// Enters a referrer in its subject's fallback index.
+    /// Enters a referrer in its subject's fallback index, and puts back what was seen there in this run and is gone.
     pub(super) async fn list(&self, place: &Repository, subject: &Digest, entry: &Descriptor) -> Result<(), Failure> {
-        self.merge_under_tag(place, &Tag::referrers_of(subject), |standing| {
-            let merged = fallback_index::merge(standing, std::slice::from_ref(entry), &self.shared.limits)?;
+        let lost = self.enter(place, subject, std::slice::from_ref(entry)).await?;
+        let mut overwritten = Vec::new();
+        for entry in lost {
+            if self.stands(place, &entry.digest, Needs::default()).await? {
+                tracing::warn!(
+                    repository = %place, %subject, referrer = %entry.digest,
+                    "two programs wrote the list of referrers at once, and this entry was lost: it is put back"
+                );
+                overwritten.push(entry);
+            } else {
+                let tag = Tag::referrers_of(subject);
+                self.shared.seen.forget(place, &tag, &entry.digest);
+            }
+        }
+        if !overwritten.is_empty() {
+            self.enter(place, subject, &overwritten).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives what was listed there earlier in this run, and is not at the end.
+    async fn enter(
+        &self,
+        place: &Repository,
+        subject: &Digest,
+        entries: &[Descriptor],
+    ) -> Result<Vec<Descriptor>, Failure> {
+        let tag = Tag::referrers_of(subject);
+        let lost = Mutex::new(Vec::new());
+        self.merge_under_tag(place, &tag, |standing| {
+            let limits = &self.shared.limits;
+            let listed = standing.and_then(|standing| referrers_index(standing, None, subject, limits).ok());
+            let missing = self.shared.seen.note(place, &tag, &listed.unwrap_or_default());
+            *lost.lock().unwrap_or_else(PoisonError::into_inner) = missing;
+            let merged = fallback_index::merge(standing, subject, entries, limits)?;
             Ok(match merged {
                 Merge::AlreadyThere => Merge::AlreadyThere,
                 Merge::Write(index) => Merge::Write(Merged {
@@ -81,7 +121,8 @@ impl<W: World> UnitTask<W> {
                 }),
             })
         })
-        .await
+        .await?;
+        Ok(lost.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether a manifest and all that it needs are there, by HEAD.
@@ -102,4 +143,11 @@ impl<W: World> UnitTask<W> {
         }
         Ok(true)
     }
+}
+
+/// The entries that stand in the fallback index.
+fn indexed(found: &Referrers) -> Vec<Descriptor> {
+    let listed_by_api = |entry: &&Descriptor| found.from_api.contains(&entry.digest);
+    let entries = found.descriptors.iter().filter(|entry| !listed_by_api(entry));
+    entries.cloned().collect()
 }

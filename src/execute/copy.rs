@@ -6,6 +6,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::carry::{Carriage, index_entry};
 use super::failure::Failure;
+use super::journal::Journal;
 use super::unit::{Completions, UnitTask};
 use super::world::World;
 use crate::model::{Carried, EndpointIndex, EndpointSet, Repository};
@@ -42,6 +43,8 @@ impl<W: World> UnitTask<W> {
         let sources = self.sources(from)?;
         let endpoints: Vec<EndpointIndex> = at.iter().collect();
         let places: Vec<Repository> = at.iter().map(|endpoint| self.view.place(endpoint).clone()).collect();
+        // A kill between the manifest and the last look at its blobs leaves an image that only looks whole.
+        self.world.journal().will_copy(&places, self.view.digest)?;
         let carriage = Carriage::new(carried, sources.clone());
         let taken = |bytes| self.taken(bytes);
         let copies = self

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Outcome;
 use super::journal::JournalError;
+use crate::model::Foreign;
 use crate::registry::{ErrorKind, RegistryError};
 use crate::transfer::TransferError;
 
@@ -111,16 +112,10 @@ impl From<Failure> for Outcome {
 
 /// Registries' own words are part of errors: they may be long, hold line breaks, or control a terminal.
 fn one_line(text: &str) -> String {
-    let mut characters = text.chars();
-    let mut line: String = characters
-        .by_ref()
-        .take(LONGEST)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    if characters.next().is_some() {
-        line.push('…');
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", Foreign(&text[..end])),
+        None => Foreign(text).to_string(),
     }
-    line
 }
 
 fn is_silence(error: &RegistryError) -> bool {
@@ -164,7 +159,7 @@ mod tests {
     #[test]
     fn an_explanation_is_one_line_of_bounded_length() {
         let words = |text: &str| Failure::failed(text).to_string();
-        assert_eq!(words("slow\n\u{1b}[31mdown"), "slow  [31mdown");
+        assert_eq!(words("slow\n\u{1b}[31mdown"), "slow\\n\\u{1b}[31mdown");
         assert_eq!(words(&"x".repeat(5_000)).chars().count(), LONGEST + 1);
     }
 

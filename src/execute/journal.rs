@@ -59,6 +59,10 @@ pub trait Journal: Send + Sync + 'static {
     /// The bytes last kept, also where they have long stood: what is put back must be what stood.
     fn kept(&self, key: &ArtifactKey) -> Result<Option<SignedArtifact>, JournalError>;
 
+    /// Before the first write of a copy to these repositories: until it has ended with every blob verified, what stands
+    /// there of the image may lack some.
+    fn will_copy(&self, repositories: &[Repository], digest: Digest) -> Result<(), JournalError>;
+
     /// Before a tag is written: from then on what it stands on is landfall's to repair.
     fn will_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), JournalError>;
 }

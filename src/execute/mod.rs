@@ -16,12 +16,14 @@ mod progress;
 mod provider;
 mod run;
 mod schedule;
+mod seen;
 mod shared_tag;
 mod sign;
 mod silence;
 mod standing;
 mod stop;
 mod tag;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -9,6 +9,7 @@ use super::context::{ExecutionContext, ExecutionOptions, UnitAdmission};
 use super::outcome::{Outcome, StepOutcome};
 use super::progress::Progress;
 use super::schedule::extent;
+use super::seen::SeenEntries;
 use super::silence::Silence;
 use super::stop::Stop;
 use super::unit::UnitTask;
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub transfer: Transfer,
     pub tags: SharedTags,
+    pub seen: SeenEntries,
     pub silence: Silence,
 }
 
@@ -74,6 +76,7 @@ impl<W: World> Executor<W> {
             limits: options.limits,
             transfer: Transfer::new(options.transfer),
             tags: SharedTags::default(),
+            seen: SeenEntries::default(),
             silence: Silence::new(options.concurrency.silent_steps),
         };
         Self {

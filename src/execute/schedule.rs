@@ -238,6 +238,7 @@ mod tests {
 
     fn tag(at: &[u8], signature: DependsAt) -> Step {
         let action = Action::Tag {
+            keeps: false,
             tag: TagId(0),
             digest: Digest::of(b""),
             replaces: None,

@@ -176,9 +176,12 @@ impl<W: World> UnitTask<W> {
             }
             Action::Sign => each(&|_| Box::pin(self.sign(slot))),
             Action::Attach { content, from } => each(&|endpoint| Box::pin(self.attach(slot, *content, from, endpoint))),
-            Action::Tag { tag, digest, replaces } => {
-                each(&|endpoint| Box::pin(self.tag(*tag, *digest, *replaces, endpoint)))
-            }
+            Action::Tag {
+                tag,
+                digest,
+                replaces,
+                keeps,
+            } => each(&|endpoint| Box::pin(self.tag(*tag, *digest, replaces.map(|old| (old, *keeps)), endpoint))),
         }
     }
 
@@ -204,17 +207,7 @@ impl<W: World> UnitTask<W> {
     }
 
     fn finish(&self, position: usize, endpoint: EndpointIndex, outcome: Outcome) {
-        let node = self.steps[position].node;
-        let (repository, digest) = (self.view.place(endpoint), self.view.digest);
-        match &outcome {
-            Outcome::Failed { error } | Outcome::Uncertain { error } | Outcome::Stale { why: error } => {
-                tracing::warn!(target = %self.view.target.name, %repository, %digest, slot = ?node.slot, %error, "step not done");
-            }
-            Outcome::Done { .. } => {
-                tracing::info!(target = %self.view.target.name, %repository, %digest, slot = ?node.slot, "step done");
-            }
-            Outcome::Skipped | Outcome::Cancelled => {}
-        }
+        super::telling::ended(&self.view, &self.steps[position], endpoint, &outcome);
         self.open().finish(position, endpoint, outcome);
     }
 

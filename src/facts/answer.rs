@@ -26,10 +26,12 @@ pub enum Answer {
     Failed(Failure),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageAnswer {
     /// Whole, to the depth that was asked for.
     Whole,
+    /// Likewise; and the manifests below its own, all levels together.
+    WholeWith(Arc<[Digest]>),
     /// The manifest, one of its children, or a blob is not there.
     Lacking,
 }
@@ -59,11 +61,10 @@ pub struct Evidence {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceAnswer {
     Whole(Arc<SourceImage>),
-    /// The image is whole, but something beside it is not: what `image` says travels leaves that out.
+    /// The image is whole, but something beside it is not, or cannot be read: what `image` says travels leaves that out.
     WithoutAll {
         image: Arc<SourceImage>,
-        /// Manifests and blobs that are named and not there.
-        missing: Arc<[Digest]>,
+        left: Arc<[LeftBehind]>,
     },
     /// The source does not have the digest.
     Absent,
@@ -84,11 +85,20 @@ impl SourceAnswer {
     }
 }
 
+/// Something beside an image that does not travel with it, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeftBehind {
+    pub digest: Digest,
+    pub why: Arc<str>,
+}
+
 /// What the source offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceImage {
     /// Where it was read.
     pub repository: Repository,
+    /// The manifests below its own, all levels together.
+    pub below: Arc<[Digest]>,
     /// What a registry must be able to take to hold its manifests, each once.
     pub needs: Arc<[Capability]>,
     /// What will travel with the image.

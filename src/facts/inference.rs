@@ -41,8 +41,11 @@ impl Facts {
                 let facts = &mut self.units[unit.index()];
                 facts.image.forget(at);
                 facts.blobs -= at;
+                if let ImageAnswer::WholeWith(below) = &answer {
+                    facts.below.get_or_insert_with(|| Arc::clone(below));
+                }
                 match answer {
-                    ImageAnswer::Whole => {
+                    ImageAnswer::Whole | ImageAnswer::WholeWith(_) => {
                         facts.image.present |= at;
                         if depth == Depth::Blobs {
                             facts.blobs |= at;
@@ -74,6 +77,10 @@ impl Facts {
             }
             (Ask::Tag(tag), Answer::Tag(value)) => self.set_tag(tag, endpoint, value, looked),
             (Ask::Source(unit), Answer::Source(answer)) => {
+                if let Some(image) = answer.image() {
+                    let below = &mut self.units[unit.index()].below;
+                    below.get_or_insert_with(|| Arc::clone(&image.below));
+                }
                 self.sources.insert(unit, SourceFact::Answered(answer));
             }
             (Ask::Standing(unit), Answer::Source(answer @ SourceAnswer::Whole(_))) => {
@@ -198,6 +205,16 @@ impl Facts {
                 tag.known.forget(at);
                 tag.listed |= at;
             }
+            return;
+        }
+        let tag = &mut self.tags[id.index()];
+        if tag.known.present.contains(endpoint) {
+            // The registry itself said that it stands. Of two answers that contradict each other, the one that permits a
+            // write does not win: an older one is asked for again, one of the same look stands.
+            if tag.looked.get(endpoint) < looked {
+                tag.known.forget(at);
+                tag.values.forget(at);
+            }
         } else {
             self.set_tag(id, endpoint, None, looked);
         }
@@ -261,6 +278,35 @@ impl Facts {
 
     pub fn tagged(&mut self, tag: TagId, endpoint: EndpointIndex, digest: Digest, now: Timestamp) {
         self.set_tag(tag, endpoint, Some(digest), self.ticks(now));
+    }
+
+    /// A tag was moved away from a manifest. Some registries drop it then: every image of the repository that is the
+    /// manifest, lists it or is listed by it counts as not asked there. Gives these.
+    pub fn displaced(
+        &mut self,
+        graph: &Graph,
+        repository: RepositoryId,
+        manifest: Digest,
+        endpoint: EndpointIndex,
+    ) -> Vec<UnitId> {
+        let mut displaced = Vec::new();
+        let at = EndpointSet::only(endpoint);
+        let below = graph.unit_at(repository, manifest);
+        let below = below.and_then(|unit| self.units[unit.index()].below.clone());
+        for unit in graph.units_of(repository) {
+            let digest = graph.unit(unit).digest;
+            let facts = &mut self.units[unit.index()];
+            let lists = |below: &Option<Arc<[Digest]>>, manifest: &Digest| {
+                below.as_ref().is_some_and(|below| below.contains(manifest))
+            };
+            if digest == manifest || lists(&facts.below, &manifest) || lists(&below, &digest) {
+                facts.image.forget(at);
+                facts.blobs -= at;
+                facts.forget_evidence(at);
+                displaced.push(unit);
+            }
+        }
+        displaced
     }
 
     /// A write's outcome is uncertain, or what was expected was not found: the place and its repository's list count

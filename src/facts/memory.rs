@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Values;
-use crate::model::{Admission, Capabilities, Digest, EndpointIndex, NodeId, SignerIdentity, TagId, TargetId, UnitId};
+use crate::model::{
+    Admission, Capabilities, Digest, EndpointIndex, EndpointSet, NodeId, SignerIdentity, TagId, TargetId, UnitId,
+};
 
 /// A view of `state` in the graph's numbers, changed by whoever owns `state` and nobody else.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +34,8 @@ pub struct Memory {
     /// Since when an endpoint has not answered.
     pub silent_since: HashMap<(TargetId, EndpointIndex), Timestamp>,
     pub attempts: HashMap<(NodeId, EndpointIndex), Attempt>,
+    /// Where a copy was begun and did not end with every blob verified: what stands there may lack some.
+    pub unfinished: HashMap<UnitId, EndpointSet>,
     /// What failed in this pass, and why: the next pass is the retry.
     pub tried: HashMap<(NodeId, EndpointIndex), Arc<str>>,
     /// What the registries of endpoints can do, where something is known of it.

@@ -11,7 +11,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, SourceImage};
+pub use answer::{Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, SourceImage};
 pub use expiry::Bounds;
 pub use memory::{Attempt, Memory};
 pub use question::{Ask, Class, Depth, Question};

@@ -92,6 +92,11 @@ impl Memory {
                 values.renumber(renumbered);
             }
         }
+        for (unit, at) in &mut self.unfinished {
+            if is_of(graph.target_of(*unit)) {
+                *at = renumbered.set(*at);
+            }
+        }
         renumber_keys(&mut self.silent_since, renumbered, |target| is_of(*target));
         renumber_keys(&mut self.capabilities, renumbered, |target| is_of(*target));
         let node_is_of = |node: &crate::model::NodeId| is_of(graph.target_of(node.unit));
@@ -229,7 +234,7 @@ mod tests {
         assert_eq!(facts.endpoints(TARGET).asked().len(), 2, "the primary, and tokyo");
         assert!(facts.failure(Ask::Endpoint(TARGET), PRIMARY).is_some());
         assert_eq!(facts.list(RepositoryId(0)).asked(), only);
-        assert_eq!(facts.present(UNIT, Depth::Blobs), only);
+        assert_eq!(facts.present(UNIT, EndpointSet::first(4)), only);
         assert_eq!(facts.unit(UNIT).image.asked(), only);
         assert_eq!(facts.unit(UNIT).evidence.asked(), only);
         assert_eq!(facts.unit(UNIT).found_at(signature()), only);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::answer::{Evidence, SourceAnswer};
-use super::question::{Ask, Depth};
+use super::question::Ask;
 use crate::graph::Graph;
 use crate::model::{
     Admission, Carried, Digest, EndpointIndex, EndpointSet, RepositoryId, Tag, TagId, TargetId, UnitId,
@@ -94,6 +94,8 @@ pub struct UnitFacts {
     pub found: Vec<(Evidence, EndpointSet)>,
     /// What travels with the image and where it is not, under `evidence.present`.
     pub missing_carried: Vec<(Carried, EndpointSet)>,
+    /// The manifests below the image's own, once somebody has read them: they are the same everywhere and for ever.
+    pub below: Option<Arc<[Digest]>>,
     /// Read from a promotion record that verifies.
     pub admission: Option<Arc<Admission>>,
     pub(super) image_looked: Ages,
@@ -244,13 +246,10 @@ impl Facts {
         self.failures.get(&(ask, endpoint))
     }
 
-    /// Where an image counts as present when looked at to `depth`.
+    /// Where an image counts as present: at these endpoints only where it was looked at down to the blobs.
     #[must_use]
-    pub fn present(&self, id: UnitId, depth: Depth) -> EndpointSet {
+    pub fn present(&self, id: UnitId, to_blobs: EndpointSet) -> EndpointSet {
         let unit = self.unit(id);
-        match depth {
-            Depth::Manifests => unit.image.present,
-            Depth::Blobs => unit.image.present & unit.blobs,
-        }
+        unit.image.present - (to_blobs - unit.blobs)
     }
 }

@@ -9,8 +9,8 @@ use super::{
 use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, release, target};
 use crate::model::{
-    ArtifactKind, Carried, CarriedKind, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId, TargetId,
-    UnitId,
+    ArtifactKind, Carried, CarriedKind, Digest, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId,
+    TargetId, UnitId,
 };
 
 const ASIA: EndpointIndex = EndpointIndex(1);
@@ -66,6 +66,7 @@ fn only_at_asia(known: Known) -> (bool, bool, bool, bool) {
     )
 }
 
+const ALL: EndpointSet = EndpointSet::first(3);
 const PRESENT: (bool, bool, bool, bool) = (true, false, false, false);
 const ABSENT: (bool, bool, bool, bool) = (false, true, false, false);
 const FORBIDDEN: (bool, bool, bool, bool) = (false, false, true, false);
@@ -83,9 +84,22 @@ fn a_list_says_what_is_absent_and_not_what_the_rest_stands_on() {
     // A later list that still names the tag says nothing new of it.
     book.tags(&["v2"]);
     assert_eq!(only_at_asia(book.facts.tag(TagId(1)).known), PRESENT);
+}
+
+#[test]
+fn a_list_that_lacks_a_tag_which_stands_permits_no_write() {
+    let mut book = Book::new();
+    book.record(Ask::Tag(TagId(1)), Answer::Tag(Some(digest("a"))));
+    book.tags(&[]);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(1)).known), PRESENT, "lists come late");
+    // A later list may know more: the registry is asked itself.
+    book.now = at(10_060);
+    book.tags(&[]);
+    assert_eq!(only_at_asia(book.facts.tag(TagId(1)).known), NOT_ASKED);
+    assert_eq!(book.facts.tag(TagId(1)).values.get(ASIA), None);
+    book.record(Ask::Tag(TagId(1)), Answer::Tag(None));
     book.tags(&[]);
     assert_eq!(only_at_asia(book.facts.tag(TagId(1)).known), ABSENT);
-    assert_eq!(book.facts.tag(TagId(1)).values.get(ASIA), None);
 }
 
 #[test]
@@ -105,8 +119,6 @@ fn a_list_in_lower_case_leaves_open_whether_a_tag_with_upper_case_stands() {
     book.record(Ask::Tag(TagId(0)), Answer::Tag(Some(digest("a"))));
     book.tags(&["v1-rc"]);
     assert_eq!(only_at_asia(book.facts.tag(TagId(0)).known), PRESENT);
-    book.tags(&["v2"]);
-    assert_eq!(only_at_asia(book.facts.tag(TagId(0)).known), ABSENT);
 }
 
 #[test]
@@ -228,7 +240,7 @@ fn a_copy_brings_the_image_its_blobs_and_what_travels_with_it() {
     book.facts
         .copied(&book.graph, UNIT, ASIA, &[bill_of_materials()], at(10_001));
     assert_eq!(only_at_asia(book.facts.unit(UNIT).image), PRESENT);
-    assert!(book.facts.present(UNIT, Depth::Blobs).contains(ASIA));
+    assert!(book.facts.present(UNIT, ALL).contains(ASIA));
     assert!(book.facts.unit(UNIT).missing_carried.is_empty());
 }
 
@@ -259,6 +271,21 @@ fn signature(form: SignatureForm) -> Evidence {
         digest: digest("signature"),
         by: release(),
     }
+}
+
+#[test]
+fn what_a_tag_leaves_is_not_asked_any_more_with_all_that_lists_it() {
+    let mut book = Book::new();
+    let whole = |below: &[Digest]| Answer::Image(ImageAnswer::WholeWith(below.into()));
+    let (index, other) = (UNIT, UnitId(1));
+    book.record(Ask::Image(index), whole(&[digest("child")]));
+    book.record(Ask::Image(other), whole(&[]));
+    book.facts
+        .displaced(&book.graph, RepositoryId(0), digest("child"), ASIA);
+    assert_eq!(only_at_asia(book.facts.unit(index).image), NOT_ASKED);
+    assert_eq!(only_at_asia(book.facts.unit(other).image), PRESENT);
+    // Its manifests are the same for ever.
+    assert_eq!(book.facts.unit(index).below.as_deref(), Some(&[digest("child")][..]));
 }
 
 #[test]
@@ -395,7 +422,7 @@ proptest! {
                 prop_assert_eq!(count, known.asked().len(), "{:?}", known);
             }
             for unit in [0, 1].map(UnitId) {
-                prop_assert!(facts.unit(unit).image.present.contains_all(facts.present(unit, Depth::Blobs)));
+                prop_assert!(facts.unit(unit).image.present.contains_all(facts.present(unit, ALL)));
             }
         }
     }

@@ -351,6 +351,12 @@ impl Graph {
         &self.repository_tags[id.index()]
     }
 
+    /// The unit of a digest in a repository.
+    #[must_use]
+    pub fn unit_at(&self, repository: RepositoryId, digest: Digest) -> Option<UnitId> {
+        self.unit_ids.get(&(repository, digest)).copied()
+    }
+
     #[must_use]
     pub fn find_tag(&self, repository: RepositoryId, tag: &Tag) -> Option<TagId> {
         self.tag_ids.get(&(repository, tag.clone())).copied()

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
 
+use crate::model::Foreign;
+
 /// What a diagram is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notation {
@@ -144,7 +146,7 @@ fn escape_dot(text: &str) -> String {
             '"' => escaped.push_str("\\\""),
             '\\' => escaped.push_str("\\\\"),
             '\n' => escaped.push_str("\\n"),
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if Foreign::steers(c) => escaped.push(char::REPLACEMENT_CHARACTER),
             c => escaped.push(c),
         }
     }
@@ -161,7 +163,7 @@ fn escape_mermaid(text: &str) -> String {
             '"' | '#' | '&' | '<' | '>' | '`' | '\\' | ';' | '*' | '_' => {
                 let _ = write!(escaped, "#{};", u32::from(c));
             }
-            c if c.is_control() => escaped.push('\u{fffd}'),
+            c if Foreign::steers(c) => escaped.push(char::REPLACEMENT_CHARACTER),
             c => escaped.push(c),
         }
     }

@@ -81,6 +81,7 @@ pub fn target(name: &str, mirrors: &[&str]) -> Target {
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
+        carry: crate::model::Carry::default(),
     }
 }
 

@@ -53,6 +53,8 @@ capabilities! {
     ManifestDeletion = "manifest-deletion", "deleting a manifest";
     /// A tag that stands is never moved.
     ImmutableTags = "immutable-tags", "tags are immutable";
+    /// A manifest goes with the last of its tags, also when that is moved away, and whoever else needs it.
+    DropsUntagged = "drops-untagged", "drops what has no tag";
     Mount = "mount", "mounting blobs";
     ChunkedUpload = "chunked-upload", "uploads in chunks";
     RangeDownload = "range-download", "downloads by range";

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Signer, Tag};
+use super::{
+    Carry, CommitId, Digest, EndpointIndex, EndpointSet, Prefix, RepoPath, Repository, RepositoryPath, Signer, Tag,
+};
 
 /// The desired state of one commit.
 #[derive(Debug, Clone)]
@@ -81,6 +83,7 @@ pub struct Target {
     pub signatures: SignaturePlacement,
     pub drift: Drift,
     pub mode: TargetMode,
+    pub carry: Carry,
 }
 
 impl Target {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::RepoPath;
+use super::{Foreign, RepoPath};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -40,10 +40,17 @@ impl fmt::Display for Diagnostic {
         write!(
             formatter,
             "{}:{}:{}: {severity}: {} [{}]",
-            self.file, self.line, self.column, self.message, self.code
+            Foreign(self.file.as_str()),
+            self.line,
+            self.column,
+            Foreign(&self.message),
+            self.code
         )?;
         match &self.help {
-            Some(help) => write!(formatter, "\n  help: {help}"),
+            Some(help) => {
+                let lines: Vec<String> = help.lines().map(|line| Foreign(line).to_string()).collect();
+                write!(formatter, "\n  help: {}", lines.join("\n        "))
+            }
             None => Ok(()),
         }
     }

@@ -5,6 +5,8 @@
 pub struct Limits {
     /// A manifest or index in a registry (OCI distribution specification: registries should accept 4 MiB).
     pub manifest: usize,
+    /// How deep lists and objects may stand in each other in its JSON.
+    pub json_nesting: usize,
     /// How deep indexes may nest: an index of images is 1.
     pub nesting: usize,
     /// Descriptors in one index, and layers in one manifest.
@@ -49,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             manifest: 4 << 20,
+            json_nesting: 100,
             nesting: 4,
             descriptors: 1_000,
             image_manifests: 1_000,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Digest, Limits, null_or, null_or_map};
+use super::{Digest, Limits, manifest_keys, null_or, null_or_map};
 
 /// Media types that landfall tells apart.
 pub mod media_type {
@@ -149,12 +149,10 @@ impl Manifest {
         if let Some(media_type::DOCKER_SCHEMA1 | media_type::DOCKER_SCHEMA1_SIGNED) = header.as_deref() {
             return Err(ManifestError::Schema1);
         }
+        manifest_keys::check(bytes, limits.json_nesting).map_err(ManifestError::Malformed)?;
         let raw: Raw = serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
-        match raw.schema_version {
-            Some(2) => {}
-            Some(1) => return Err(ManifestError::Schema1),
-            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion {other}: expected 2"))),
-            None => return Err(ManifestError::Malformed("schemaVersion is missing".to_owned())),
+        if raw.schema_version == Some(1) {
+            return Err(ManifestError::Schema1);
         }
         let media_type = match (header, raw.media_type) {
             (Some(header), Some(body)) if header != body => {
@@ -171,6 +169,12 @@ impl Manifest {
             media_type::OCI_INDEX | media_type::DOCKER_LIST => ManifestKind::Index,
             _ => return Err(ManifestError::MediaType(media_type)),
         };
+        // Types that others have thought of need no version: what they are is said first.
+        match raw.schema_version {
+            Some(2) => {}
+            Some(other) => return Err(ManifestError::Malformed(format!("schemaVersion {other}: expected 2"))),
+            None => return Err(ManifestError::Malformed("schemaVersion is missing".to_owned())),
+        }
         // A document that is both can be read as one thing by one client and another by the next (CVE-2021-41190).
         let (layers, manifests) = match (kind, raw.layers, raw.manifests) {
             (ManifestKind::Image, layers, None) => (layers.unwrap_or_default(), Vec::new()),
@@ -238,6 +242,16 @@ mod tests {
         let both =
             r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[],"layers":[]}"#;
         assert!(matches!(parse(both, None), Err(ManifestError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_manifest_that_go_reads_as_another_is_refused() {
+        let index = |more: &str| format!(r#"{{"schemaVersion":2,"manifests":[]{more}}}"#);
+        assert!(parse(&index(r#","annotations":{"Layers":"1"}"#), None).is_ok());
+        let nested = format!(r#","x":{}{}"#, "[".repeat(100_000), "]".repeat(100_000));
+        for more in [r#","Manifests":[]"#, r#","MediaType":"x""#, r#","x":1,"x":2"#, &nested] {
+            assert!(matches!(parse(&index(more), None), Err(ManifestError::Malformed(_))));
+        }
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl Tag {
     pub fn cosign(subject: &Digest, suffix: &str) -> Self {
         Self(format!("sha256-{}.{suffix}", subject.hex()).into())
     }
+
+    /// landfall's own tag that keeps a manifest where registries drop what has none.
+    #[must_use]
+    pub fn anchor(digest: &Digest) -> Self {
+        Self(format!("sha256-{}.landfall", digest.hex()).into())
+    }
 }
 
 impl FromStr for Tag {

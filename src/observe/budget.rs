@@ -51,7 +51,12 @@ impl<R: Registry> Registry for Counted<R> {
         repository: &Repository,
         at: ManifestAt<'_>,
     ) -> Result<Option<Digest>, RegistryError> {
-        self.count(1).head_manifest(repository, at).await
+        let found = self.count(1).head_manifest(repository, at).await?;
+        if found.is_none() && matches!(at, ManifestAt::Tag(_)) {
+            // GET had to say so too.
+            self.count(1);
+        }
+        Ok(found)
     }
 
     async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Facts, Memory, SourceAnswer, SourceFact};
+use crate::facts::{Facts, Memory, SourceFact};
 use crate::graph::Graph;
 use crate::model::{Admission, Carried, EndpointSet, UnitId};
 
@@ -39,7 +39,7 @@ impl Expectations for Known<'_> {
             return Some(Arc::clone(&admission.carried));
         }
         match self.facts.source(unit) {
-            Some(SourceFact::Answered(SourceAnswer::Whole(image))) => Some(Arc::clone(&image.carried)),
+            Some(SourceFact::Answered(answer)) => answer.image().map(|image| Arc::clone(&image.carried)),
             _ => None,
         }
     }
@@ -60,7 +60,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Answer, Ask, Depth, EvidenceAnswer, ImageAnswer, SourceImage};
+    use crate::facts::{Answer, Ask, Depth, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
     use crate::model::{CarriedKind, Digest, SignatureForm};
     use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, signature_by};
 
@@ -83,6 +83,7 @@ mod tests {
         let travelled = |facts: &Facts, memory: &Memory| Known { graph, facts, memory }.travelled(unit).to_vec();
         assert_eq!(travels(&facts, &memory), None);
         let offered = SourceAnswer::Whole(Arc::new(SourceImage {
+            below: Arc::default(),
             needs: Arc::default(),
             repository: fixture.source(),
             carried: [carried("offered")].into(),

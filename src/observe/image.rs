@@ -1,17 +1,28 @@
 //! Is an image there, whole?
 
+use std::sync::Arc;
+
 use super::failure::LookError;
 use super::place::Place;
 use crate::facts::{Answer, Depth, ImageAnswer};
 use crate::model::Digest;
 use crate::registry::Registry;
+use crate::transfer::ImageTree;
 
 pub(super) async fn look<R: Registry>(place: &Place<'_, R>, image: &Digest, depth: Depth) -> Result<Answer, LookError> {
-    Ok(Answer::Image(if place.is_whole(image, depth).await? {
-        ImageAnswer::Whole
-    } else {
-        ImageAnswer::Lacking
+    Ok(Answer::Image(match place.whole(image, depth).await? {
+        Some(tree) => ImageAnswer::WholeWith(below(&tree)),
+        None => ImageAnswer::Lacking,
     }))
+}
+
+/// The manifests below an image's own.
+pub(super) fn below(tree: &ImageTree) -> Arc<[Digest]> {
+    let root = tree.root().digest;
+    let manifests = tree.manifests().iter().map(|manifest| manifest.digest);
+    let mut below: Vec<Digest> = manifests.filter(|digest| *digest != root).collect();
+    below.sort_unstable();
+    below.into()
 }
 
 #[cfg(test)]
@@ -24,7 +35,14 @@ mod tests {
     use crate::observe::tests::fixture::{Fixture, MIRROR, PRIMARY};
     use crate::sim::registry::{Fault, Operation};
 
-    const WHOLE: Answer = Answer::Image(ImageAnswer::Whole);
+    fn whole(fixture: &Fixture) -> Answer {
+        let root = fixture.image.root();
+        let manifests = fixture.image.manifests().iter().map(|manifest| manifest.digest);
+        let mut below: Vec<Digest> = manifests.filter(|digest| *digest != root).collect();
+        below.sort_unstable();
+        Answer::Image(ImageAnswer::WholeWith(below.into()))
+    }
+
     const LACKING: Answer = Answer::Image(ImageAnswer::Lacking);
 
     #[tokio::test]
@@ -33,7 +51,7 @@ mod tests {
         fixture.image.push(&fixture.store, &fixture.at(PRIMARY));
         let ask = Ask::Image(fixture.unit);
         for depth in [Depth::Manifests, Depth::Blobs] {
-            assert_eq!(fixture.answer(ask, depth, PRIMARY).await, WHOLE);
+            assert_eq!(fixture.answer(ask, depth, PRIMARY).await, whole(&fixture));
             assert_eq!(fixture.answer(ask, depth, MIRROR).await, LACKING);
         }
         let manifests = fixture.image.manifests();
@@ -51,7 +69,7 @@ mod tests {
             .store
             .lose_blob(&fixture.at(PRIMARY), &blobs[1].descriptor.digest);
         let ask = Ask::Image(fixture.unit);
-        assert_eq!(fixture.answer(ask, Depth::Manifests, PRIMARY).await, WHOLE);
+        assert_eq!(fixture.answer(ask, Depth::Manifests, PRIMARY).await, whole(&fixture));
         assert_eq!(fixture.answer(ask, Depth::Blobs, PRIMARY).await, LACKING);
     }
 
@@ -74,7 +92,7 @@ mod tests {
         let fixture = Fixture::new().promoted();
         let ask = Ask::Image(fixture.unit);
         fixture.throttle(Operation::HeadBlob);
-        assert_eq!(fixture.answer(ask, Depth::Manifests, PRIMARY).await, WHOLE);
+        assert_eq!(fixture.answer(ask, Depth::Manifests, PRIMARY).await, whole(&fixture));
         let answer = fixture.answer(ask, Depth::Blobs, PRIMARY).await;
         assert!(matches!(answer, Answer::Failed(_)), "{answer:?}");
         fixture.throttle(Operation::ReadManifest);

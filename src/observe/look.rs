@@ -12,7 +12,7 @@ use super::observer::Observer;
 use super::verification::Expected;
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::model::{Carried, Claim, Digest, EndpointIndex, Repository, Signer, Source, Tag, UnitId};
+use crate::model::{Carried, Claim, Digest, EndpointIndex, Repository, Signer, Source, Tag, Target, UnitId};
 use crate::registry::Registry;
 
 /// One question at one endpoint.
@@ -48,6 +48,8 @@ pub(super) struct Offer {
     pub image: Digest,
     pub expected: Option<Expected>,
     pub travelled: Arc<[Carried]>,
+    /// Whose `carry` says what travels.
+    pub to: Arc<Target>,
 }
 
 /// An image that another target has, in the order in which its endpoints are read.
@@ -57,6 +59,8 @@ pub(super) struct Chained {
     pub image: Digest,
     pub expected: Option<Expected>,
     pub travelled: Arc<[Carried]>,
+    /// Whose `carry` says what travels.
+    pub to: Arc<Target>,
     pub target: Arc<str>,
 }
 
@@ -155,6 +159,10 @@ impl<R: Registry + Clone> Preparation<'_, R> {
         })
     }
 
+    fn target(&self, unit: UnitId) -> Arc<Target> {
+        Arc::clone(self.graph.target(self.graph.target_of(unit)))
+    }
+
     fn standing(&self, unit: UnitId, endpoint: EndpointIndex) -> Result<Subject, LookError> {
         let claim = self.graph.unit(unit).claim().ok_or(LookError::Unclaimed)?;
         let signer = claim.signer.as_ref();
@@ -163,6 +171,7 @@ impl<R: Registry + Clone> Preparation<'_, R> {
             image: claim.digest,
             expected: signer.map(|signer| self.expected(unit, signer)).transpose()?,
             travelled: [].into(),
+            to: self.target(unit),
         }))
     }
 
@@ -181,6 +190,7 @@ impl<R: Registry + Clone> Preparation<'_, R> {
                 image,
                 expected,
                 travelled,
+                to: self.target(unit),
             })),
             Source::Target { .. } => {
                 let upstream = self.graph.upstream(unit).ok_or(LookError::Unclaimed)?;
@@ -190,6 +200,7 @@ impl<R: Registry + Clone> Preparation<'_, R> {
                     image,
                     expected,
                     travelled,
+                    to: self.target(unit),
                     target: Arc::clone(&self.graph.target(self.graph.target_of(upstream)).name),
                 }))
             }

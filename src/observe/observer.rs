@@ -93,6 +93,7 @@ impl<R: Registry + Clone> Looking<'_, R> {
                     &offer.image,
                     offer.expected.as_ref(),
                     &offer.travelled,
+                    &offer.to.carry,
                 )
                 .await
             }
@@ -114,7 +115,15 @@ impl<R: Registry + Clone> Looking<'_, R> {
     /// nobody can bring it any more.
     async fn standing(&self, offer: &Offer) -> Result<Answer, LookError> {
         let place = self.place(&offer.repository);
-        let found = source::look(&place, self.verifier, &offer.image, offer.expected.as_ref(), &[]).await?;
+        let found = source::look(
+            &place,
+            self.verifier,
+            &offer.image,
+            offer.expected.as_ref(),
+            &[],
+            &offer.to.carry,
+        )
+        .await?;
         Ok(match found {
             Answer::Source(SourceAnswer::Whole(image) | SourceAnswer::WithoutAll { image, .. }) => {
                 let image = SourceImage {
@@ -136,6 +145,7 @@ impl<R: Registry + Clone> Looking<'_, R> {
             image,
             expected,
             travelled,
+            to,
             target,
         } = chained;
         let lacks = |image: &SourceImage| travelled.iter().filter(|item| !image.carried.contains(item)).count();
@@ -143,7 +153,7 @@ impl<R: Registry + Clone> Looking<'_, R> {
         let mut first = None;
         for repository in places {
             let place = self.place(repository);
-            let answer = source::look(&place, self.verifier, image, expected.as_ref(), travelled).await;
+            let answer = source::look(&place, self.verifier, image, expected.as_ref(), travelled, &to.carry).await;
             let lacking = match &answer {
                 Ok(Answer::Source(SourceAnswer::Refused(_))) => return answer,
                 Ok(Answer::Source(SourceAnswer::Whole(image))) => lacks(image),

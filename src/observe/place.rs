@@ -7,7 +7,7 @@ use super::budget::Counted;
 use super::failure::LookError;
 use crate::facts::Depth;
 use crate::model::{Descriptor, Digest, Limits, Manifest, Repository};
-use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
+use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
 use crate::transfer::{ImageTree, TreeAnswer, TreeError, read_tree};
 
 /// Where to look, and within which limits.
@@ -65,19 +65,47 @@ impl<R: Registry> Place<'_, R> {
 
     /// Whether a manifest and everything below it is there, down to `depth`.
     pub async fn is_whole(&self, root: &Digest, depth: Depth) -> Result<bool, LookError> {
-        let tree = match self.tree(root).await? {
-            TreeAnswer::Whole(tree) => tree,
-            TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(false),
-        };
-        Ok(depth == Depth::Manifests || self.missing_blobs(&tree).await?.is_empty())
+        Ok(self.whole(root, depth).await?.is_some())
     }
 
-    /// The blobs of a tree that are not there.
+    /// The tree of a manifest, where everything below it is there, down to `depth`.
+    pub async fn whole(&self, root: &Digest, depth: Depth) -> Result<Option<ImageTree>, LookError> {
+        let tree = match self.tree(root).await? {
+            TreeAnswer::Whole(tree) => tree,
+            TreeAnswer::Absent | TreeAnswer::Incomplete { .. } => return Ok(None),
+        };
+        let whole = depth == Depth::Manifests || self.missing_blobs(&tree).await?.is_empty();
+        Ok(whole.then_some(tree))
+    }
+
+    /// The blobs of a tree that are gone for good: HEAD says so, and GET.
+    pub async fn gone_blobs(&self, tree: &ImageTree) -> Result<Vec<Digest>, LookError> {
+        let mut gone = self.missing_blobs(tree).await?;
+        let mut still = Vec::new();
+        for digest in gone.drain(..) {
+            let Some(blob) = tree.blobs().iter().find(|blob| blob.digest == digest) else {
+                continue;
+            };
+            match self.registry.blob(&self.repository, blob).await {
+                Ok(Some(_)) => {}
+                Ok(None) => still.push(digest),
+                Err(error) if error.kind == ErrorKind::DigestMismatch => still.push(digest),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(still)
+    }
+
+    /// The blobs of a tree that are not there, or not as they should be: a copy puts them right.
     pub async fn missing_blobs(&self, tree: &ImageTree) -> Result<Vec<Digest>, RegistryError> {
-        let looking = tree
-            .blobs()
-            .iter()
-            .map(|blob| async move { self.has_blob(blob).await.map(|there| (blob.digest, there)) });
+        let looking = tree.blobs().iter().map(|blob| async move {
+            match self.has_blob(blob).await {
+                Ok(there) => Ok((blob.digest, there)),
+                // The registry itself says that it holds something else there.
+                Err(error) if error.kind == ErrorKind::DigestMismatch => Ok((blob.digest, false)),
+                Err(error) => Err(error),
+            }
+        });
         // Boxed: the compiler cannot prove this future `Send` for every lifetime of `self` otherwise.
         let mut looking = stream::iter(looking).buffered(self.limits.image_reads.max(1)).boxed();
         let mut missing = Vec::new();

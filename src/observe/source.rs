@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::collection::{self, Collected, Obstacle};
 use super::failure::{LookError, one_line};
+use super::image::below;
 use super::place::Place;
 use super::signed;
 use super::verification::{Expected, Verifier};
-use crate::facts::{Answer, Depth, Evidence, SourceAnswer, SourceImage};
-use crate::model::{Capability, Carried, Digest};
+use crate::facts::{Answer, Depth, Evidence, LeftBehind, SourceAnswer, SourceImage};
+use crate::model::{Capability, Carried, Carry, Digest};
 use crate::registry::Registry;
 use crate::transfer::TreeAnswer;
 
@@ -21,8 +22,9 @@ pub(super) async fn look<R: Registry>(
     image: &Digest,
     expected: Option<&Expected>,
     travelled: &[Carried],
+    carry: &Carry,
 ) -> Result<Answer, LookError> {
-    let offered = match offered(place, verifier, image, expected, travelled).await {
+    let offered = match offered(place, verifier, image, expected, travelled, carry).await {
         Ok(offered) => offered,
         Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
         Err(Obstacle::Look(error)) => return Err(error),
@@ -36,6 +38,7 @@ async fn offered<R: Registry>(
     image: &Digest,
     expected: Option<&Expected>,
     travelled: &[Carried],
+    carry: &Carry,
 ) -> Result<SourceAnswer, Obstacle> {
     let tree = match place.tree(image).await? {
         TreeAnswer::Whole(tree) => tree,
@@ -48,37 +51,43 @@ async fn offered<R: Registry>(
         .filter_map(|found| Capability::to_hold(&found.manifest.media_type))
         .collect();
     let manifests: Vec<Digest> = tree.manifests().iter().map(|manifest| manifest.digest).collect();
+    let collected = collection::collect(place, image, &manifests, carry).await?;
+    let left = collected.left();
     let Collected {
         mut carried,
         referrers,
         signatures,
-        missing,
         ..
-    } = collection::collect(place, image, &manifests).await?;
+    } = collected;
     for item in travelled {
         if !carried.contains(item) && place.is_whole(&item.digest, Depth::Blobs).await? {
             carried.insert(item.clone());
         }
     }
     let found: Vec<Evidence> = match expected {
-        Some(expected) => {
-            signed::find(place, verifier, expected, &referrers, signatures.as_ref())
-                .await?
-                .found
-        }
+        Some(expected) => match signed::find(place, verifier, expected, &referrers, signatures.as_ref()).await {
+            Ok(signed) => signed.found,
+            // What landfall cannot read is no signature of ours.
+            Err(error) if error.is_about_content() => Vec::new(),
+            Err(error) => return Err(error.into()),
+        },
         None => Vec::new(),
     };
     let image = Arc::new(SourceImage {
+        below: below(&tree),
         repository: place.repository.clone(),
         needs: needs.into_iter().collect(),
         carried: carried.into_iter().collect(),
         found_standing: false,
         found,
     });
-    Ok(if missing.is_empty() {
+    for LeftBehind { digest, why } in &left {
+        tracing::warn!(source = %place.repository, image = %tree.root().digest, %digest, why = &**why, "it stays behind");
+    }
+    Ok(if left.is_empty() {
         SourceAnswer::Whole(image)
     } else {
-        let missing = missing.into_iter().collect();
-        SourceAnswer::WithoutAll { image, missing }
+        let left = left.into();
+        SourceAnswer::WithoutAll { image, left }
     })
 }

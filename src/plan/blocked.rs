@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::facts::Ask;
+use crate::facts::{Ask, LeftBehind};
 use crate::model::{Capability, Digest, EndpointIndex, KnownBy, NodeId, TagId, TargetId, UnitId};
 
 /// One root cause, and what waits for it.
@@ -55,6 +55,16 @@ pub enum Cause {
         unit: UnitId,
         digests: Arc<[Digest]>,
     },
+    /// Beside the image at its source is something that does not travel with it. Nothing waits for it.
+    LeftBehind {
+        unit: UnitId,
+        left: Arc<[LeftBehind]>,
+    },
+    /// Likewise, and the target's `carry` has the image wait for it.
+    SourceWithoutAll {
+        unit: UnitId,
+        left: Arc<[LeftBehind]>,
+    },
     /// The claim it reads from does not stand anywhere yet.
     Upstream {
         unit: UnitId,
@@ -103,6 +113,15 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether a person who asks how things stand has to know that this was not seen.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        matches!(
+            self,
+            Self::Endpoint { .. } | Self::Place { .. } | Self::Silence { .. } | Self::SourceUnreadable { .. }
+        )
+    }
+
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

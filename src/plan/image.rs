@@ -7,15 +7,19 @@ use super::planner::Planner;
 use super::step::{Action, Provider, Step};
 use super::support;
 use super::unit::Subject;
-use crate::facts::{Ask, SourceFact};
-use crate::model::{Carried, Digest, EndpointSet, Slot};
+use crate::facts::{Ask, Depth, SourceFact};
+use crate::model::{Carried, Digest, EndpointSet, Slot, UnitId};
 
 impl<'a> Planner<'a> {
     /// Returns where the image stands or will stand after this plan.
     pub(super) fn image(&mut self, subject: &mut Subject<'a>) -> EndpointSet {
         let up = subject.up;
         let known = subject.facts.image;
-        let present = self.facts.present(subject.id, self.scope.depth);
+        let deep = match self.scope.depth {
+            Depth::Blobs => up,
+            Depth::Manifests => self.unfinished(subject.id) | self.tags_due(subject),
+        };
+        let present = self.facts.present(subject.id, deep);
         let absent = known.absent | (subject.no_repository - known.asked());
         let failed = known.forbidden | known.unknown;
         // A new claim's repository list comes first: most answers follow from it.
@@ -24,11 +28,9 @@ impl<'a> Planner<'a> {
         } else {
             self.facts.list(subject.unit.repository).answered()
         };
-        self.ask(
-            Ask::Image(subject.id),
-            (up & listed) - present - absent - failed,
-            subject.class,
-        );
+        let due = (up & listed) - present - absent - failed;
+        self.ask_to(Depth::Blobs, Ask::Image(subject.id), due & deep, subject.class);
+        self.ask(Ask::Image(subject.id), due - deep, subject.class);
         let node = subject.node(Slot::Image);
         self.block_failures(Ask::Image(subject.id), known.forbidden & up, known.unknown & up, node);
         if !subject.passes() {
@@ -46,7 +48,8 @@ impl<'a> Planner<'a> {
         if copies.is_empty() {
             return present;
         }
-        let Some(from) = self.providers(subject, present) else {
+        // What was not looked at down to the blobs can serve all the same: who reads there finds out.
+        let Some(from) = self.providers(subject, known.present & up) else {
             return present;
         };
         let mut ready = present;
@@ -68,6 +71,11 @@ impl<'a> Planner<'a> {
             ready |= self.emit(subject.target_id, step);
         }
         ready
+    }
+
+    /// Where a copy of this image was begun, in this process or an earlier one, and did not end with every blob verified.
+    pub(super) fn unfinished(&self, unit: UnitId) -> EndpointSet {
+        self.memory.unfinished.get(&unit).copied().unwrap_or_default()
     }
 
     /// What travelled once and is nowhere any more: each endpoint says so, and the source. It is reported, and holds up

@@ -1,8 +1,9 @@
 //! How what the graph holds is called in sentences.
 
 use super::record::source_name;
+use crate::facts::LeftBehind;
 use crate::graph::Graph;
-use crate::model::{Digest, EndpointIndex, NodeId, TagId, TargetId, UnitId};
+use crate::model::{Digest, EndpointIndex, Foreign, NodeId, TagId, TargetId, UnitId};
 
 pub(super) fn endpoint_at(graph: &Graph, target: TargetId, endpoint: EndpointIndex) -> String {
     let target = graph.target(target);
@@ -21,6 +22,20 @@ pub(super) fn several(digests: &[Digest]) -> String {
     let mut parts: Vec<String> = digests.iter().take(SHOWN).map(Digest::to_string).collect();
     if digests.len() > SHOWN {
         parts.push(format!("{} more", digests.len() - SHOWN));
+    }
+    parts.join(", ")
+}
+
+/// The first few of what stays behind, each with why.
+pub(super) fn left_behind(left: &[LeftBehind]) -> String {
+    const SHOWN: usize = 3;
+    let mut parts: Vec<String> = left
+        .iter()
+        .take(SHOWN)
+        .map(|LeftBehind { digest, why }| format!("{digest} ({})", printable(why)))
+        .collect();
+    if left.len() > SHOWN {
+        parts.push(format!("{} more", left.len() - SHOWN));
     }
     parts.join(", ")
 }
@@ -68,26 +83,20 @@ pub(super) fn origin(graph: &Graph, unit: UnitId) -> String {
     graph
         .unit(unit)
         .claim()
-        .map(|claim| format!("{}:{}", claim.origin.file, claim.origin.line))
+        .map(|claim| format!("{}:{}", Foreign(claim.origin.file.as_str()), claim.origin.line))
         .unwrap_or_default()
 }
 
-/// An error's text comes from a registry: what a terminal would obey is taken out of it.
+/// An error's text comes from a registry: see [`Foreign`].
 pub(super) fn printable(error: &str) -> String {
     const LONGEST: usize = 400;
-    let reorders = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut text: String = error
-        .chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() || reorders(c) { ' ' } else { c })
-        .collect();
-    if text.trim().is_empty() {
+    if error.trim().is_empty() {
         return "no reason was given".to_owned();
     }
-    if error.chars().nth(LONGEST).is_some() {
-        text.push('…');
+    match error.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", Foreign(&error[..end])),
+        None => Foreign(error.trim_end()).to_string(),
     }
-    text
 }
 
 #[cfg(test)]
@@ -96,7 +105,7 @@ mod tests {
 
     #[test]
     fn errors_cannot_steer_a_terminal() {
-        assert_eq!(printable("a\u{1b}[2J\r\nb\u{202e}c"), "a [2J  b c");
+        assert_eq!(printable("a\u{1b}[2J\r\nb\u{202e}c"), "a\\u{1b}[2J\\r\\nb\\u{202e}c");
         assert_eq!(printable("\n"), "no reason was given");
         assert_eq!(printable(&"x".repeat(1_000)).chars().count(), 401);
     }

@@ -12,7 +12,7 @@ use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
+use crate::model::{Admission, EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -218,15 +218,15 @@ pub fn rotations_left(memory: &Memory, now: Timestamp) -> usize {
 
 impl Planner<'_> {
     pub fn ask(&mut self, ask: Ask, at: EndpointSet, class: Class) {
+        self.ask_to(self.scope.depth, ask, at, class);
+    }
+
+    /// Asks at another depth than the scope's.
+    pub fn ask_to(&mut self, depth: Depth, ask: Ask, at: EndpointSet, class: Class) {
         if at.is_empty() {
             return;
         }
-        self.planned.questions.push(Question {
-            ask,
-            at,
-            class,
-            depth: self.scope.depth,
-        });
+        self.planned.questions.push(Question { ask, at, class, depth });
     }
 
     pub fn block(&mut self, cause: Cause, node: NodeId) {
@@ -298,6 +298,19 @@ impl Planner<'_> {
         if !step.at.is_empty() {
             self.planned.withheld.push((step, why));
         }
+    }
+
+    pub fn is_in_scope(&self, unit: UnitId) -> bool {
+        match &self.scope.units {
+            Units::All => true,
+            Units::Only(units) => units.contains(&unit),
+        }
+    }
+
+    /// How a claim was admitted: state knows, or a promotion record says so.
+    pub fn admission(&self, unit: UnitId) -> Option<&Arc<Admission>> {
+        let remembered = self.memory.admissions.get(&unit);
+        remembered.or(self.facts.unit(unit).admission.as_ref())
     }
 
     fn release(&mut self, node: NodeId, at: EndpointSet, repair: bool) -> EndpointSet {

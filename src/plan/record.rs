@@ -67,6 +67,9 @@ pub struct StepRecord<'a> {
     /// What a tag stands on now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Digest>,
+    /// What a tag stands on now gets an anchor tag, `sha256-<hex>.landfall`, before the tag moves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps: bool,
     /// What travels with an image.
     #[serde(default, skip_serializing_if = "<[Carried]>::is_empty")]
     pub carried: Cow<'a, [Carried]>,
@@ -104,7 +107,9 @@ impl<'a> StepRecord<'a> {
             Action::Attach { from, .. } => (&[][..], &from[..]),
             Action::Sign | Action::Tag { .. } => (&[][..], &[][..]),
         };
+        let keeps = matches!(step.action, Action::Tag { keeps: true, .. });
         Self {
+            keeps,
             node: graph.node_name(step.node).into(),
             action: step.action.verb(),
             endpoints: endpoint_names(graph, graph.target_of(unit), step.at)

@@ -36,6 +36,9 @@ pub enum Action {
         digest: Digest,
         /// What the tag stands on now; a step that finds something else is stale.
         replaces: Option<Digest>,
+        /// What is replaced gets an anchor tag first: the registry may drop it with its last tag, some claim needs it, and
+        /// it stands nowhere else.
+        keeps: bool,
     },
 }
 

@@ -1,6 +1,7 @@
 //! Tags come last.
 
 use super::blocked::Cause;
+use super::displaced::Moves;
 use super::planner::Planner;
 use super::signatures::Artifact;
 use super::step::{Action, Reason, Step, Withheld};
@@ -33,46 +34,7 @@ impl Planner<'_> {
             facts.known.unknown & subject.up,
             node,
         );
-        let right = facts.values.at(subject.unit.digest);
-        let due = (facts.known.answered() & subject.up) - right;
-
-        // By what is replaced and why: one step each.
-        let mut groups: Vec<(Option<Digest>, Reason, EndpointSet)> = Vec::new();
-        let mut add = |replaces, reason, at: EndpointSet| {
-            if at.is_empty() {
-                return;
-            }
-            match groups.iter_mut().find(|(r, why, _)| (*r, *why) == (replaces, reason)) {
-                Some((_, _, known)) => *known |= at,
-                None => groups.push((replaces, reason, at)),
-            }
-        };
-        let mut conflicts = Vec::new();
-        let written = self.memory.written.get(&tag);
-        let absent = due & facts.known.absent;
-        let was_written = written.map_or(EndpointSet::EMPTY, |written| written.at(subject.unit.digest));
-        add(None, Reason::Missing, absent & was_written);
-        add(None, subject.reason(), absent - was_written);
-        for (value, at) in facts.values.iter() {
-            for endpoint in (at & due).iter() {
-                let last_written = written.and_then(|written| written.get(endpoint));
-                let only = EndpointSet::only(endpoint);
-                if last_written == Some(subject.unit.digest) {
-                    add(Some(value), Reason::Drift, only);
-                } else if last_written.is_some() || self.was_declared(tag, value) {
-                    add(Some(value), Reason::Moved, only);
-                } else if self
-                    .memory
-                    .adopted
-                    .get(&tag)
-                    .is_some_and(|adopted| adopted.contains(&value))
-                {
-                    add(Some(value), Reason::Adopted, only);
-                } else {
-                    conflicts.push((endpoint, value));
-                }
-            }
-        }
+        let Changes { groups, conflicts } = self.changes(subject, tag);
         for (endpoint, found) in conflicts {
             self.block(Cause::Conflict { tag, endpoint, found }, node);
         }
@@ -88,23 +50,75 @@ impl Planner<'_> {
             } else {
                 at
             };
-            let step = Step {
+            let step = |keeps, at| Step {
                 node,
                 action: Action::Tag {
                     tag,
                     digest: subject.unit.digest,
                     replaces,
+                    keeps,
                 },
                 at,
                 after: after.clone(),
                 because,
             };
-            if because == Reason::Drift && subject.target.drift == Drift::Report {
-                self.withhold(step, Withheld::ReportOnly);
-            } else {
-                self.emit(subject.target_id, step);
+            if is_withheld(subject, because) {
+                self.withhold(step(false, at), Withheld::ReportOnly);
+                continue;
+            }
+            let moves = match replaces {
+                Some(old) => self.moves(subject, tag, old, at),
+                None => Moves::free(at),
+            };
+            self.emit(subject.target_id, step(false, moves.plain));
+            self.emit(subject.target_id, step(true, moves.keeping));
+        }
+    }
+
+    /// Where a tag is to be set on this image: it is looked at down to its blobs there, whoever wrote it.
+    pub(super) fn tags_due(&self, subject: &Subject<'_>) -> EndpointSet {
+        let changes = subject.unit.tags.iter().map(|tag| self.changes(subject, *tag));
+        changes
+            .flat_map(|changes| changes.groups)
+            .filter(|(_, because, _)| !is_withheld(subject, *because))
+            .fold(EndpointSet::EMPTY, |due, (_, _, at)| due | at)
+    }
+
+    /// How what is known of a tag differs from what is wanted.
+    fn changes(&self, subject: &Subject<'_>, tag: TagId) -> Changes {
+        let facts = self.facts.tag(tag);
+        let right = facts.values.at(subject.unit.digest);
+        let due = (facts.known.answered() & subject.up) - right;
+        let mut changes = Changes::default();
+        if due.is_empty() {
+            return changes;
+        }
+        let written = self.memory.written.get(&tag);
+        let absent = due & facts.known.absent;
+        let was_written = written.map_or(EndpointSet::EMPTY, |written| written.at(subject.unit.digest));
+        changes.add(None, Reason::Missing, absent & was_written);
+        changes.add(None, subject.reason(), absent - was_written);
+        for (value, at) in facts.values.iter() {
+            for endpoint in (at & due).iter() {
+                let last_written = written.and_then(|written| written.get(endpoint));
+                let only = EndpointSet::only(endpoint);
+                if last_written == Some(subject.unit.digest) {
+                    changes.add(Some(value), Reason::Drift, only);
+                } else if last_written.is_some() || self.was_declared(tag, value) {
+                    changes.add(Some(value), Reason::Moved, only);
+                } else if self
+                    .memory
+                    .adopted
+                    .get(&tag)
+                    .is_some_and(|adopted| adopted.contains(&value))
+                {
+                    changes.add(Some(value), Reason::Adopted, only);
+                } else {
+                    changes.conflicts.push((endpoint, value));
+                }
             }
         }
+        changes
     }
 
     fn was_declared(&self, tag: TagId, value: Digest) -> bool {
@@ -113,6 +127,35 @@ impl Planner<'_> {
             .get(&tag)
             .is_some_and(|digests| digests.contains(&value))
     }
+}
+
+/// What has to become of one tag.
+#[derive(Debug, Default)]
+struct Changes {
+    /// By what is replaced and why: one step each.
+    groups: Vec<(Option<Digest>, Reason, EndpointSet)>,
+    /// Where it stands on something landfall never set nor declared.
+    conflicts: Vec<(EndpointIndex, Digest)>,
+}
+
+impl Changes {
+    fn add(&mut self, replaces: Option<Digest>, because: Reason, at: EndpointSet) {
+        if at.is_empty() {
+            return;
+        }
+        match self
+            .groups
+            .iter_mut()
+            .find(|(value, why, _)| (*value, *why) == (replaces, because))
+        {
+            Some((_, _, known)) => *known |= at,
+            None => self.groups.push((replaces, because, at)),
+        }
+    }
+}
+
+fn is_withheld(subject: &Subject<'_>, because: Reason) -> bool {
+    because == Reason::Drift && subject.target.drift == Drift::Report
 }
 
 /// What a tag of this unit waits for.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::blocked::Cause;
 use super::planner::Planner;
 use super::step::{Provider, Reason};
-use crate::facts::{Ask, Class, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
+use crate::facts::{Ask, Class, Depth, Known, SourceAnswer, SourceFact, SourceImage, UnitFacts};
 use crate::graph::Unit;
 use crate::model::{
-    Admission, Carried, Claim, EndpointIndex, EndpointSet, NodeId, PolicyMode, Slot, Source, TagId, Target, TargetId,
-    UnitId,
+    Admission, Carried, Claim, EndpointIndex, EndpointSet, Incomplete, NodeId, PolicyMode, Slot, Source, TagId, Target,
+    TargetId, UnitId,
 };
 
 /// What the parts of the planner share about the unit at hand.
@@ -183,20 +183,26 @@ impl<'a> Planner<'a> {
                 return None;
             }
             Some(SourceFact::Answered(SourceAnswer::Whole(image))) => return Some(image),
-            // What was admitted before was whole then.
-            Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if subject.admission.is_some() => {
-                return Some(image);
+            // What was admitted before travels by its admission.
+            Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, left })) => {
+                if subject.admission.is_some() {
+                    return Some(image);
+                }
+                let left = Arc::clone(left);
+                if subject.target.carry.incomplete == Incomplete::Leave {
+                    self.block(Cause::LeftBehind { unit, left }, gate);
+                    return Some(image);
+                }
+                Cause::SourceWithoutAll { unit, left }
             }
             Some(SourceFact::Answered(SourceAnswer::Absent)) => {
                 self.ask_standing(subject);
                 Cause::SourceAbsent { unit }
             }
-            Some(SourceFact::Answered(SourceAnswer::Lacking(missing) | SourceAnswer::WithoutAll { missing, .. })) => {
-                Cause::SourceLacking {
-                    unit,
-                    missing: Arc::clone(missing),
-                }
-            }
+            Some(SourceFact::Answered(SourceAnswer::Lacking(missing))) => Cause::SourceLacking {
+                unit,
+                missing: Arc::clone(missing),
+            },
             Some(SourceFact::Answered(SourceAnswer::Refused(why))) => Cause::SourceRefused {
                 unit,
                 why: Arc::clone(why),
@@ -258,11 +264,10 @@ impl<'a> Planner<'a> {
         } else {
             self.facts.list(subject.unit.repository).answered()
         };
-        self.ask(
-            Ask::Evidence(subject.id),
-            (wanted & listed) - known.asked(),
-            subject.class,
-        );
+        let due = (wanted & listed) - known.asked();
+        let unfinished = self.unfinished(subject.id);
+        self.ask_to(Depth::Blobs, Ask::Evidence(subject.id), due & unfinished, subject.class);
+        self.ask(Ask::Evidence(subject.id), due - unfinished, subject.class);
         self.block_failures(
             Ask::Evidence(subject.id),
             known.forbidden & wanted,

@@ -10,8 +10,8 @@ use super::reconciler::Reconciler;
 use crate::execute::{UnitAdmission, World};
 use crate::facts::{SourceAnswer, SourceFact, SourceImage};
 use crate::model::{
-    Admission, ArtifactKind, Claim, CommitId, Digest, NodeId, PolicyMode, RepoPath, Repository, Source as ClaimSource,
-    UnitId, Verdict,
+    Admission, ArtifactKind, Claim, CommitId, Digest, Incomplete, NodeId, PolicyMode, RepoPath, Repository,
+    Source as ClaimSource, UnitId, Verdict,
 };
 use crate::source::{Source, introduced};
 
@@ -69,6 +69,16 @@ impl<W: World, S: Source> Reconciler<W, S> {
         }
     }
 
+    /// Whether a claim is admitted though something beside its image stays behind.
+    fn may_leave(&self, unit: UnitId) -> bool {
+        self.engine
+            .graph
+            .target(self.engine.graph.target_of(unit))
+            .carry
+            .incomplete
+            == Incomplete::Leave
+    }
+
     /// Where the source is read: where it was just found, else where the claim says, else where it once was.
     fn source_of(&self, unit: UnitId, admission: &Admission) -> Repository {
         if let Some(SourceFact::Answered(answer)) = self.engine.facts.source(unit)
@@ -89,6 +99,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
             .filter_map(|unit| {
                 let image = match self.engine.facts.source(*unit) {
                     Some(SourceFact::Answered(SourceAnswer::Whole(image))) => image,
+                    Some(SourceFact::Answered(SourceAnswer::WithoutAll { image, .. })) if self.may_leave(*unit) => {
+                        image
+                    }
                     _ => return None,
                 };
                 Some((*unit, self.engine.graph.unit(*unit).claim()?, &**image))

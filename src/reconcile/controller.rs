@@ -122,12 +122,17 @@ impl<W: World, S: Source> Reconciler<W, S> {
 
     /// Follows the head, where it is another than before.
     async fn follow_head(&mut self, options: &Loop, tasks: &mut Tasks<W>) -> Result<CommitId, ReconcileError> {
+        self.is_following = false;
         let head = self.source.head()?;
         if self.revision.as_ref().is_some_and(|revision| revision.commit == head) {
+            // What was refused in between is not the head any more.
+            self.refused = None;
+            self.is_following = true;
             return Ok(head);
         }
         let numbering = self.numbering;
         self.follow(head, Following::Accept)?;
+        self.is_following = true;
         if self.numbering != numbering {
             // What is under way speaks of endpoints by their former numbers, and ends first. What is known is kept.
             tasks.end_all().await;
@@ -157,6 +162,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             is_settled: self.engine.is_settled(),
             blocked: last.blocked.clone(),
             withheld: last.withheld.len(),
+            refused: self.refused.as_ref().map(|refused| refused.commit),
+            is_following: self.is_following,
         };
         if !self.engine.has_ran() && daemon.told.as_ref() == Some(&verdict) {
             return;
@@ -193,6 +200,8 @@ struct Told {
     is_settled: bool,
     blocked: Vec<Blocked>,
     withheld: usize,
+    refused: Option<CommitId>,
+    is_following: bool,
 }
 
 /// Returns when somebody calls. Where nobody is left to, time still does.

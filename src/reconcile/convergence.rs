@@ -8,7 +8,7 @@ use super::reconciler::Reconciler;
 use super::watch::Watch;
 use crate::execute::{Clock, Stop, World};
 use crate::facts::Bounds;
-use crate::plan::{self, Scope, Step};
+use crate::plan::{Scope, Step};
 use crate::source::Source;
 
 impl<W: World, S: Source> Reconciler<W, S> {
@@ -48,7 +48,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.converge_after(preview.began, scope, watch, stop).await
     }
 
-    /// Runs these steps of a plan that was just made, and no others, once.
+    /// Runs these steps of a plan that was just made, and no others, once. What they changed is looked at afterwards: an
+    /// image that was just copied has attachments and a place that nobody has asked about yet.
     ///
     /// # Errors
     /// Where landfall's own state cannot be read or written.
@@ -64,15 +65,11 @@ impl<W: World, S: Source> Reconciler<W, S> {
         if !steps.is_empty() {
             pass.ran = self.run(steps, now, watch, stop).await?;
         }
-        self.engine.memory.tried.clear();
-        pass.interrupted = stop.is_draining();
-        pass.last = plan::plan(
-            &self.engine.graph,
-            &self.engine.facts,
-            &self.engine.memory,
-            &Scope::default(),
-            now,
-        );
+        let bounds = self.bounds_since(pass.began);
+        let looked = self.pass(&Scope::default(), &bounds, Writes::None, watch, stop).await?;
+        pass.requests += looked.requests;
+        pass.interrupted = looked.interrupted;
+        pass.last = looked.last;
         self.settle(&pass, now)?;
         Ok(pass)
     }
@@ -84,14 +81,23 @@ impl<W: World, S: Source> Reconciler<W, S> {
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Vec<Pass>, ReconcileError> {
-        let now = self.world.clock().now();
-        let since_start = now.duration_since(started).max(SignedDuration::ZERO);
-        let bounds = Bounds {
-            tags: since_start,
-            images: since_start,
-            evidence: since_start,
-        };
+        let bounds = self.bounds_since(started);
         let pass = self.pass(scope, &bounds, Writes::Due, watch, stop).await?;
         Ok(vec![pass])
+    }
+
+    /// What was answered since then is not asked again.
+    fn bounds_since(&self, started: Timestamp) -> Bounds {
+        let since = self
+            .world
+            .clock()
+            .now()
+            .duration_since(started)
+            .max(SignedDuration::ZERO);
+        Bounds {
+            tags: since,
+            images: since,
+            evidence: since,
+        }
     }
 }

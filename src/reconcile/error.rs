@@ -3,14 +3,14 @@
 use thiserror::Error;
 
 use super::state::StateError;
-use crate::model::{CommitId, Diagnostic};
+use crate::model::{CommitId, Diagnostic, RefusedReport};
 use crate::source::SourceError;
 
 #[derive(Debug, Error)]
 pub enum ReconcileError {
     #[error(
-        "branch `{branch}` no longer contains commit {accepted}, which was followed before: its head is {head}; \
-         nothing is done until `landfall accept {head}` says that this is meant"
+        "branch `{branch}` no longer contains commit {accepted}, which was followed before: its head is {head}, and is \
+         followed only where somebody says that this is meant"
     )]
     Rewritten {
         branch: String,
@@ -26,4 +26,18 @@ pub enum ReconcileError {
     Source(#[from] SourceError),
     #[error(transparent)]
     State(#[from] StateError),
+}
+
+impl ReconcileError {
+    /// What is told of a commit that this keeps from being followed.
+    pub(super) fn refusal(&self, commit: CommitId) -> RefusedReport {
+        RefusedReport {
+            commit,
+            reason: self.to_string(),
+            diagnostics: match self {
+                Self::Invalid { diagnostics, .. } => diagnostics.clone(),
+                Self::Rewritten { .. } | Self::Source(_) | Self::State(_) => Vec::new(),
+            },
+        }
+    }
 }

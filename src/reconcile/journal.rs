@@ -67,6 +67,16 @@ impl Journal for StateJournal {
         self.0.signed(&journal_key(key)).map_err(failed)
     }
 
+    fn will_copy(&self, repositories: &[Repository], digest: Digest) -> Result<(), JournalError> {
+        self.0
+            .write(|batch| {
+                repositories
+                    .iter()
+                    .try_for_each(|repository| batch.begin_copy(repository, digest))
+            })
+            .map_err(failed)
+    }
+
     fn will_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), JournalError> {
         self.0
             .write(|batch| batch.set_written(repository, tag, digest))

@@ -325,6 +325,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             for node in standing {
                 self.recollection.leave_journal(batch, graph, node, memory)?;
             }
+            self.recollection
+                .leave_unfinished(batch, graph, &self.engine.facts, memory)?;
             for admitted in &admissions {
                 self.recollection.admit(batch, graph, admitted, now, memory)?;
             }

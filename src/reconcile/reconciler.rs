@@ -17,7 +17,8 @@ use crate::execute::{Clock, Concurrency, ExecutionOptions, Executor, UnitAdmissi
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, SignaturePlacement, Slot, TagId, UnitId,
+    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, RefusedReport, SignaturePlacement, Slot, TagId,
+    UnitId,
 };
 use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
 use crate::source::Source;
@@ -82,6 +83,10 @@ pub struct Reconciler<W: World, S: Source> {
     /// Counts how often endpoints were numbered anew.
     pub(super) numbering: u64,
     pub(super) revision: Option<Revision>,
+    /// A commit that was to be followed, and is not.
+    pub(super) refused: Option<RefusedReport>,
+    /// Whether the branch could be followed to its head when that was last tried.
+    pub(super) is_following: bool,
     pub(super) parse_cache: ParseCache,
     pub(super) roots: RootsCache,
 }
@@ -106,6 +111,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             settings,
             numbering: 0,
             revision: None,
+            refused: None,
+            is_following: false,
             parse_cache: ParseCache::default(),
             roots: RootsCache::default(),
         })
@@ -114,6 +121,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.engine.graph
+    }
+
+    /// Whether the branch could be followed to its head when the daemon last tried.
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.is_following
     }
 
     #[must_use]

@@ -60,6 +60,20 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// Where the branch was rewritten or taken back, where landfall.toml does not parse, where Git or the state cannot
     /// be read. An error in one project's files is no error here: it is reported, and holds that project's claims.
     pub fn follow(&mut self, commit: CommitId, following: Following) -> Result<&Revision, ReconcileError> {
+        match self.read_to_follow(commit, following) {
+            Ok(revision) => {
+                self.refused = None;
+                Ok(self.revision.insert(revision))
+            }
+            Err(error) => {
+                self.refused = Some(error.refusal(commit));
+                Err(error)
+            }
+        }
+    }
+
+    /// The commit, judged and taken up. Where it is refused, what was followed before stays.
+    fn read_to_follow(&mut self, commit: CommitId, following: Following) -> Result<Revision, ReconcileError> {
         let branch = self.source.branch()?;
         let accepted = self.recollection.accepted(&branch)?;
         if let (Some(accepted), Following::Accept) = (accepted, following) {
@@ -77,7 +91,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let accept = following == Following::Accept && accepted != Some(commit);
         let mut previous = self.revision.take();
         match self.next(commit, &mut previous, accept.then_some(&branch)) {
-            Ok(revision) => Ok(self.revision.insert(revision)),
+            Ok(revision) => Ok(revision),
             // What was followed goes on being followed until the next can be.
             Err(error) => {
                 self.revision = previous;

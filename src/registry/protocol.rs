@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::RegistryError;
-use crate::model::{Descriptor, Digest, Repository, RepositoryPath, Tag};
+use crate::model::{Descriptor, Digest, NotReferrers, Repository, RepositoryPath, Tag};
 
 /// Bytes of a blob as they come. An error ends the stream.
 pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, RegistryError>> + Send>>;
@@ -68,6 +68,9 @@ pub struct Referrers {
     pub descriptors: Vec<Descriptor>,
     /// The index under the fallback tag, where there is one.
     pub fallback: Option<FetchedManifest>,
+    /// What stands under the fallback tag instead, where it certainly is no index of referrers: it lists none, and
+    /// nothing is merged into it.
+    pub misplaced: Option<NotReferrers>,
     /// The digests that the registry's own API gave (empty where it has none).
     pub from_api: Vec<Digest>,
 }
@@ -85,7 +88,8 @@ pub trait Registry: Send + Sync + 'static {
         at: ManifestAt<'_>,
     ) -> impl Future<Output = Result<Option<FetchedManifest>, RegistryError>> + Send;
 
-    /// The digest of what stands there, by HEAD. Evidence that something stands there, no proof of its content.
+    /// The digest of what stands there, by HEAD; that a tag is not there is believed only of GET. Evidence that something
+    /// stands there, no proof of its content.
     fn head_manifest(
         &self,
         repository: &Repository,

@@ -45,13 +45,24 @@ impl KeyFileError {
                 error: KeyError::WrongPassword,
                 ..
             }
-            | Self::Password { .. } => Some(format!(
-                "the password comes from `password-file` in `[signers.{signer}]`, or from LANDFALL_KEY_PASSWORD or COSIGN_PASSWORD"
+            | Self::Password {
+                error: PasswordError::Unset,
+                ..
+            } => Some(format!(
+                "the password comes from `password-file` in `[signers.{signer}]` where that is set, else from LANDFALL_KEY_PASSWORD \
+                 or COSIGN_PASSWORD"
+            )),
+            Self::Password { .. } => Some(format!(
+                "write the password into that file, or remove `password-file` from `[signers.{signer}]`: then it is taken from \
+                 LANDFALL_KEY_PASSWORD or COSIGN_PASSWORD"
             )),
             Self::Mismatch { .. } => Some(format!(
                 "point `private-key` in `[signers.{signer}]` to the other key, or commit this one's public key and move the old one to `previous`"
             )),
-            Self::Unreadable { .. } | Self::Key { .. } | Self::PublicKey(_) | Self::Interrupted { .. } => None,
+            Self::Unreadable { .. } => Some(format!(
+                "point `private-key` in `[signers.{signer}]` to the key file; `landfall key generate` makes one"
+            )),
+            Self::Key { .. } | Self::PublicKey(_) | Self::Interrupted { .. } => None,
         }
     }
 

@@ -48,7 +48,19 @@ impl KeyFileSigners {
         }
     }
 
-    async fn sign_with(&self, signer: &Signer, message: &[u8]) -> Result<Vec<u8>, KeyFileError> {
+    /// Opens a signer's key as signing would, without signing anything.
+    ///
+    /// # Errors
+    /// Whatever would keep it from signing.
+    pub async fn check(&self, signer: &Signer) -> Result<(), SigningError> {
+        match self.key_of(signer).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.of(&signer.name)),
+        }
+    }
+
+    /// A signer's key, and the file that it is in.
+    async fn key_of(&self, signer: &Signer) -> Result<(&PrivateKey, &Path), KeyFileError> {
         let configured = self.signers.get(&*signer.name).ok_or(KeyFileError::Unconfigured)?;
         // Every time: a commit may have named another public key since the file was opened.
         let expected = PublicKey::from_pem(signer.key.pem.as_bytes()).map_err(KeyFileError::PublicKey)?;
@@ -61,8 +73,13 @@ impl KeyFileSigners {
                 expected: expected.fingerprint(),
             });
         }
+        Ok((key, path))
+    }
+
+    async fn sign_with(&self, signer: &Signer, message: &[u8]) -> Result<Vec<u8>, KeyFileError> {
+        let (key, path) = self.key_of(signer).await?;
         key.sign(message).map_err(|error| KeyFileError::Key {
-            path: path.clone(),
+            path: path.to_owned(),
             error,
         })
     }
@@ -200,6 +217,23 @@ mod tests {
                 expected: other.public_key().fingerprint(),
             }
         );
+    }
+
+    #[tokio::test]
+    async fn a_check_says_what_signing_would_say() {
+        let fixture = Fixture::new();
+        let release = signer("release", &fixture.pair.public_pem);
+        assert_eq!(fixture.signers("password").check(&release).await, Ok(()));
+        let other = PrivateKey::generate().unwrap().public_key().to_pem();
+        for (password, signer) in [
+            ("wrong", release.clone()),
+            ("password", signer("release", &other)),
+            ("password", signer("other", &other)),
+        ] {
+            let checked = fixture.signers(password).check(&signer).await.unwrap_err();
+            let signed = fixture.signers(password).sign(&signer, b"message").await.unwrap_err();
+            assert_eq!(checked, signed);
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ pub trait Signers: Send + Sync + 'static {
     fn sign(&self, signer: &Signer, message: &[u8]) -> impl Future<Output = Result<Vec<u8>, SigningError>> + Send;
 }
 
-#[derive(Debug, Clone, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("signer `{signer}`: {message}")]
 pub struct SigningError {
     pub signer: String,

@@ -52,7 +52,11 @@ impl Registry for JudgedRegistries {
     }
 
     async fn has_blob(&self, repository: &Repository, blob: &Descriptor) -> Result<bool, RegistryError> {
-        self.inner.has_blob(repository, blob).await
+        let found = self.inner.has_blob(repository, blob).await?;
+        if found {
+            self.rules.blob_seen(self.inner.store(), repository, &blob.digest);
+        }
+        Ok(found)
     }
 
     async fn blob(&self, repository: &Repository, blob: &Descriptor) -> Result<Option<BlobStream>, RegistryError> {

@@ -24,7 +24,8 @@ use crate::trust::PublicKey;
 /// What the plans of this pass allow at one repository.
 #[derive(Debug, Default)]
 struct Allowed {
-    tags: BTreeSet<(Tag, Digest)>,
+    /// And what they replace.
+    tags: BTreeMap<(Tag, Digest), BTreeSet<Option<Digest>>>,
     /// Images that are copied, or beside which something is attached.
     subjects: BTreeSet<Digest>,
     copies: bool,
@@ -50,6 +51,10 @@ struct Book {
     merges: Merges,
     violations: Vec<String>,
     asked: BTreeMap<String, usize>,
+    /// Tags of which GET said last that they are not there.
+    denied: BTreeSet<(Repository, Tag)>,
+    /// Blobs that a registry said it has, and did not.
+    lied: BTreeSet<(Repository, Digest)>,
 }
 
 /// Looks on as a pass plans, and judges each write.
@@ -95,7 +100,21 @@ impl Rules {
 
     /// A registry has said what stands under a tag.
     pub fn manifest_read(&self, repository: &Repository, tag: &Tag, found: Option<&Bytes>) {
-        self.book().merges.read(repository, tag, found);
+        let mut book = self.book();
+        book.merges.read(repository, tag, found);
+        let place = (repository.clone(), tag.clone());
+        if found.is_some() {
+            book.denied.remove(&place);
+        } else {
+            book.denied.insert(place);
+        }
+    }
+
+    /// A registry has said that it has a blob.
+    pub fn blob_seen(&self, store: &Store, repository: &Repository, blob: &Digest) {
+        if !store.has_blob(repository, blob) {
+            self.book().lied.insert((repository.clone(), *blob));
+        }
     }
 
     /// A manifest is about to be written.
@@ -113,11 +132,15 @@ impl Rules {
                         wrong.push(format!("no step of the plan writes {tag}"));
                     }
                 }
-                Some(tag) => {
-                    if !allowed.tags.contains(&(tag.clone(), digest)) {
-                        wrong.push(format!("no step of the plan sets {tag} to {digest}"));
+                Some(tag) => match allowed.tags.get(&(tag.clone(), digest)) {
+                    None => wrong.push(format!("no step of the plan sets {tag} to {digest}")),
+                    Some(replaced) => {
+                        let creates = replaced.iter().all(Option::is_none);
+                        if creates && !book.denied.contains(&(repository.clone(), tag.clone())) {
+                            wrong.push(format!("{tag} is made, and GET did not say that it is not there"));
+                        }
                     }
-                }
+                },
                 None => {
                     let subject = || {
                         let manifest = Manifest::parse(bytes, None, &crate::model::Limits::default()).ok()?;
@@ -137,7 +160,20 @@ impl Rules {
         }
         if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
             if let Some(needs) = book.needs.get(&(repository.clone(), digest)) {
-                let lacks = lacking(store, repository, &digest, needs, &self.verdicts);
+                let mut lacks = lacking(store, &digest, needs, &self.verdicts);
+                // Where a registry drops what loses its tag, somebody else may move one after the last look.
+                let drops = store.behaviour(&repository.registry).drops_untagged;
+                let missing = if drops {
+                    BTreeSet::new()
+                } else {
+                    Standing::missing(store, repository, &digest)
+                };
+                if missing
+                    .iter()
+                    .any(|missing| !book.lied.contains(&(repository.clone(), *missing)))
+                {
+                    lacks.insert(0, "all of its image");
+                }
                 if !lacks.is_empty() {
                     wrong.push(format!("{tag} is set to {digest} before {}", lacks.join(" and ")));
                 }
@@ -160,19 +196,9 @@ impl Rules {
     }
 }
 
-fn lacking(
-    store: &Store,
-    repository: &Repository,
-    digest: &Digest,
-    needs: &Needs,
-    verdicts: &Verdicts,
-) -> Vec<&'static str> {
+fn lacking(store: &Store, digest: &Digest, needs: &Needs, verdicts: &Verdicts) -> Vec<&'static str> {
     let artifacts = Standing::read(store, &needs.artifacts_at, digest, &needs.public_reference, verdicts);
     let mut lacks = Vec::new();
-    // Blobs are looked at by passes of that depth only.
-    if !Standing::has_manifests(store, repository, digest) {
-        lacks.push("its image");
-    }
     let signer = needs.signer.as_deref();
     let has = |found: &BTreeSet<(Digest, SignerIdentity)>| {
         let counts = |by| signer.is_some_and(|signer| signer.counts(by));
@@ -220,8 +246,15 @@ impl Watch for Rules {
                     Action::Attach { .. } => {
                         allowed.subjects.insert(unit.digest);
                     }
-                    Action::Tag { tag, digest, .. } => {
-                        allowed.tags.insert((graph.tag(*tag).1.clone(), *digest));
+                    Action::Tag {
+                        tag,
+                        digest,
+                        replaces,
+                        keeps,
+                    } => {
+                        allowed.subjects.extend(replaces.filter(|_| *keeps));
+                        let tag = graph.tag(*tag).1.clone();
+                        allowed.tags.entry((tag, *digest)).or_default().insert(*replaces);
                     }
                     Action::Sign => {}
                 }

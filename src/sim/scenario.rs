@@ -71,7 +71,12 @@ impl Scenario {
             }
         }
         if let Ok(registry) = "source.test".parse::<Registry>() {
-            store.set_behaviour(&registry, draw_behaviour(&mut rng));
+            let behaviour = Behaviour {
+                // Nothing is listed there by landfall.
+                resolves_digest_tags: rng.random_bool(0.2),
+                ..draw_behaviour(&mut rng)
+            };
+            store.set_behaviour(&registry, behaviour);
         }
         let mut scenario = Self {
             targets,
@@ -86,13 +91,16 @@ impl Scenario {
         };
         for index in 0..rng.random_range(1..=size.names) {
             let name = ["api", "worker", "tools/cli"][index].to_owned();
-            let offered = (0..rng.random_range(1..=size.versions))
-                .map(|version| {
-                    let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
-                    push(&image, &name, store, &mut rng);
-                    image.root()
-                })
-                .collect();
+            let mut offered = Vec::new();
+            for version in 0..rng.random_range(1..=size.versions) {
+                let image = draw_image(seed.derive(&format!("{name}/{version}")), &mut rng);
+                push(&image, &name, store, &mut rng);
+                offered.push(image.root());
+                // One platform of it is promoted by itself as well.
+                let below = image.manifests().iter().map(|manifest| manifest.digest);
+                let below = below.filter(|digest| *digest != image.root()).choose(&mut rng);
+                offered.extend(below.filter(|_| rng.random_bool(0.4)));
+            }
             scenario.offered.insert(name, offered);
         }
         scenario.change(&mut rng);
@@ -366,9 +374,14 @@ fn draw_formats(rng: &mut SmallRng) -> &'static str {
 
 fn draw_behaviour(rng: &mut SmallRng) -> Behaviour {
     let referrers_api = rng.random_bool(0.6);
+    let acknowledges_subject = referrers_api && rng.random_bool(0.9);
     Behaviour {
         referrers_api,
-        acknowledges_subject: referrers_api && rng.random_bool(0.9),
+        acknowledges_subject,
+        head_finds_manifests: rng.random_bool(0.85),
+        // Where the registry keeps no list itself either, no bundle could be listed, for good.
+        resolves_digest_tags: acknowledges_subject && rng.random_bool(0.2),
+        drops_untagged: rng.random_bool(0.3),
         mounts: rng.random_bool(0.5),
         tag_page: rng.random_range(1..5),
         head_trusts_tags: rng.random_bool(0.3),

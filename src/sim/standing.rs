@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::registry::{Contents, RegistryState, Store};
 use super::verdicts::{BundleVerdict, Verdicts};
-use crate::model::{Descriptor, Digest, ManifestKind, Repository, SignerIdentity, Tag};
+use crate::model::{Descriptor, Digest, Repository, SignerIdentity, Tag};
 use crate::trust::referrer::bundle_layer;
 
 /// What a client would find of one image.
@@ -43,7 +43,7 @@ impl Standing {
         verdicts: &Verdicts,
     ) -> Self {
         let mut standing = Self {
-            image: is_whole(contents, digest, true),
+            image: is_whole(contents, digest),
             ..Self::default()
         };
         for referrer in referrers(registry, contents, digest) {
@@ -79,15 +79,19 @@ impl Standing {
     /// Whether every manifest and blob below a digest is there.
     #[must_use]
     pub fn is_whole(store: &Store, repository: &Repository, digest: &Digest) -> bool {
-        let look = |contents: &Contents, _: &RegistryState| is_whole(contents, digest, true);
+        let look = |contents: &Contents, _: &RegistryState| is_whole(contents, digest);
         store.look(repository, look).unwrap_or_default()
     }
 
-    /// Whether every manifest below a digest is there.
+    /// What of an image's manifests and blobs is not there, the image itself where it cannot be read.
     #[must_use]
-    pub fn has_manifests(store: &Store, repository: &Repository, digest: &Digest) -> bool {
-        let look = |contents: &Contents, _: &RegistryState| is_whole(contents, digest, false);
-        store.look(repository, look).unwrap_or_default()
+    pub fn missing(store: &Store, repository: &Repository, digest: &Digest) -> BTreeSet<Digest> {
+        let look = |contents: &Contents, _: &RegistryState| {
+            let mut lacking = BTreeSet::new();
+            missing(contents, digest, &mut lacking);
+            lacking
+        };
+        store.look(repository, look).unwrap_or_else(|| [*digest].into())
     }
 }
 
@@ -98,19 +102,26 @@ fn blob<'a>(registry: &'a RegistryState, contents: &Contents, layer: &Descriptor
         .map(|blob| &blob.bytes)
 }
 
-fn is_whole(contents: &Contents, digest: &Digest, blobs: bool) -> bool {
-    let Some(stored) = contents.manifests.get(digest) else {
-        return false;
+fn is_whole(contents: &Contents, digest: &Digest) -> bool {
+    let mut lacking = BTreeSet::new();
+    missing(contents, digest, &mut lacking);
+    lacking.is_empty()
+}
+
+fn missing(contents: &Contents, digest: &Digest, lacking: &mut BTreeSet<Digest>) {
+    let stored = contents
+        .manifests
+        .get(digest)
+        .filter(|stored| stored.computed == *digest);
+    let Some(manifest) = stored.and_then(|stored| stored.parsed.as_deref()) else {
+        lacking.insert(*digest);
+        return;
     };
-    let Some(manifest) = stored.parsed.as_deref().filter(|_| stored.computed == *digest) else {
-        return false;
-    };
-    (!blobs || manifest.blobs().all(|blob| contents.blobs.contains(&blob.digest)))
-        && (manifest.kind == ManifestKind::Image
-            || manifest
-                .manifests
-                .iter()
-                .all(|child| is_whole(contents, &child.digest, blobs)))
+    let blobs = manifest.blobs().map(|blob| blob.digest);
+    lacking.extend(blobs.filter(|blob| !contents.blobs.contains(blob)));
+    for child in &manifest.manifests {
+        missing(contents, &child.digest, lacking);
+    }
 }
 
 /// What a client is told refers to the image: by the registry, or by the fallback index.

@@ -4,14 +4,31 @@
 use serde_json::Value;
 
 use super::merge::{Document, Merge, MergeError, to_value};
-use crate::model::{Descriptor, Limits, ManifestKind};
+use crate::model::{Descriptor, Digest, Limits, ManifestKind, NotReferrers, referrers_index};
 
 const EMPTY: &[u8] = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 /// Adds `entries` to the index that stands there. An entry that is there keeps what it says; where it lacks artifact
 /// type or annotations, which some clients leave out and cosign needs, these are filled in. All else stays as it is, in
 /// its order. What is added is sorted, so that a new index does not depend on which entry came first.
-pub fn merge(existing: Option<&[u8]>, entries: &[Descriptor], limits: &Limits) -> Result<Merge<Vec<u8>>, MergeError> {
+///
+/// # Errors
+/// Where what stands there is no index of referrers of `subject`, or the index would break a limit.
+pub fn merge(
+    existing: Option<&[u8]>,
+    subject: &Digest,
+    entries: &[Descriptor],
+    limits: &Limits,
+) -> Result<Merge<Vec<u8>>, MergeError> {
+    if let Some(existing) = existing
+        && let Err(what) = referrers_index(existing, None, subject, limits)
+        && what.is_certain()
+    {
+        return Err(MergeError::NotReferrers {
+            help: help(&what),
+            what: what.to_string(),
+        });
+    }
     let mut document = Document::found(existing.unwrap_or(EMPTY), ManifestKind::Index, limits)?;
     let mut known: Vec<_> = document.entries.iter().map(|entry| entry.digest).collect();
     let mut wanted: Vec<_> = entries.iter().collect();
@@ -32,6 +49,17 @@ pub fn merge(existing: Option<&[u8]>, entries: &[Descriptor], limits: &Limits) -
         document.write(limits).map(Merge::Write)
     } else {
         Ok(Merge::AlreadyThere)
+    }
+}
+
+fn help(what: &NotReferrers) -> &'static str {
+    match what {
+        // Nothing that is put there would be served.
+        NotReferrers::Subject => {
+            "this registry can list no signatures and attestations in bundles. Use one with the referrers API, or a signer \
+             with `formats = [\"tag\"]` and `attest = []`"
+        }
+        _ => "delete the tag or move it by hand",
     }
 }
 
@@ -74,6 +102,10 @@ mod tests {
     use super::*;
     use crate::model::{Manifest, media_type};
 
+    fn subject() -> Digest {
+        Digest::of(b"subject")
+    }
+
     fn entry(name: u8) -> Descriptor {
         Descriptor {
             artifact_type: Some("application/example".to_owned()),
@@ -83,7 +115,7 @@ mod tests {
     }
 
     fn merged(existing: Option<&[u8]>, entries: &[Descriptor]) -> Vec<u8> {
-        match merge(existing, entries, &Limits::default()).unwrap() {
+        match merge(existing, &subject(), entries, &Limits::default()).unwrap() {
             Merge::Write(bytes) => bytes,
             Merge::AlreadyThere => existing.unwrap_or(EMPTY).to_vec(),
         }
@@ -121,7 +153,7 @@ mod tests {
         assert_eq!(entries_of(&completed).len(), 2);
         assert!(entries_of(&completed).contains(&entry(1)));
         assert_eq!(
-            merge(Some(&completed), &[entry(1)], &Limits::default()),
+            merge(Some(&completed), &subject(), &[entry(1)], &Limits::default()),
             Ok(Merge::AlreadyThere)
         );
     }
@@ -146,10 +178,26 @@ mod tests {
             &twice,
         ] {
             assert!(
-                merge(Some(bad.as_bytes()), &[entry(1)], &Limits::default()).is_err(),
+                merge(Some(bad.as_bytes()), &subject(), &[entry(1)], &Limits::default()).is_err(),
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn nothing_is_merged_into_an_image_that_stands_in_the_place_of_the_index() {
+        let platforms = Descriptor {
+            platform: Some(serde_json::json!({ "os": "linux", "architecture": "amd64" })),
+            ..entry(2)
+        };
+        let image = merged(None, &[platforms.clone()]);
+        for subject in [subject(), Digest::of(&image)] {
+            let refused = merge(Some(&image), &subject, &[entry(1)], &Limits::default());
+            assert!(matches!(refused, Err(MergeError::NotReferrers { .. })), "{refused:?}");
+        }
+        let index = merged(None, &[entry(2)]);
+        let refused = merge(Some(&index), &Digest::of(&index), &[entry(1)], &Limits::default()).unwrap_err();
+        assert!(refused.to_string().contains("the image itself"), "{refused}");
     }
 
     #[test]
@@ -160,16 +208,19 @@ mod tests {
         };
         let index = merged(None, &[entry(1), entry(2)]);
         assert_eq!(
-            merge(Some(&index), &[entry(3)], &limits),
+            merge(Some(&index), &subject(), &[entry(3)], &limits),
             Err(MergeError::TooMany { count: 3, limit: 2 })
         );
-        assert_eq!(merge(Some(&index), &[entry(2)], &limits), Ok(Merge::AlreadyThere));
+        assert_eq!(
+            merge(Some(&index), &subject(), &[entry(2)], &limits),
+            Ok(Merge::AlreadyThere)
+        );
         let limits = Limits {
             manifest: index.len(),
             ..Limits::default()
         };
         assert!(matches!(
-            merge(Some(&index), &[entry(3)], &limits),
+            merge(Some(&index), &subject(), &[entry(3)], &limits),
             Err(MergeError::TooLarge { .. })
         ));
     }
@@ -194,7 +245,7 @@ mod tests {
             wanted.dedup();
             prop_assert_eq!(set(&one), wanted.clone());
             prop_assert_eq!(set(&other), wanted);
-            prop_assert_eq!(merge(Some(&one), &second, &Limits::default()), Ok(Merge::AlreadyThere));
+            prop_assert_eq!(merge(Some(&one), &subject(), &second, &Limits::default()), Ok(Merge::AlreadyThere));
             let kept = entries_of(&merged(None, &first));
             prop_assert_eq!(&entries_of(&one)[..kept.len()], &kept[..]);
         }

@@ -27,6 +27,8 @@ pub enum MergeError {
         found: &'static str,
         expected: &'static str,
     },
+    #[error("what stands there is {what}, no index of referrers, and is never merged into: {help}")]
+    NotReferrers { what: String, help: &'static str },
     #[error("it would hold {count} entries: at most {limit} are allowed")]
     TooMany { count: usize, limit: usize },
     #[error("it would have {size} bytes: at most {limit} are allowed")]

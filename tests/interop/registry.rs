@@ -153,7 +153,8 @@ impl Registry {
         }
         let tag = Tag::referrers_of(&image.descriptor.digest);
         let existing = self.manifest(image.repository, tag.as_str()).await;
-        match fallback_index::merge(existing.as_deref(), &[referrer.descriptor], &Limits::default()).unwrap() {
+        let subject = &image.descriptor.digest;
+        match fallback_index::merge(existing.as_deref(), subject, &[referrer.descriptor], &Limits::default()).unwrap() {
             Merge::AlreadyThere => {}
             Merge::Write(index) => {
                 self.put_manifest(image.repository, tag.as_str(), media_type::OCI_INDEX, index.into())

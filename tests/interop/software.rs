@@ -43,14 +43,22 @@ impl Software {
     /// What it cannot do of all that landfall asks after.
     pub const fn lacks(self) -> &'static [Capability] {
         use Capability::{
-            ImmutableTags, ManifestDeletion, Mount, RangeDownload, Referrers, SparseIndex, Subject, TagDeletion,
-            TagDigests,
+            DropsUntagged, ImmutableTags, ManifestDeletion, Mount, RangeDownload, Referrers, SparseIndex, Subject,
+            TagDeletion, TagDigests,
         };
         match self {
             Self::DockerRegistry
             | Self::DockerRegistryWithPassword
             | Self::DockerRegistryWithTokens
-            | Self::DockerRegistryWithTls => &[Referrers, Subject, SparseIndex, TagDeletion, ImmutableTags, TagDigests],
+            | Self::DockerRegistryWithTls => &[
+                Referrers,
+                Subject,
+                SparseIndex,
+                TagDeletion,
+                ImmutableTags,
+                DropsUntagged,
+                TagDigests,
+            ],
             Self::DockerRegistryWithoutDeletes => &[
                 Referrers,
                 Subject,
@@ -58,15 +66,32 @@ impl Software {
                 TagDeletion,
                 ManifestDeletion,
                 ImmutableTags,
+                DropsUntagged,
                 TagDigests,
             ],
-            Self::Distribution => &[Referrers, Subject, SparseIndex, ImmutableTags, TagDigests],
-            Self::WithReferrers => &[Subject, SparseIndex, ImmutableTags, Mount, TagDigests],
-            Self::WithoutReferrers => &[Referrers, Subject, SparseIndex, ImmutableTags, Mount, TagDigests],
+            Self::Distribution => &[
+                Referrers,
+                Subject,
+                SparseIndex,
+                ImmutableTags,
+                DropsUntagged,
+                TagDigests,
+            ],
+            Self::WithReferrers => &[Subject, SparseIndex, ImmutableTags, DropsUntagged, Mount, TagDigests],
+            Self::WithoutReferrers => &[
+                Referrers,
+                Subject,
+                SparseIndex,
+                ImmutableTags,
+                DropsUntagged,
+                Mount,
+                TagDigests,
+            ],
             Self::Ferro => &[
                 SparseIndex,
                 TagDeletion,
                 ImmutableTags,
+                DropsUntagged,
                 Mount,
                 RangeDownload,
                 TagDigests,
@@ -76,6 +101,7 @@ impl Software {
                 Subject,
                 SparseIndex,
                 ImmutableTags,
+                DropsUntagged,
                 RangeDownload,
                 TagDigests,
             ],

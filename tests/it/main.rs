@@ -2,18 +2,25 @@
 
 mod attacks;
 mod capabilities;
+mod daemon;
 #[cfg(unix)]
 mod deploy;
 mod embedded_registry;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;
+mod hostile_names;
 mod kpromo;
 mod manifests;
 mod program;
+#[cfg(unix)]
+mod quick_start;
 #[path = "../sampling/mod.rs"]
 mod sampling;
 mod shared_metadata;
 mod signers;
+mod signers_beforehand;
 mod simulation;
+mod small_site;
 mod snapshot;
+mod verdict;

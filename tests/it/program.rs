@@ -5,8 +5,8 @@ use std::process::Output;
 
 use tokio::process::Command;
 
-/// Runs landfall in a folder, which is its home too, with nothing else of the environment but `PATH`.
-pub async fn landfall(folder: &Path, arguments: &[&str]) -> Output {
+/// landfall in a folder, which is its home too, with nothing else of the environment but `PATH`.
+pub fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
     command
         .args(arguments)
@@ -14,5 +14,10 @@ pub async fn landfall(folder: &Path, arguments: &[&str]) -> Output {
         .env_clear()
         .env("HOME", folder)
         .env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command.output().await.unwrap()
+    command
+}
+
+/// Runs it to its end.
+pub async fn landfall(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments).output().await.unwrap()
 }

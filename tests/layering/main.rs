@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "source",
             "config",
+            "graph",
             "plan",
             "http",
             "registry",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::config::{Config, Refusal};
+use crate::config::{Config, Operation, Refusal};
 use crate::model::{Capability, Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, Pushed, Referrers, Registry,
@@ -109,7 +109,11 @@ fn not_allowed(refusal: &Refusal, method: &'static str, place: &impl ToString) -
         url: place.to_string(),
         status: None,
         code: None,
-        message: refusal.to_string(),
+        message: match refusal.operation {
+            Operation::Read => format!("{refusal}; {}", refusal.remedy()),
+            // What a plan writes to is told beforehand, with one line for all of it.
+            Operation::Write => refusal.to_string(),
+        },
         retry_after: None,
     }
 }

@@ -190,6 +190,45 @@ async fn a_registry_that_acknowledges_no_subject_has_both() {
 }
 
 #[tokio::test]
+async fn a_registry_that_drops_what_loses_its_last_tag_is_found_out() {
+    for drops_untagged in [true, false] {
+        let surgery = Surgery::new(Behaviour {
+            drops_untagged,
+            ..Behaviour::default()
+        })
+        .await;
+        let examination = surgery.write().await;
+        assert_eq!(can(&examination, Capability::DropsUntagged), Some(drops_untagged));
+        let said = says(
+            &examination,
+            ConclusionKind::Otherwise,
+            "goes with the last of its tags",
+        );
+        assert_eq!(said, drops_untagged);
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_serves_the_image_in_the_place_of_its_referrers_is_found_out() {
+    for referrers_api in [true, false] {
+        let surgery = Surgery::new(Behaviour {
+            resolves_digest_tags: true,
+            referrers_api,
+            acknowledges_subject: referrers_api,
+            ..Behaviour::default()
+        })
+        .await;
+        let examination = surgery.write().await;
+        let (kind, text) = if referrers_api {
+            (ConclusionKind::Care, "what other tools list under that tag")
+        } else {
+            (ConclusionKind::Cannot, "no list of referrers can stand there")
+        };
+        assert!(says(&examination, kind, text));
+    }
+}
+
+#[tokio::test]
 async fn immutable_tags_are_found_and_said_to_hurt_signatures() {
     let surgery = Surgery::new(Behaviour {
         immutable_tags: true,

@@ -36,6 +36,8 @@ pub struct Summary {
     #[serde(rename = "type")]
     pub kind: String,
     pub required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Value>,
     pub description: String,
 }
 
@@ -62,6 +64,7 @@ impl Summary {
             key: found.key(),
             kind: found.node.kind(),
             required: found.is_required(),
+            default: found.node.keyword("default").cloned(),
             description: found.node.description(),
         }
     }

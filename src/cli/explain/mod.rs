@@ -7,7 +7,7 @@ mod schema;
 use std::io::{self, Write};
 
 use miette::{IntoDiagnostic as _, Report, miette};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::explanation::Explanation;
 use self::schema::Document;
@@ -82,9 +82,12 @@ fn unknown(key: &str, meant: &[String]) -> Report {
 fn write_list(output: &mut dyn Write, all: &[Explanation]) -> io::Result<()> {
     for of_file in all.chunk_by(|one, other| one.file == other.file) {
         writeln!(output, "{}", of_file[0].file)?;
-        let lines = of_file
-            .iter()
-            .map(|key| (key.key.as_str(), key.required, key.description.as_str()));
+        let lines = of_file.iter().map(|key| KeyLine {
+            key: &key.key,
+            required: key.required,
+            default: key.default.as_ref(),
+            description: &key.description,
+        });
         write_keys(output, &lines.collect::<Vec<_>>())?;
         writeln!(output)?;
     }
@@ -136,22 +139,37 @@ fn write_explanation(output: &mut dyn Write, explanation: &Explanation) -> io::R
     }
     if !keys.is_empty() {
         writeln!(output, "\nKeys:\n")?;
-        let lines = keys
-            .iter()
-            .map(|key| (key.key.as_str(), key.required, key.description.as_str()));
+        let lines = keys.iter().map(|key| KeyLine {
+            key: &key.key,
+            required: key.required,
+            default: key.default.as_ref(),
+            description: &key.description,
+        });
         write_keys(output, &lines.collect::<Vec<_>>())?;
     }
     Ok(())
 }
 
-/// A line for each key: whether it is required, and the first sentence about it.
-fn write_keys(output: &mut dyn Write, keys: &[(&str, bool, &str)]) -> io::Result<()> {
-    let width = keys.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);
-    for (key, required, description) in keys {
-        let sentence = description.split_once(". ").map_or(*description, |(first, _)| first);
+struct KeyLine<'a> {
+    key: &'a str,
+    required: bool,
+    default: Option<&'a Value>,
+    description: &'a str,
+}
+
+/// A line for each key: the first sentence about it, and whether it is required or what holds without it.
+fn write_keys(output: &mut dyn Write, keys: &[KeyLine<'_>]) -> io::Result<()> {
+    let width = keys.iter().map(|line| line.key.len()).max().unwrap_or(0);
+    for line in keys {
+        let description = line.description;
+        let sentence = description.split_once(". ").map_or(description, |(first, _)| first);
         let sentence = sentence.trim_end_matches('.');
-        let required = if *required { " (required)" } else { "" };
-        writeln!(output, "  {key:width$}  {sentence}{required}")?;
+        let need = match (line.required, line.default) {
+            (true, _) => " (required)".to_owned(),
+            (false, Some(default)) => format!(" [default: {default}]"),
+            (false, None) => String::new(),
+        };
+        writeln!(output, "  {:width$}  {sentence}{need}", line.key)?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::cli::exit_code::Ended as _;
 use crate::cli::init::{text_of, write_new};
 use crate::cli::reach::Reach;
 use crate::cli::session::runtime;
-use crate::cli::{Common, ExitCode, Format, WithExitCode as _};
+use crate::cli::{Common, ErrorOutput, ExitCode, Format, WithExitCode as _};
 use crate::desired::{self, Manifests};
 use crate::model::{CommitId, Prefix, Tree};
 use crate::yaml::Node;
@@ -57,7 +57,7 @@ pub fn import(
         }
     };
     if !report.mistakes.is_empty() {
-        write_mistakes(&mut std::io::stderr().lock(), file, &report.mistakes).into_diagnostic()?;
+        write_mistakes(&mut ErrorOutput::open(), file, &report.mistakes).into_diagnostic()?;
         return Ok(ExitCode::Invalid);
     }
     let sources: Vec<_> = wanted.sources().cloned().collect();
@@ -83,7 +83,7 @@ pub fn import(
     report.notes.sort();
     let lost = report.notes.iter().any(|note| note.lost);
     if manifests.projects.is_empty() {
-        write_notes(&mut std::io::stderr().lock(), file, &report).into_diagnostic()?;
+        write_notes(&mut ErrorOutput::open(), file, &report).into_diagnostic()?;
         return Err(miette!(
             "{} names no image that could be carried over; nothing was written",
             file.display()
@@ -97,7 +97,7 @@ pub fn import(
                 commit: CommitId([0; 20]),
                 files: [].into(),
             };
-            write_diagnostics(&mut std::io::stderr().lock(), &refused, &nothing).into_diagnostic()?;
+            write_diagnostics(&mut ErrorOutput::open(), &refused, &nothing).into_diagnostic()?;
             return Ok(ExitCode::Invalid);
         }
     };

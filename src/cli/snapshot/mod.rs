@@ -18,7 +18,7 @@ use crate::cli::exit_code::Ended as _;
 use crate::cli::init::{text_of, write_new};
 use crate::cli::reach::Reach;
 use crate::cli::session::runtime;
-use crate::cli::{Common, ExitCode, Format, WithExitCode as _};
+use crate::cli::{Common, ErrorOutput, ExitCode, Format, WithExitCode as _};
 use crate::desired::{self, ImageManifest, Manifests, ProjectManifest, TargetManifest};
 use crate::model::{CommitId, Drift, Prefix, RepositoryPath, Tree};
 
@@ -122,7 +122,7 @@ impl SnapshotCommand {
                         commit: CommitId([0; 20]),
                         files: BTreeMap::new(),
                     };
-                    write_diagnostics(&mut std::io::stderr().lock(), &refused, &nothing).into_diagnostic()?;
+                    write_diagnostics(&mut ErrorOutput::open(), &refused, &nothing).into_diagnostic()?;
                     return Ok(ExitCode::Invalid);
                 }
             },

@@ -12,7 +12,7 @@ use crate::desired::finding::{Finding, quoted};
 use crate::desired::scalar::{Name, TagGlob, schemas};
 use crate::desired::shape::{Entries, FromToml, List, Located, Reader, Scalar, Value};
 use crate::desired::table::table;
-use crate::desired::target_table::{PRIMARY, TargetTable};
+use crate::desired::target_table::{CarryTable, PRIMARY, TargetTable};
 use crate::model::{AttestationKind, Drift, Prefix, RepoPath, Roots, SignaturePlacement, TargetMode};
 
 table!(
@@ -58,8 +58,12 @@ table!(
         /// What is removed when no claim wants it any more: nothing.
         #[schemars(extend("default" = "never"))]
         "prune" => prune: Option<Located<Prune>>,
+        /// What travels with an image: what is attached to it at its source. Where left out: all that can be read, within
+        /// the limits of the process.
+        #[schemars(extend("examples" = [{ "cosign-tags": ["sig", "att"], "incomplete": "refuse" }]))]
+        "carry" => carry: Option<CarryTable>,
     }
-    later ["max-changes", "anchor", "carry"]
+    later ["max-changes", "anchor"]
     explain explain
 );
 
@@ -80,6 +84,7 @@ impl KpromoTable {
             drift: self.drift.clone(),
             mode: self.mode.clone(),
             prune: self.prune.clone(),
+            carry: self.carry.clone(),
         }
     }
 }

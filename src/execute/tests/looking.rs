@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
     ArtifactKind, AttestationKind, Carried, CarriedKind, Descriptor, Digest, EndpointIndex, Limits, Repository,
@@ -21,7 +21,7 @@ pub struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    pub fn answer(&self, ask: Ask, endpoint: EndpointIndex) -> Answer {
+    pub fn answer(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) -> Answer {
         let place = |repository| self.graph.place(repository, endpoint);
         match ask {
             Ask::Endpoint(_) => Answer::Endpoint,
@@ -31,7 +31,7 @@ impl Looker<'_> {
             }
             Ask::Image(unit) => {
                 let unit = self.graph.unit(unit);
-                Answer::Image(if self.is_whole(&place(unit.repository), &unit.digest) {
+                Answer::Image(if self.stands(&place(unit.repository), &unit.digest, depth) {
                     ImageAnswer::Whole
                 } else {
                     ImageAnswer::Lacking
@@ -51,6 +51,7 @@ impl Looker<'_> {
             Ask::Standing(_) => Answer::Source(SourceAnswer::Absent),
             Ask::Source(unit) => Answer::Source(if self.is_whole(self.source, &self.graph.unit(unit).digest) {
                 SourceAnswer::Whole(Arc::new(SourceImage {
+                    below: Arc::default(),
                     needs: Arc::default(),
                     repository: self.source.clone(),
                     carried: self.carried(unit),
@@ -72,17 +73,22 @@ impl Looker<'_> {
     }
 
     fn is_whole(&self, place: &Repository, digest: &Digest) -> bool {
+        self.stands(place, digest, Depth::Blobs)
+    }
+
+    fn stands(&self, place: &Repository, digest: &Digest, depth: Depth) -> bool {
         let held = self.store.contents(place).unwrap_or_default();
         let Some(manifest) = held.manifests.get(digest) else {
             return false;
         };
         Digest::of(&manifest.bytes) == *digest
-            && manifest.blobs().all(|blob| {
-                self.store
-                    .blob(place, &blob)
-                    .is_some_and(|bytes| Digest::of(&bytes) == blob)
-            })
-            && manifest.children().all(|child| self.is_whole(place, &child))
+            && (depth == Depth::Manifests
+                || manifest.blobs().all(|blob| {
+                    self.store
+                        .blob(place, &blob)
+                        .is_some_and(|bytes| Digest::of(&bytes) == blob)
+                }))
+            && manifest.children().all(|child| self.stands(place, &child, depth))
     }
 
     fn evidence(&self, unit: UnitId, endpoint: EndpointIndex) -> EvidenceAnswer {

@@ -1,6 +1,6 @@
 //! The state, without a disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use crate::execute::{ArtifactKey, Journal, JournalError, SignedArtifact};
@@ -16,6 +16,7 @@ struct State {
     admissions: BTreeMap<(String, RepositoryPath, Digest), Arc<Admission>>,
     kept: BTreeMap<ArtifactKey, (Digest, SignedArtifact)>,
     written: BTreeMap<(Repository, Tag), Digest>,
+    begun: BTreeSet<(Repository, Digest)>,
     fails: bool,
 }
 
@@ -27,6 +28,11 @@ impl StateInMemory {
 
     pub fn admissions(&self) -> usize {
         self.0.lock().unwrap().admissions.len()
+    }
+
+    /// The copies that were begun.
+    pub fn begun(&self) -> BTreeSet<(Repository, Digest)> {
+        self.0.lock().unwrap().begun.clone()
     }
 
     pub fn forget_signed(&self) {
@@ -109,6 +115,12 @@ impl Journal for StateInMemory {
             .kept
             .get(key)
             .map(|(_, artifact)| artifact.clone()))
+    }
+
+    fn will_copy(&self, repositories: &[Repository], digest: Digest) -> Result<(), JournalError> {
+        let begun = repositories.iter().map(|repository| (repository.clone(), digest));
+        self.writable()?.begun.extend(begun);
+        Ok(())
     }
 
     fn will_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), JournalError> {

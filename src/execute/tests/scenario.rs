@@ -10,7 +10,7 @@ use super::world::{Points, TestRegistries, TestSigners, TestWorld};
 use crate::execute::{
     Concurrency, ExecutionContext, ExecutionOptions, Silent, StepOutcome, Stop, UnitAdmission, execute,
 };
-use crate::facts::{Bounds, Evidence, Facts, SourceAnswer, SourceFact};
+use crate::facts::{Bounds, Depth, Evidence, Facts, SourceAnswer, SourceFact};
 use crate::graph::Graph;
 use crate::model::{
     Admission, AttestationKind, Carried, CarriedKind, Claim, CommitId, Desired, Digest, Drift, Endpoint, EndpointIndex,
@@ -68,6 +68,8 @@ pub struct Scenario {
     pub image: Image,
     pub carried: Arc<[Carried]>,
     pub source: Repository,
+    /// How deep is looked at what stands.
+    pub depth: Depth,
 }
 
 /// What a pass planned and what became of it.
@@ -146,6 +148,7 @@ impl Scenario {
             image,
             carried,
             source,
+            depth: Depth::default(),
         }
     }
 
@@ -195,7 +198,10 @@ impl Scenario {
     pub fn plan(&self) -> (Planned, ExecutionContext) {
         let looker = self.looker();
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let scope = Scope::default();
+        let scope = Scope {
+            depth: self.depth,
+            ..Scope::default()
+        };
         let memory = self.world.state.memory(&self.graph);
         let mut facts = Facts::new(&self.graph);
         facts.begin_pass(&Bounds::FRESH, now);
@@ -207,7 +213,7 @@ impl Scenario {
             }
             for question in &planned.questions {
                 for endpoint in question.at.iter() {
-                    let answer = looker.answer(question.ask, endpoint);
+                    let answer = looker.answer(question.ask, question.depth, endpoint);
                     facts.record(&self.graph, question.ask, question.depth, endpoint, answer, now);
                 }
             }
@@ -354,6 +360,7 @@ fn desired(source: &Repository, images: &[Image], choices: &Choices, signer: &Ar
         signatures: choices.placement,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
+        carry: crate::model::Carry::default(),
     };
     let claim = |number: usize, image: &Image| Claim {
         target: 0,

@@ -207,3 +207,41 @@ async fn an_entry_whose_manifest_cannot_be_read_is_not_left_out() {
     );
     assert_eq!(listed(&scenario, &asia), [gone, damaged]);
 }
+
+#[tokio::test]
+async fn an_entry_that_another_writer_loses_after_it_was_seen_is_put_back() {
+    let scenario = Scenario::new(Choices::default());
+    let (asia, store) = (place("asia"), scenario.store.clone());
+    store.set_behaviour(&asia.registry, Behaviour::without_referrers());
+    let image = scenario.image.root();
+    let tag = Tag::referrers_of(&image);
+    // Somebody's bundle, listed before landfall comes.
+    let seen = scenario.image.attestation_referrer();
+    seen.push(&store, &asia);
+    let index = store.tag(&asia, &tag).unwrap();
+    let without_seen = store.add_manifest(
+        &asia,
+        media_type::OCI_INDEX,
+        json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] })
+            .to_string()
+            .into(),
+    );
+    let done = Mutex::new(false);
+    let (here, lists) = (asia.clone(), tag.clone());
+    *scenario.world.registries.before_put.lock().unwrap() = Some(Box::new(move |store, place, at| {
+        let mut done = done.lock().unwrap();
+        let listed = store.tag(&here, &lists);
+        // Once landfall has entered something, somebody writes back what they read before all of it.
+        if !*done && *place == here && matches!(at, ManifestAt::Digest(_)) && listed != Some(index) {
+            *done = true;
+            store.set_tag(&here, &lists, without_seen);
+        }
+    }));
+    scenario.converge().await;
+    let held = store.contents(&asia).unwrap();
+    let index = held.manifests[&held.tags[&tag]].parsed.clone().unwrap();
+    assert!(
+        index.manifests.iter().any(|entry| entry.digest == seen.root()),
+        "{index:?}"
+    );
+}

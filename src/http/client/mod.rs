@@ -175,7 +175,7 @@ impl HttpClient {
         match sent {
             Ok(response) => {
                 place.answered(response.status(), response.headers());
-                tracing::debug!(
+                tracing::trace!(
                     method = name,
                     url = shown,
                     status = response.status().as_u16(),
@@ -195,7 +195,7 @@ impl HttpClient {
                 })
             }
             Err(error) => {
-                tracing::debug!(
+                tracing::trace!(
                     method = name,
                     url = shown,
                     elapsed_ms,

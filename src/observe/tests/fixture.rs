@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, Failure, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
-    Admission, ArtifactKind, Carried, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex, EndpointSet,
-    Limits, Origin, PolicyMode, ProjectClaims, Repository, SignatureForm, SignaturePlacement, Signer, SignerKey,
-    Source, Tag, Target, TargetMode, UnitId, Verdict,
+    Admission, ArtifactKind, Carried, Carry, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex,
+    EndpointSet, Limits, Origin, PolicyMode, ProjectClaims, Repository, SignatureForm, SignaturePlacement, Signer,
+    SignerKey, Source, Tag, Target, TargetMode, UnitId, Verdict,
 };
 use crate::observe::{Expectations, ObserveLimits, Observer};
 use crate::sim::Seed;
@@ -92,7 +92,16 @@ impl Fixture {
         fixture
     }
 
+    /// What travels is limited by the target.
+    pub fn with_carry(carry: Carry) -> Self {
+        Self::carrying(None, Vec::new(), Limits::default(), &carry)
+    }
+
     fn of(root: Option<Digest>, previous: Vec<SignerKey>, limits: Limits) -> Self {
+        Self::carrying(root, previous, limits, &Carry::default())
+    }
+
+    fn carrying(root: Option<Digest>, previous: Vec<SignerKey>, limits: Limits, carry: &Carry) -> Self {
         let key = PrivateKey::generate().unwrap();
         let signer = Arc::new(Signer {
             name: "release".into(),
@@ -129,8 +138,9 @@ impl Fixture {
                     "production",
                     "registry.example.com",
                     &["one.test/prod", "two.test/prod"],
+                    carry,
                 ),
-                target("edge", "edge.example.com", &["three.test/edge"]),
+                target("edge", "edge.example.com", &["three.test/edge"], carry),
             ]
             .into(),
             projects: vec![Arc::new(ProjectClaims {
@@ -323,7 +333,7 @@ impl Fixture {
     }
 }
 
-fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
+fn target(name: &str, public_name: &str, endpoints: &[&str], carry: &Carry) -> Arc<Target> {
     let endpoints = endpoints.iter().enumerate().map(|(index, prefix)| Endpoint {
         name: if index == 0 {
             "primary".into()
@@ -339,6 +349,7 @@ fn target(name: &str, public_name: &str, endpoints: &[&str]) -> Arc<Target> {
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
         mode: TargetMode::Enforce,
+        carry: carry.clone(),
     })
 }
 

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, repository, signature_by};
 use crate::facts::{Answer, Ask, Depth, Failure, SourceAnswer};
-use crate::model::{Carried, CarriedKind, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type};
+use crate::model::{
+    Carried, CarriedKind, Carry, CosignTag, Digest, EndpointSet, Limits, SignatureForm, Tag, media_type,
+};
 use crate::sim::images::Image;
 use crate::sim::registry::{Behaviour, FaultPlan, Operation, Window};
 use crate::trust::PrivateKey;
@@ -27,10 +29,13 @@ fn with_referrers(limits: Limits) -> (Fixture, [Image; 2]) {
     (fixture, [sbom, attestation])
 }
 
-/// What still travels, and what is missing.
-async fn without(fixture: &Fixture) -> (Vec<Carried>, Vec<Digest>) {
+/// What still travels, and what stays behind with why.
+async fn without(fixture: &Fixture) -> (Vec<Carried>, Vec<(Digest, String)>) {
     match fixture.offered().await {
-        SourceAnswer::WithoutAll { image, missing } => (image.carried.to_vec(), missing.to_vec()),
+        SourceAnswer::WithoutAll { image, left } => {
+            let left = left.iter().map(|left| (left.digest, left.why.to_string()));
+            (image.carried.to_vec(), left.collect())
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -159,41 +164,47 @@ async fn a_throttled_or_half_read_source_is_unknown() {
 }
 
 #[tokio::test]
-async fn more_referrers_than_travel_are_refused() {
+async fn more_referrers_than_travel_stay_behind() {
     let (fixture, _) = with_referrers(Limits {
         carried: 1,
         ..Limits::default()
     });
-    let why = refused(&fixture).await;
-    assert!(why.contains("limit `carried`"), "{why}");
+    let (carried, left) = without(&fixture).await;
+    assert_eq!((carried.len(), left.len()), (1, 1));
+    assert!(left[0].1.contains("limit `carried`"), "{left:?}");
 }
 
 #[tokio::test]
-async fn referrers_of_more_bytes_than_travel_are_refused() {
+async fn referrers_of_more_bytes_than_travel_stay_behind() {
     let (fixture, _) = with_referrers(Limits {
         carried_bytes: 1_000,
         ..Limits::default()
     });
-    let why = refused(&fixture).await;
-    assert!(why.contains("limit `carried-bytes`"), "{why}");
+    let (_, left) = without(&fixture).await;
+    assert!(
+        left.iter().any(|(_, why)| why.contains("limit `carried-bytes`")),
+        "{left:?}"
+    );
 }
 
 #[tokio::test]
-async fn referrers_that_nest_deeper_than_travels_are_refused() {
+async fn referrers_that_nest_deeper_than_travels_stay_behind() {
     let (fixture, [sbom, attestation]) = with_referrers(Limits {
         carried_depth: 1,
         ..Limits::default()
     });
-    let why = refused(&fixture).await;
-    assert!(why.contains("limit `carried-depth`"), "{why}");
+    let (carried, left) = without(&fixture).await;
+    assert_eq!(carried, [referrer(&fixture.image, &sbom)]);
+    let [(digest, why)] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(*digest, attestation.root());
     assert!(
-        why.contains(&attestation.root().to_string()) && why.contains(&sbom.root().to_string()),
+        why.contains("limit `carried-depth`") && why.contains(&sbom.root().to_string()),
         "{why}"
     );
 }
 
 #[tokio::test]
-async fn an_oversized_referrer_is_refused() {
+async fn an_oversized_referrer_stays_behind() {
     let (fixture, _) = with_referrers(Limits {
         manifest: 2_000,
         ..Limits::default()
@@ -204,15 +215,15 @@ async fn an_oversized_referrer_is_refused() {
         .referrer("application/vnd.example", Bytes::from_static(b"{}"), padding);
     assert!(matches!(fixture.offered().await, SourceAnswer::Whole(_)));
     oversized.push(&fixture.store, &fixture.source());
-    let why = refused(&fixture).await;
-    assert!(
-        why.contains(&oversized.root().to_string()) && why.contains("2000"),
-        "{why}"
-    );
+    let (carried, left) = without(&fixture).await;
+    assert_eq!(carried.len(), 2, "the others travel");
+    let [(digest, why)] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(*digest, oversized.root());
+    assert!(why.contains("2000"), "{why}");
 }
 
 #[tokio::test]
-async fn a_referrer_that_cannot_be_read_is_refused_and_not_left_behind() {
+async fn what_stands_under_a_tag_of_cosigns_and_cannot_be_read_stays_behind() {
     let (fixture, _) = with_referrers(Limits::default());
     let source = fixture.source();
     fixture
@@ -223,11 +234,39 @@ async fn a_referrer_that_cannot_be_read_is_refused_and_not_left_behind() {
         .add_manifest(&source, media_type::OCI_MANIFEST, Bytes::from_static(b"{}"));
     let sig = Tag::cosign(&fixture.root(), "sbom");
     fixture.store.set_tag(&source, &sig, digest);
-    assert!(refused(&fixture).await.contains(&digest.to_string()));
+    let (_, left) = without(&fixture).await;
+    assert!(left.iter().any(|(left, _)| *left == digest), "{left:?}");
 }
 
 #[tokio::test]
-async fn a_referrer_without_one_of_its_parts_is_lacking() {
+async fn a_referrer_of_a_type_since_withdrawn_stays_behind_and_the_others_travel() {
+    let (fixture, [sbom, attestation]) = with_referrers(Limits::default());
+    let subject = serde_json::json!({ "mediaType": media_type::OCI_INDEX, "digest": fixture.root(), "size": 2 });
+    let withdrawn = "application/vnd.oci.artifact.manifest.v1+json";
+    let manifest = serde_json::json!({ "mediaType": withdrawn, "blobs": [], "subject": subject });
+    let source = fixture.source();
+    let digest = fixture
+        .store
+        .add_manifest(&source, withdrawn, manifest.to_string().into());
+    let entry = serde_json::json!({ "mediaType": withdrawn, "digest": digest, "size": manifest.to_string().len() });
+    let index = serde_json::json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [entry] });
+    let index = fixture
+        .store
+        .add_manifest(&source, media_type::OCI_INDEX, index.to_string().into());
+    fixture
+        .store
+        .set_tag(&source, &Tag::referrers_of(&fixture.root()), index);
+    let (carried, left) = without(&fixture).await;
+    let mut expected = vec![referrer(&fixture.image, &sbom), referrer(&sbom, &attestation)];
+    expected.sort();
+    assert_eq!(carried, expected);
+    let [(found, why)] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(*found, digest);
+    assert!(why.contains(withdrawn), "{why}");
+}
+
+#[tokio::test]
+async fn a_referrer_without_one_of_its_parts_stays_behind() {
     let fixture = Fixture::new();
     let source = fixture.source();
     fixture.image.push(&fixture.store, &source);
@@ -239,10 +278,14 @@ async fn a_referrer_without_one_of_its_parts_is_lacking() {
         "manifests": [entry],
         "subject": { "mediaType": media_type::OCI_INDEX, "digest": fixture.root(), "size": 2 },
     });
-    fixture
+    let referrer = fixture
         .store
         .add_manifest(&source, media_type::OCI_INDEX, index.to_string().into());
-    assert_eq!(without(&fixture).await, (Vec::new(), vec![gone]));
+    let (carried, left) = without(&fixture).await;
+    assert_eq!(carried, []);
+    let [(digest, why)] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(*digest, referrer);
+    assert!(why.contains(&gone.to_string()), "{why}");
 }
 
 #[tokio::test]
@@ -250,10 +293,11 @@ async fn a_referrer_whose_content_is_gone_is_told_and_the_rest_still_offered() {
     let (fixture, [sbom, attestation]) = with_referrers(Limits::default());
     let gone = attestation.blobs()[1].descriptor.digest;
     fixture.store.lose_blob(&fixture.source(), &gone);
-    assert_eq!(
-        without(&fixture).await,
-        (vec![referrer(&fixture.image, &sbom)], vec![gone])
-    );
+    let (carried, left) = without(&fixture).await;
+    assert_eq!(carried, [referrer(&fixture.image, &sbom)]);
+    let [(digest, why)] = &left[..] else { panic!("{left:?}") };
+    assert_eq!(*digest, attestation.root());
+    assert!(why.contains(&gone.to_string()), "{why}");
 }
 
 #[tokio::test]
@@ -309,4 +353,49 @@ async fn a_chained_claim_reads_where_the_image_stands_and_passes_over_a_dead_pri
     fixture.known.standing = EndpointSet::PRIMARY;
     let answer = fixture.answer(ask, Depth::Manifests, PRIMARY).await;
     assert!(matches!(answer, Answer::Failed(Failure::Unknown(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_image_that_its_registry_serves_under_its_own_fallback_tag_has_no_referrers_there() {
+    let (fixture, _) = with_referrers(Limits::default());
+    let behaviour = Behaviour {
+        resolves_digest_tags: true,
+        ..Behaviour::without_referrers()
+    };
+    fixture.store.set_behaviour(&fixture.source().registry, behaviour);
+    assert_eq!(fixture.whole().await.carried.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_target_does_not_carry_is_not_looked_for() {
+    let sbom = Carry {
+        referrers: Some(vec![globset::Glob::new("application/spdx+json").unwrap()]),
+        cosign_tags: vec![CosignTag::Sig],
+        ..Carry::default()
+    };
+    let few = Carry {
+        count: Some(1),
+        ..Carry::default()
+    };
+    let shallow = Carry {
+        depth: Some(1),
+        cosign_tags: Vec::new(),
+        ..Carry::default()
+    };
+    for (carry, travels, stays) in [(sbom, 2, 0), (few, 1, 4), (shallow, 1, 1)] {
+        let fixture = Fixture::with_carry(carry.clone());
+        let source = fixture.source();
+        let sbom = fixture.image.sbom_referrer();
+        let attestation = sbom.attestation_referrer();
+        let tagged = ["sig", "att", "sbom"].map(|suffix| fixture.image.cosign_tag(suffix));
+        for image in [&fixture.image, &sbom, &attestation].into_iter().chain(&tagged) {
+            image.push(&fixture.store, &source);
+        }
+        let (carried, left) = match fixture.offered().await {
+            SourceAnswer::Whole(image) => (image.carried.len(), 0),
+            SourceAnswer::WithoutAll { image, left } => (image.carried.len(), left.len()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((carried, left), (travels, stays), "{carry:?}");
+    }
 }

@@ -6,19 +6,19 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::summary::Summary;
 use crate::graph::Graph;
-use crate::model::{CommitId, Digest};
+use crate::model::{Digest, Standing};
 use crate::plan::file::plan_digest;
-use crate::plan::{Planned, QuestionRecord, Step, StepRecord, Withheld, explain};
+use crate::plan::{Planned, QuestionRecord, Step, StepRecord, Withheld};
 
 /// Raised when a field changes its meaning or goes; new fields do not raise it.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Writes the plan as one JSON object, without holding it in memory as text.
-pub fn json(graph: &Graph, planned: &Planned, commit: CommitId, out: impl io::Write) -> io::Result<()> {
+/// Writes the plan and how the commit stands as one JSON object, without holding it in memory as text.
+pub fn json(graph: &Graph, planned: &Planned, standing: &Standing, out: impl io::Write) -> io::Result<()> {
     let document = Document {
         graph,
         planned,
-        commit,
+        standing,
         digest: plan_digest(graph, &planned.steps),
     };
     let mut out = io::BufWriter::new(out);
@@ -30,17 +30,24 @@ pub fn json(graph: &Graph, planned: &Planned, commit: CommitId, out: impl io::Wr
 struct Document<'a> {
     graph: &'a Graph,
     planned: &'a Planned,
-    commit: CommitId,
+    standing: &'a Standing,
     digest: Digest,
 }
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { graph, planned, .. } = *self;
+        let Self {
+            graph,
+            planned,
+            standing,
+            ..
+        } = *self;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("schemaVersion", &SCHEMA_VERSION)?;
-        map.serialize_entry("commit", &self.commit)?;
+        map.serialize_entry("commit", &standing.commit)?;
         map.serialize_entry("digest", &self.digest)?;
+        map.serialize_entry("result", &standing.result)?;
+        map.serialize_entry("shortfall", &standing.shortfall)?;
         map.serialize_entry("summary", &Summary::of(planned))?;
         map.serialize_entry("images", &planned.units)?;
         map.serialize_entry(
@@ -56,10 +63,12 @@ impl Serialize for Document<'_> {
                     .map(|(step, why)| WithheldRecord::new(graph, step, *why))
             }),
         )?;
-        map.serialize_entry(
-            "blocked",
-            &Each(|| planned.blocked.iter().map(|blocked| explain(graph, blocked))),
-        )?;
+        map.serialize_entry("blocked", &standing.blocked)?;
+        map.serialize_entry("held", &standing.held)?;
+        map.serialize_entry("diagnostics", &standing.diagnostics)?;
+        if let Some(refused) = &standing.refused {
+            map.serialize_entry("refused", refused)?;
+        }
         map.serialize_entry(
             "questions",
             &Each(|| {

@@ -1,11 +1,11 @@
 //! Text within a width.
 
 /// Lines of whole words, each after `indent` and within `width` as far as words allow; the first line goes on after
-/// text that is `indent` long already.
+/// text that is `indent` long already. What stands in backquotes is one word: it is there to be pasted.
 pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
     let mut wrapped = String::with_capacity(text.len());
     let mut column = indent;
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let length = word.chars().count();
         if column > indent && column + 1 + length > width {
             wrapped.push('\n');
@@ -19,6 +19,16 @@ pub(super) fn wrap(text: &str, indent: usize, width: usize) -> String {
         column += length;
     }
     wrapped
+}
+
+/// Words, with what stands in backquotes and the word that it stands in as one.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    text.split(move |character: char| {
+        quoted ^= character == '`';
+        !quoted && character.is_whitespace()
+    })
+    .filter(|word| !word.is_empty())
 }
 
 /// `text`, and blanks up to `width` characters.
@@ -71,6 +81,8 @@ mod tests {
         assert_eq!(wrap("aa bb cc", 2, 7), "aa bb\n  cc");
         assert_eq!(wrap("aaaaaaaaaa b", 2, 7), "aaaaaaaaaa\n  b");
         assert_eq!(wrap("", 2, 7), "");
+        assert_eq!(wrap("do `a b c d`, then e", 2, 7), "do\n  `a b c d`,\n  then e");
+        assert_eq!(wrap("an odd ` is no end", 2, 7), "an\n  odd\n  ` is no end");
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod table;
 
 pub use diagram::diagram;
 pub use json::json;
-pub use style::Style;
+pub use style::{Style, Tone};
 pub use summary::Summary;
 pub use table::{TableOptions, table};

@@ -10,7 +10,7 @@ pub enum Style {
 
 /// What a colour means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     Strong,
     Quiet,
     Adds,
@@ -19,7 +19,8 @@ pub(super) enum Tone {
 }
 
 impl Style {
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+    #[must_use]
+    pub fn paint(self, tone: Tone, text: &str) -> String {
         if self == Self::Plain || text.is_empty() {
             return text.to_owned();
         }

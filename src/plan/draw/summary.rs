@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::layout::{counted, grouped};
+use super::layout::grouped;
 use crate::plan::{Planned, Step, Verb};
 
 /// How much a plan holds, each step counted once an endpoint.
@@ -43,10 +43,10 @@ impl Summary {
         summary
     }
 
-    /// Whether all that was looked at is as desired, and all of it was.
+    /// Steps that are due.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
-        *self == Self::default()
+    pub fn due(&self) -> usize {
+        self.copy + self.sign + self.attach + self.tag
     }
 }
 
@@ -58,6 +58,7 @@ fn places(step: &Step) -> usize {
     }
 }
 
+/// What is due, in a line; nothing where nothing is.
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let due: Vec<String> = [
@@ -70,24 +71,7 @@ impl fmt::Display for Summary {
         .filter(|(count, _)| *count > 0)
         .map(|(count, verb)| format!("{} to {verb}", grouped(count)))
         .collect();
-        let rest: Vec<String> = [
-            (self.withheld > 0).then(|| format!("{} only reported", grouped(self.withheld))),
-            (self.blocked > 0).then(|| format!("{} blocked", grouped(self.blocked))),
-            (self.questions > 0).then(|| counted(self.questions, "open question", "open questions")),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        formatter.write_str("Plan: ")?;
-        if due.is_empty() {
-            formatter.write_str("nothing can be done now")?;
-        } else {
-            formatter.write_str(&due.join(", "))?;
-        }
-        if !rest.is_empty() {
-            write!(formatter, "; {}", rest.join(", "))?;
-        }
-        formatter.write_str(".")
+        formatter.write_str(&due.join(", "))
     }
 }
 
@@ -103,11 +87,7 @@ mod tests {
             blocked: 1,
             ..Summary::default()
         };
-        assert_eq!(summary.to_string(), "Plan: 3 to copy, 9,000 to attach; 1 blocked.");
-        let waiting = Summary {
-            questions: 1,
-            ..Summary::default()
-        };
-        assert_eq!(waiting.to_string(), "Plan: nothing can be done now; 1 open question.");
+        assert_eq!(summary.to_string(), "3 to copy, 9,000 to attach");
+        assert_eq!(Summary::default().to_string(), "");
     }
 }

@@ -10,9 +10,12 @@ use super::style::{Style, Tone};
 use super::summary::Summary;
 use crate::facts::Ask;
 use crate::graph::Graph;
-use crate::model::{BlockedReport, EndpointIndex, EndpointSet, NodeId, Slot, UnitId};
+use crate::model::{
+    BlockedReport, Convergence, EndpointIndex, EndpointSet, Foreign, NodeId, Severity, Shortfall, Slot, Standing,
+    UnitId,
+};
 use crate::plan::record::{endpoint_names, source_name};
-use crate::plan::{Action, Content, Planned, Provider, Step, Withheld, explain};
+use crate::plan::{Action, Content, Planned, Provider, Step, Withheld};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableOptions {
@@ -39,11 +42,10 @@ const WIDEST_PLACE: usize = 36;
 /// More names than this many characters of them say how many more there are.
 const TAGS_WIDTH: usize = 60;
 
-/// The plan, ending in one line that sums it up.
+/// The plan, ending in one line that sums it up. `standing` is what follows from this plan and from the commit.
 #[must_use]
-pub fn table(graph: &Graph, planned: &Planned, options: &TableOptions) -> String {
-    let summary = Summary::of(planned);
-    if summary.is_nothing() {
+pub fn table(graph: &Graph, planned: &Planned, standing: &Standing, options: &TableOptions) -> String {
+    if standing.result == Convergence::AsDesired {
         return format!(
             "Nothing to do: {} at {} are as desired.\n",
             counted(planned.units, "image", "images"),
@@ -60,9 +62,25 @@ pub fn table(graph: &Graph, planned: &Planned, options: &TableOptions) -> String
         table.heading("Due, but only reported");
         table.images(planned.withheld.iter().map(|(step, why)| (step, Some(*why))));
     }
-    table.blocked(planned);
+    table.blocked(standing);
     table.questions(planned);
-    table.text + &options.style.paint(Tone::Strong, &summary.to_string()) + "\n"
+    table.not_followed(standing);
+    let summary = format!("Plan: {}.", summary(planned, standing));
+    table.text + &options.style.paint(Tone::Strong, &summary) + "\n"
+}
+
+/// What is due, then what keeps the rest from being as desired.
+fn summary(planned: &Planned, standing: &Standing) -> String {
+    let rest = Shortfall {
+        due: 0,
+        ..standing.shortfall
+    };
+    let due = Summary::of(planned).to_string();
+    match (due.is_empty(), rest == Shortfall::default()) {
+        (false, true) => due,
+        (false, false) => format!("{due}; {rest}"),
+        (true, _) => format!("nothing can be done now; {rest}"),
+    }
 }
 
 fn endpoints_in_use(graph: &Graph) -> usize {
@@ -146,7 +164,7 @@ impl<'a> Table<'a> {
         }
         self.line(&line);
         if let Some(claim) = unit.claim() {
-            let origin = format!("  {}:{}", claim.origin.file, claim.origin.line);
+            let origin = format!("  {}:{}", Foreign(claim.origin.file.as_str()), claim.origin.line);
             self.line(&style.paint(Tone::Quiet, &origin));
         }
     }
@@ -161,14 +179,24 @@ impl<'a> Table<'a> {
             ),
             Action::Sign => ("+", Tone::Adds, format!("sign {}", slot_name(step.node.slot))),
             Action::Attach { .. } => ("+", Tone::Adds, format!("attach {}", slot_name(step.node.slot))),
-            Action::Tag { tag, digest, replaces } => {
+            Action::Tag {
+                tag,
+                digest,
+                replaces,
+                keeps,
+            } => {
                 let tag = self.graph.tag(*tag).1;
                 match replaces {
                     None => ("+", Tone::Adds, format!("tag {tag}")),
                     Some(old) => (
                         "~",
                         Tone::Changes,
-                        format!("tag {tag} (from {} to {})", old.short(), digest.short()),
+                        format!(
+                            "tag {tag} (from {} to {}{})",
+                            old.short(),
+                            digest.short(),
+                            if *keeps { ", an anchor tag keeps it" } else { "" }
+                        ),
                     ),
                 }
             }
@@ -267,36 +295,75 @@ impl<'a> Table<'a> {
         self.text.push('\n');
     }
 
-    fn blocked(&mut self, planned: &Planned) {
-        if planned.blocked.is_empty() {
+    fn blocked(&mut self, standing: &Standing) {
+        if standing.blocked.is_empty() {
             return;
         }
         self.heading("Blocked");
         let style = self.options.style;
-        for blocked in planned.blocked.iter().take(self.options.most) {
+        for blocked in standing.blocked.iter().take(self.options.most) {
             let BlockedReport {
-                cause, remedy, example, ..
-            } = explain(self.graph, blocked);
+                cause,
+                remedy,
+                example,
+                nodes,
+                ..
+            } = blocked;
             self.line(&format!(
                 "  {} {}",
                 style.paint(Tone::Trouble, "!"),
-                wrap(&cause, 4, self.options.width)
+                wrap(cause, 4, self.options.width)
             ));
             self.line(&format!(
                 "    {} {}",
                 style.paint(Tone::Strong, "→"),
-                wrap(&remedy, 6, self.options.width)
+                wrap(remedy, 6, self.options.width)
             ));
-            if blocked.nodes > 1 {
-                let waiting = format!("    {} wait, the first is {example}", grouped(blocked.nodes));
+            if *nodes > 1 {
+                let waiting = format!("    {} wait, the first is {example}", grouped(*nodes));
                 self.line(&style.paint(Tone::Quiet, &waiting));
             }
         }
-        if planned.blocked.len() > self.options.most {
-            let more = counted(planned.blocked.len() - self.options.most, "more cause", "more causes");
+        self.more(standing.blocked.len(), "more cause", "more causes");
+        self.text.push('\n');
+    }
+
+    /// Claims that errors hold back, and the lines at which these stand.
+    fn not_followed(&mut self, standing: &Standing) {
+        let errors: Vec<_> = standing
+            .diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .collect();
+        if !errors.is_empty() {
+            self.heading("Errors in the manifests");
+            for error in errors.iter().take(self.options.most) {
+                let mark = self.options.style.paint(Tone::Trouble, "!");
+                self.line(&format!("  {mark} {error}"));
+            }
+            self.more(errors.len(), "more error", "more errors");
+            self.text.push('\n');
+        }
+        if !standing.held.is_empty() {
+            self.heading("Held back by errors in the manifests");
+            for held in standing.held.iter().take(self.options.most) {
+                self.line(&format!("    {}: {}", held.claim, held.reason));
+            }
+            self.more(standing.held.len(), "more claim", "more claims");
+            self.text.push('\n');
+        }
+        if let Some(refused) = &standing.refused {
+            self.heading(&format!("Commit {} is refused", refused.commit.short()));
+            self.line(&format!("    {}", refused.reason));
+            self.text.push('\n');
+        }
+    }
+
+    fn more(&mut self, count: usize, one: &str, many: &str) {
+        if count > self.options.most {
+            let more = counted(count - self.options.most, one, many);
             self.line(&format!("… and {more} (use --format json)"));
         }
-        self.text.push('\n');
     }
 
     fn questions(&mut self, planned: &Planned) {

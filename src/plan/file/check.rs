@@ -179,10 +179,12 @@ impl<'a> Check<'a> {
                 Identity::Tag {
                     digest: planned,
                     replaces: expected,
+                    ..
                 },
                 Identity::Tag {
                     digest: now,
                     replaces: found,
+                    ..
                 },
             ) if planned == now && expected != found => {
                 return Err(Stale::Expected {

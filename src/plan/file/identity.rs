@@ -24,6 +24,7 @@ pub(super) enum Identity<'a> {
     Tag {
         digest: Digest,
         replaces: Option<Digest>,
+        keeps: bool,
     },
 }
 
@@ -35,9 +36,15 @@ impl<'a> Identity<'a> {
             Action::Attach { content, .. } => Self::Attach {
                 artifact: content.digest(),
             },
-            Action::Tag { digest, replaces, .. } => Self::Tag {
+            Action::Tag {
+                digest,
+                replaces,
+                keeps,
+                ..
+            } => Self::Tag {
                 digest: *digest,
                 replaces: *replaces,
+                keeps: *keeps,
             },
         }
     }
@@ -68,11 +75,17 @@ impl fmt::Display for Identity<'_> {
             Self::Sign => formatter.write_str("sign"),
             Self::Attach { artifact: Some(digest) } => write!(formatter, "attach {digest}"),
             Self::Attach { artifact: None } => formatter.write_str("attach what is signed here"),
-            Self::Tag { digest, replaces: None } => write!(formatter, "tag {digest} replacing nothing"),
+            Self::Tag {
+                digest, replaces: None, ..
+            } => write!(formatter, "tag {digest} replacing nothing"),
             Self::Tag {
                 digest,
                 replaces: Some(old),
-            } => write!(formatter, "tag {digest} replacing {old}"),
+                keeps,
+            } => {
+                write!(formatter, "tag {digest} replacing {old}")?;
+                formatter.write_str(if *keeps { " and keeping it" } else { "" })
+            }
         }
     }
 }

@@ -36,10 +36,18 @@ pub(super) struct FileStep {
 
 #[derive(Debug)]
 enum FileContent {
-    Copy { carried: Box<[Carried]> },
+    Copy {
+        carried: Box<[Carried]>,
+    },
     Sign,
-    Attach { artifact: Option<Digest> },
-    Tag { digest: Digest, replaces: Option<Digest> },
+    Attach {
+        artifact: Option<Digest>,
+    },
+    Tag {
+        digest: Digest,
+        replaces: Option<Digest>,
+        keeps: bool,
+    },
 }
 
 impl FileStep {
@@ -48,9 +56,14 @@ impl FileStep {
             FileContent::Copy { carried } => Identity::Copy { carried },
             FileContent::Sign => Identity::Sign,
             FileContent::Attach { artifact } => Identity::Attach { artifact: *artifact },
-            FileContent::Tag { digest, replaces } => Identity::Tag {
+            FileContent::Tag {
+                digest,
+                replaces,
+                keeps,
+            } => Identity::Tag {
                 digest: *digest,
                 replaces: *replaces,
+                keeps: *keeps,
             },
         }
     }
@@ -130,6 +143,7 @@ impl Steps {
                     .digest
                     .ok_or_else(|| malformed(line, "a `tag` step has a `digest`"))?,
                 replaces: record.replaces,
+                keeps: record.keeps,
             },
         };
         let endpoints = match self.names.get(&names) {

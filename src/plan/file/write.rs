@@ -5,15 +5,15 @@ use std::io::{self, Write};
 use super::identity::plan_digest;
 use super::lines::{BlockedRecord, End, Header, Line, SCHEMA_VERSION};
 use crate::graph::Graph;
-use crate::model::{CommitId, Digest};
-use crate::plan::{Planned, QuestionRecord, StepRecord, explain};
+use crate::model::{Digest, Standing};
+use crate::plan::{Planned, QuestionRecord, StepRecord};
 
-/// Writes a plan for [`super::PlanFile::read`], and returns its digest. `configuration` is the digest of the runtime
+/// Writes a plan for [`super::PlanFile::read`], and returns its digest. `standing` is what follows from it; `configuration` is the digest of the runtime
 /// configuration it was made under.
 pub fn write(
     graph: &Graph,
     planned: &Planned,
-    commit: CommitId,
+    standing: &Standing,
     configuration: Digest,
     out: impl Write,
 ) -> io::Result<Digest> {
@@ -23,23 +23,22 @@ pub fn write(
         &mut out,
         &Header {
             schema_version: SCHEMA_VERSION,
-            commit,
+            commit: standing.commit,
             configuration,
         },
     )?;
     for step in &planned.steps {
         line(&mut out, &Line::Step(StepRecord::new(graph, step)))?;
     }
-    for blocked in &planned.blocked {
-        let report = explain(graph, blocked);
+    for report in &standing.blocked {
         line(
             &mut out,
             &Line::Blocked(BlockedRecord {
                 kind: report.kind.into(),
-                cause: report.cause.into(),
-                remedy: report.remedy.into(),
+                cause: report.cause.as_str().into(),
+                remedy: report.remedy.as_str().into(),
                 nodes: report.nodes,
-                example: report.example.into(),
+                example: report.example.as_str().into(),
             }),
         )?;
     }

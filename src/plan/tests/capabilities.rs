@@ -143,7 +143,7 @@ proptest! {
     ) {
         let mut world = World::new(Graph::new(&manifests.desired()), truth);
         for (target, endpoint, capability) in &unable {
-            let able = *capability == Capability::ImmutableTags;
+            let able = matches!(capability, Capability::ImmutableTags | Capability::DropsUntagged);
             let key = (TargetId(*target), EndpointIndex(*endpoint));
             let known = world.memory.capabilities.entry(key).or_default();
             known.learn(*capability, Knowledge::declared(able));

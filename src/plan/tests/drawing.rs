@@ -7,12 +7,21 @@ use jiff::Timestamp;
 
 use super::truth::{Truth, World};
 use super::worlds::world;
-use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, LeftBehind, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::graph::{Graph, Notation};
-use crate::model::{Capability, CommitId, Drift, EndpointIndex, KnownBy, NodeId, Slot, TargetId, TargetMode, UnitId};
+use crate::model::{
+    Capability, CommitId, Convergence, Diagnostic, Drift, EndpointIndex, HeldReport, KnownBy, NodeId, RefusedReport,
+    Severity, Slot, Standing, TargetId, TargetMode, UnitId,
+};
 use crate::plan::draw::{Style, TableOptions, diagram, json, table};
-use crate::plan::{Blocked, Cause, Planned, explain};
+use crate::plan::{Advice, Blocked, Cause, Findings, Planned, explain, standing};
+
+/// How a commit without errors stands.
+fn stands(world: &World, planned: &Planned) -> Standing {
+    let findings = Findings::none(CommitId([7; 20]));
+    standing(&world.graph, planned, findings, &Advice::default())
+}
 
 const ASIA: EndpointIndex = EndpointIndex(1);
 const EUROPE: EndpointIndex = EndpointIndex(2);
@@ -68,7 +77,12 @@ fn night() -> (World, Planned) {
 #[test]
 fn a_plan_at_night() {
     let (world, planned) = night();
-    assert_snapshot!(table(&world.graph, &planned, &TableOptions::default()));
+    assert_snapshot!(table(
+        &world.graph,
+        &planned,
+        &stands(&world, &planned),
+        &TableOptions::default()
+    ));
 }
 
 #[test]
@@ -79,7 +93,7 @@ fn a_plan_on_a_narrow_screen_in_colour() {
         width: 60,
         ..TableOptions::default()
     };
-    let drawn = table(&world.graph, &planned, &options);
+    let drawn = table(&world.graph, &planned, &stands(&world, &planned), &options);
     assert_snapshot!(drawn.replace('\u{1b}', "ESC"));
 }
 
@@ -90,7 +104,7 @@ fn a_large_plan_says_how_much_it_does_not_show() {
         most: 1,
         ..TableOptions::default()
     };
-    assert_snapshot!(table(&world.graph, &planned, &options));
+    assert_snapshot!(table(&world.graph, &planned, &stands(&world, &planned), &options));
 }
 
 #[test]
@@ -100,9 +114,52 @@ fn a_plan_with_nothing_to_do_is_one_line() {
     let mut world = world(&manifests, Truth::WHOLE);
     let planned = world.settle();
     assert_eq!(
-        table(&world.graph, &planned, &TableOptions::default()),
+        table(
+            &world.graph,
+            &planned,
+            &stands(&world, &planned),
+            &TableOptions::default()
+        ),
         "Nothing to do: 1 image at 3 endpoints are as desired.\n"
     );
+}
+
+#[test]
+fn a_commit_with_an_error_is_never_said_to_be_as_desired() {
+    let manifests =
+        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut world = world(&manifests, Truth::WHOLE);
+    let planned = world.settle();
+    let error = Diagnostic {
+        file: "promotions/web/\u{1b}[2J\n::error::x.toml".into(),
+        line: 3,
+        column: 1,
+        length: 4,
+        severity: Severity::Error,
+        code: "syntax",
+        message: "a digest is quoted".to_owned(),
+        help: Some("write \"sha256:…\"".to_owned()),
+    };
+    let found = Findings {
+        held: vec![HeldReport {
+            claim: "production/web/nginx:v1".to_owned(),
+            reason: "syntax (promotions/web/a.toml:3)".to_owned(),
+        }],
+        refused: Some(RefusedReport {
+            commit: CommitId([8; 20]),
+            reason: "the branch was rewritten".to_owned(),
+            diagnostics: Vec::new(),
+        }),
+        diagnostics: vec![error],
+        ..Findings::none(CommitId([7; 20]))
+    };
+    let standing = standing(&world.graph, &planned, found, &Advice::default());
+    assert_eq!(standing.result, Convergence::Partly);
+    assert_snapshot!(table(&world.graph, &planned, &standing, &TableOptions::default()));
+    let mut out = Vec::new();
+    json(&world.graph, &planned, &standing, &mut out).unwrap();
+    let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
 
 #[test]
@@ -112,7 +169,13 @@ fn a_plan_that_lacks_answers_says_so() {
     let mut world = world(&manifests, Truth::EMPTY);
     let planned = world.plan();
     world.answer(&planned, || true);
-    assert_snapshot!(table(&world.graph, &world.plan(), &TableOptions::default()));
+    let planned = world.plan();
+    assert_snapshot!(table(
+        &world.graph,
+        &planned,
+        &stands(&world, &planned),
+        &TableOptions::default()
+    ));
 }
 
 #[test]
@@ -141,14 +204,19 @@ fn what_is_only_reported_stands_apart() {
         Answer::Image(ImageAnswer::Lacking),
     );
     let planned = world.settle();
-    assert_snapshot!(table(&world.graph, &planned, &TableOptions::default()));
+    assert_snapshot!(table(
+        &world.graph,
+        &planned,
+        &stands(&world, &planned),
+        &TableOptions::default()
+    ));
 }
 
 #[test]
 fn a_plan_for_programs() {
     let (world, planned) = night();
     let mut out = Vec::new();
-    json(&world.graph, &planned, CommitId([7; 20]), &mut out).unwrap();
+    json(&world.graph, &planned, &stands(&world, &planned), &mut out).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
@@ -235,6 +303,22 @@ fn causes() -> (Graph, Vec<Cause>) {
             unit: app,
             digests: [digest("bill of materials")].into(),
         },
+        Cause::LeftBehind {
+            unit: app,
+            left: [LeftBehind {
+                digest: digest("junk"),
+                why: "it is no manifest".into(),
+            }]
+            .into(),
+        },
+        Cause::SourceWithoutAll {
+            unit: app,
+            left: [LeftBehind {
+                digest: digest("junk"),
+                why: "it is no manifest".into(),
+            }]
+            .into(),
+        },
         Cause::Upstream { unit: app },
         Cause::Upstream { unit: tool },
         Cause::Conflict {
@@ -284,7 +368,7 @@ fn every_cause_names_what_lifts_it() {
                 nodes: 1,
                 example,
             };
-            let report = explain(&graph, &blocked);
+            let report = explain(&graph, &blocked, &Advice::default());
             format!(
                 "[{}{}]\n{}\n→ {}",
                 report.kind,
@@ -317,6 +401,11 @@ fn an_error_that_carries_escapes_cannot_steer_the_terminal() {
         failed,
     );
     let planned = world.settle();
-    let drawn = table(&world.graph, &planned, &TableOptions::default());
+    let drawn = table(
+        &world.graph,
+        &planned,
+        &stands(&world, &planned),
+        &TableOptions::default(),
+    );
     assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn}");
 }

@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, target};
 use crate::model::{CommitId, Digest, EndpointIndex};
 use crate::plan::file::{PlanFile, PlanFileError, PlanFileLimits, Stale, plan_digest, write};
-use crate::plan::{Action, Planned, Step, StepRecord, Verb};
+use crate::plan::{Action, Advice, Findings, Planned, Step, StepRecord, Verb, standing};
 
 const COMMIT: CommitId = CommitId([7; 20]);
 const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
@@ -31,7 +31,8 @@ fn world(truth: Truth) -> World {
 
 fn written(world: &World, planned: &Planned) -> Vec<u8> {
     let mut out = Vec::new();
-    write(&world.graph, planned, COMMIT, configuration(), &mut out).unwrap();
+    let standing = standing(&world.graph, planned, Findings::none(COMMIT), &Advice::default());
+    write(&world.graph, planned, &standing, configuration(), &mut out).unwrap();
     out
 }
 

@@ -1,6 +1,7 @@
 //! The planner, its drawings and plan files, on worlds that answer from a seed.
 
 mod capabilities;
+mod displaced;
 mod drawing;
 mod examples;
 mod files;

@@ -12,8 +12,8 @@ use crate::facts::{
 use crate::graph::Graph;
 use crate::graph::testing::release;
 use crate::model::{
-    Admission, ArtifactKind, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, NodeId, PolicyMode,
-    RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
+    Admission, ArtifactKind, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, EndpointSet, NodeId,
+    PolicyMode, RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
 };
 use crate::plan::{Action, Content, Planned, Scope, plan};
 
@@ -65,6 +65,7 @@ impl Truth {
     /// What stands is offered whole.
     fn standing(graph: &Graph, unit: UnitId) -> SourceAnswer {
         SourceAnswer::Whole(Arc::new(SourceImage {
+            below: Arc::default(),
             repository: graph.place(graph.unit(unit).repository, EndpointIndex::PRIMARY),
             needs: [].into(),
             carried: carried(graph, unit),
@@ -113,6 +114,18 @@ impl Truth {
             Ask::Tag(tag) => Answer::Tag(self.tag(graph, tag, endpoint)),
             Ask::Source(unit) => Answer::Source(self.source(graph, unit)),
             Ask::Standing(unit) => Answer::Source(Self::standing(graph, unit)),
+        }
+    }
+
+    /// The answer to a question of some depth: what has its manifests may lack blobs.
+    pub fn answer_to(&self, depth: Depth, graph: &Graph, ask: Ask, endpoint: EndpointIndex) -> Answer {
+        match (ask, self.answer(graph, ask, endpoint)) {
+            (Ask::Image(unit), Answer::Image(ImageAnswer::Whole))
+                if depth == Depth::Blobs && !self.stands("blobs", &image(graph, unit, endpoint)) =>
+            {
+                Answer::Image(ImageAnswer::Lacking)
+            }
+            (_, answer) => answer,
         }
     }
 
@@ -189,6 +202,7 @@ impl Truth {
             };
         }
         SourceAnswer::Whole(Arc::new(SourceImage {
+            below: Arc::default(),
             repository: "staging.test/somewhere".parse().unwrap(),
             needs: [Capability::OciImage, Capability::OciIndex].into(),
             carried: carried(graph, unit),
@@ -205,6 +219,14 @@ impl Truth {
             let name = image(graph, unit, EndpointIndex::PRIMARY);
             if remembers("admission", &name) {
                 memory.admissions.insert(unit, admission(graph, unit));
+            }
+            let all = graph.target(graph.target_of(unit)).all_endpoints();
+            let unfinished: EndpointSet = all
+                .iter()
+                .filter(|endpoint| self.roll("an unfinished copy", &image(graph, unit, *endpoint)) < 5)
+                .collect();
+            if !unfinished.is_empty() {
+                memory.unfinished.insert(unit, unfinished);
             }
             if self.roll("new", &name) < 70 {
                 memory.new.insert(unit);
@@ -319,8 +341,11 @@ impl World {
     pub fn answer(&mut self, planned: &Planned, mut which: impl FnMut() -> bool) {
         for question in &planned.questions {
             for endpoint in question.at.iter().filter(|_| which()) {
-                let answer = self.truth.answer(&self.graph, question.ask, endpoint);
-                self.record(question.ask, endpoint, answer);
+                let answer = self
+                    .truth
+                    .answer_to(question.depth, &self.graph, question.ask, endpoint);
+                self.facts
+                    .record(&self.graph, question.ask, question.depth, endpoint, answer, self.now);
             }
         }
     }
@@ -363,6 +388,7 @@ impl World {
                 Action::Copy { carried, .. } => {
                     for endpoint in step.at.iter() {
                         self.facts.copied(&self.graph, unit, endpoint, carried, self.now);
+                        self.memory.unfinished.entry(unit).or_default().remove(endpoint);
                     }
                 }
                 Action::Attach { content, .. } => {

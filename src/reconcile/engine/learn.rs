@@ -69,6 +69,7 @@ impl Engine {
         let tries = self.tries.entry(place).or_default();
         *tries += u32::from(has_ended);
         let is_last_try = *tries >= TRIES;
+        self.displace(step, outcome);
         match &outcome.outcome {
             Outcome::Done { attached } => {
                 self.succeed(step, endpoint, *attached, now);
@@ -122,6 +123,27 @@ impl Engine {
                     endpoint,
                     error: Arc::clone(error),
                 })
+            }
+        }
+    }
+
+    /// Whatever stood under a tag before it was moved, and every image that lists it, is looked at again: the registry may
+    /// have dropped it.
+    fn displace(&mut self, step: &Step, outcome: &StepOutcome) {
+        let may_have_moved = matches!(
+            outcome.outcome,
+            Outcome::Done { .. } | Outcome::Failed { .. } | Outcome::Uncertain { .. }
+        );
+        if let Action::Tag {
+            replaces: Some(old), ..
+        } = step.action
+            && may_have_moved
+        {
+            let (repository, endpoint) = (self.graph.unit(step.node.unit).repository, outcome.endpoint);
+            for unit in self.facts.displaced(&self.graph, repository, old, endpoint) {
+                self.in_flight.spoil(Ask::Image(unit), endpoint);
+                self.in_flight.spoil(Ask::Evidence(unit), endpoint);
+                self.touch_unit(unit);
             }
         }
     }

@@ -114,6 +114,7 @@ mod tests {
             tag: TagId(0),
             digest: Digest::of(b""),
             replaces: None,
+            keeps: false,
         };
         let image = (Slot::Image, DependsAt::SameEndpoint);
         vec![

@@ -10,7 +10,7 @@ use super::Recollection;
 use super::keys::{find_endpoint, node_key};
 use crate::facts::{Answer, Attempt, Memory};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, NodeId, TargetId, UnitId};
+use crate::model::{EndpointIndex, NodeId, Slot, TargetId, UnitId};
 use crate::plan::{Action, Step};
 use crate::reconcile::state::{Attempt as AttemptRow, Batch, NodeKey, State, StateError};
 
@@ -130,6 +130,9 @@ impl Recollection {
                 .insert((graph.place(repository, endpoint), name.clone()), *digest);
             memory.written.entry(*tag).or_default().set(endpoint, *digest);
         }
+        if let Action::Copy { .. } = &step.action {
+            self.copy_ended(batch, graph, step.node.unit, endpoint, memory)?;
+        }
         let at = (step.node, endpoint);
         let repaired = step.because.is_repair();
         if !repaired && !memory.attempts.contains_key(&at) {
@@ -168,6 +171,9 @@ impl Recollection {
         now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
+        if node.slot == Slot::Image {
+            self.copy_failed(graph, node.unit, endpoint, memory);
+        }
         let key = node_key(graph, (node, endpoint));
         batch.record_failure(&key, error, now)?;
         let attempt = memory.attempts.entry((node, endpoint)).or_default();

@@ -6,6 +6,7 @@ mod attempts;
 mod followed;
 mod keys;
 mod novelty;
+mod unfinished;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(super) struct Recollection {
     artifacts: Artifacts,
     attempts: Attempts,
     novelty: Novelty,
+    /// Copies that were begun and did not end with every blob verified.
+    unfinished: HashSet<(Repository, Digest)>,
 }
 
 impl Recollection {
@@ -56,6 +59,7 @@ impl Recollection {
             artifacts: Artifacts::load(&state)?,
             attempts: Attempts::load(&state)?,
             novelty: Novelty::default(),
+            unfinished: state.unfinished()?.into_iter().collect(),
             state,
         })
     }
@@ -80,6 +84,7 @@ impl Recollection {
             self.artifacts.remember(graph, *id, &key, memory);
             self.remember_tags(graph, *id, memory);
         }
+        self.remember_unfinished(graph, units, memory);
         self.attempts.remember(graph, units, memory);
     }
 

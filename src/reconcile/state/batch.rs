@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use redb::{Database, WriteTransaction};
 
 use super::table::{
-    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, WRITTEN,
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, UNFINISHED,
+    WRITTEN,
 };
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
 use crate::model::{Admission, CommitId, Digest, Repository, SignerIdentity, Tag};
@@ -111,6 +112,16 @@ impl<'a> Batch<'a> {
     /// Before a tag is written at an endpoint: from then on what it stands on is landfall's.
     pub fn set_written(&self, repository: &Repository, tag: &Tag, digest: Digest) -> Result<(), StateError> {
         self.change(|transaction| WRITTEN.put(transaction, &(repository.clone(), tag.clone()), &digest))
+    }
+
+    /// Before an image is written to: from then on what stands there of it may lack blobs.
+    pub fn begin_copy(&self, repository: &Repository, digest: Digest) -> Result<(), StateError> {
+        self.change(|transaction| UNFINISHED.put(transaction, &(repository.clone(), digest), &()))
+    }
+
+    /// The image stands there with every blob.
+    pub fn end_copy(&self, repository: &Repository, digest: Digest) -> Result<(), StateError> {
+        self.change(|transaction| UNFINISHED.remove(transaction, &(repository.clone(), digest)))
     }
 
     pub fn adopt(&self, repository: &Repository, tag: &Tag, adoption: &Adoption) -> Result<(), StateError> {

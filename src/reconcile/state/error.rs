@@ -6,8 +6,8 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StateError {
     #[error(
-        "another landfall holds the state {file}: wait for it to end, or stop it; with a state of its own this one would \
-         not know what the other one signs"
+        "another landfall holds the state {file}, and one at a time does; where that is `landfall run`, its log says how \
+         things stand: stop it, do this, and start it again"
     )]
     InUse { file: String },
     #[error(

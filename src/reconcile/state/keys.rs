@@ -71,6 +71,19 @@ impl TextKey for (Repository, Tag) {
     }
 }
 
+impl TextKey for (Repository, Digest) {
+    fn parts(&self) -> Vec<String> {
+        vec![self.0.to_string(), self.1.to_string()]
+    }
+
+    fn from_parts(parts: &[&str]) -> Option<Self> {
+        match parts {
+            [repository, digest] => Some((parse(repository)?, parse(digest)?)),
+            _ => None,
+        }
+    }
+}
+
 impl TextKey for ClaimKey {
     fn parts(&self) -> Vec<String> {
         vec![

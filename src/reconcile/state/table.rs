@@ -37,6 +37,8 @@ pub(super) const SIGNED: Table<JournalKey, SignedArtifact> = Table::new("signed"
 pub(super) const ATTEMPTS: Table<NodeKey, Attempt> = Table::new("attempts");
 /// Since when endpoints (target and name) do not answer.
 pub(super) const SILENT: Table<NodeKey, Timestamp> = Table::new("silent");
+/// Copies that were begun and did not end with every blob verified, by where they go.
+pub(super) const UNFINISHED: Table<(Repository, Digest), ()> = Table::new("unfinished");
 /// By public reference and tag; the values are the ledger's own.
 pub(super) const LEDGER: Table<(Repository, Tag), serde_json::Value> = Table::new("ledger");
 

@@ -99,7 +99,9 @@ impl HttpRegistries {
         }))
     }
 
-    /// Where HEAD does not tell (no digest, not allowed, a 404 that no registry gave), GET does.
+    /// Where HEAD does not tell (no digest, not allowed, a 404 that no registry gave), GET does; and where HEAD says that
+    /// a tag is not there, GET decides: some registries (Nexus, for one) deny to HEAD what they serve and list, and a tag
+    /// that is taken for absent is written to.
     pub(super) async fn manifest_digest(
         &self,
         repository: &Repository,
@@ -109,8 +111,8 @@ impl HttpRegistries {
         let digest = match reply.status {
             StatusCode::OK => content_digest(&reply)?,
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => None,
-            _ if classify::is_absence(&reply) => return Ok(None),
-            _ if classify::is_doubtful(&reply) => None,
+            _ if classify::is_absence(&reply) && matches!(at, ManifestAt::Digest(_)) => return Ok(None),
+            _ if classify::is_absence(&reply) || classify::is_doubtful(&reply) => None,
             _ => return Err(classify::failure(&reply)),
         };
         match (digest, at) {

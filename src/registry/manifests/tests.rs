@@ -94,6 +94,23 @@ async fn digests_by_other_algorithms_prove_nothing_and_other_texts_are_malformed
 }
 
 #[tokio::test]
+async fn a_tag_that_head_denies_and_get_serves_stands() {
+    let server = TestServer::start(|request| async move {
+        match (request.method.as_str(), request.path.ends_with("/v1")) {
+            ("GET", true) => answer(200, &[], BODY),
+            _ => refusal(404, "MANIFEST_UNKNOWN"),
+        }
+    })
+    .await;
+    let (registries, repository) = (registries(&server), repository(&server));
+    let standing = registries.head_manifest(&repository, ManifestAt::Tag(&tag())).await;
+    assert_eq!(standing.unwrap(), Some(Digest::of(BODY.as_bytes())));
+    let other: Tag = "v2".parse().unwrap();
+    let absent = registries.head_manifest(&repository, ManifestAt::Tag(&other)).await;
+    assert_eq!(absent.unwrap(), None);
+}
+
+#[tokio::test]
 async fn what_is_no_registrys_answer_is_no_absence() {
     let server = TestServer::start(|request| async move {
         match request.path.rsplit('/').next().unwrap() {

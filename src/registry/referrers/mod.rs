@@ -13,7 +13,7 @@ use super::error::{ErrorKind, RegistryError};
 use super::pages::Pages;
 use super::protocol::{FetchedManifest, ManifestAt, Referrers};
 use crate::http::Reply;
-use crate::model::{Descriptor, Digest, DigestError, Manifest, ManifestKind, Repository, Tag, media_type};
+use crate::model::{Descriptor, Digest, DigestError, NotReferrers, Repository, Tag, media_type, referrers_index};
 
 impl HttpRegistries {
     /// Both are always asked: other tools keep the fallback index where there is an API, and registries that got the
@@ -27,9 +27,10 @@ impl HttpRegistries {
             self.referrers_api(repository, subject),
             self.fallback_index(repository, subject)
         )?;
-        let (fallback, indexed) = match fallback {
-            Some((fetched, descriptors)) => (Some(fetched), descriptors),
-            None => (None, Vec::new()),
+        let (fallback, indexed, misplaced) = match fallback {
+            Fallback::Index(fetched, descriptors) => (Some(fetched), descriptors, None),
+            Fallback::Misplaced(what) => (None, Vec::new(), Some(what)),
+            Fallback::Absent => (None, Vec::new(), None),
         };
         let mut seen = HashSet::new();
         let mut from_api = Vec::new();
@@ -44,6 +45,7 @@ impl HttpRegistries {
         Ok(Referrers {
             descriptors,
             fallback,
+            misplaced,
             from_api,
         })
     }
@@ -87,28 +89,32 @@ impl HttpRegistries {
 
     /// The index under the fallback tag. One that cannot be read is an error: it must not be taken for an empty one,
     /// and still less be overwritten.
-    async fn fallback_index(
-        &self,
-        repository: &Repository,
-        subject: &Digest,
-    ) -> Result<Option<(FetchedManifest, Vec<Descriptor>)>, RegistryError> {
+    async fn fallback_index(&self, repository: &Repository, subject: &Digest) -> Result<Fallback, RegistryError> {
         let tag = Tag::referrers_of(subject);
         let Some(fetched) = self.get_manifest(repository, ManifestAt::Tag(&tag)).await? else {
-            return Ok(None);
+            return Ok(Fallback::Absent);
         };
-        let access = self.access(repository, Mode::Read)?;
-        let malformed = |message: String| {
-            let url = access.url(&format!("manifests/{tag}"));
-            let message = format!("the fallback referrers index cannot be read: {message}");
-            RegistryError::new(ErrorKind::Malformed, &Method::GET, &url, message)
-        };
-        let manifest = Manifest::parse(&fetched.bytes, fetched.media_type.as_deref(), &self.limits)
-            .map_err(|error| malformed(error.to_string()))?;
-        if manifest.kind != ManifestKind::Index {
-            return Err(malformed("it is an image, not an index".to_owned()));
+        match referrers_index(&fetched.bytes, fetched.media_type.as_deref(), subject, &self.limits) {
+            Ok(descriptors) => Ok(Fallback::Index(fetched, descriptors)),
+            Err(what) if what.is_certain() => {
+                tracing::debug!(%repository, %tag, %what, "what stands under the fallback tag is no index of referrers");
+                Ok(Fallback::Misplaced(what))
+            }
+            Err(error) => {
+                let access = self.access(repository, Mode::Read)?;
+                let url = access.url(&format!("manifests/{tag}"));
+                let message = format!("the fallback referrers index cannot be read: {error}");
+                Err(RegistryError::new(ErrorKind::Malformed, &Method::GET, &url, message))
+            }
         }
-        Ok(Some((fetched, manifest.manifests)))
     }
+}
+
+/// What stands under the fallback tag.
+enum Fallback {
+    Absent,
+    Index(FetchedManifest, Vec<Descriptor>),
+    Misplaced(NotReferrers),
 }
 
 /// Whether the API's first answer means that it has nothing for us: there is no such API (distribution: 404 in plain

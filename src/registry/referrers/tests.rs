@@ -180,6 +180,10 @@ async fn lists_that_cannot_be_read_are_errors() {
         assert_eq!(error.kind, ErrorKind::Malformed);
         assert!(error.message.contains("fallback referrers index"), "{error}");
     }
+}
+
+#[tokio::test]
+async fn an_image_in_the_place_of_the_fallback_index_lists_nothing() {
     let image = r#"{"schemaVersion":2,"config":{"mediaType":"x","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0},"layers":[]}"#;
     let server = TestServer::start(move |request| async move {
         if request.path.contains("referrers") {
@@ -189,13 +193,9 @@ async fn lists_that_cannot_be_read_are_errors() {
         }
     })
     .await;
-    assert!(
-        found(&server)
-            .await
-            .unwrap_err()
-            .message
-            .contains("an image, not an index")
-    );
+    let found = found(&server).await.unwrap();
+    assert_eq!((found.descriptors, found.fallback), (Vec::new(), None));
+    assert_eq!(found.misplaced, Some(NotReferrers::Image));
 }
 
 #[tokio::test]

@@ -18,6 +18,12 @@ pub struct Behaviour {
     pub lists_dangling_tags: bool,
     /// HEAD of a tag whose manifest is gone answers 200.
     pub head_trusts_tags: bool,
+    /// HEAD finds manifests at all. Where not, it answers 404 for what GET serves.
+    pub head_finds_manifests: bool,
+    /// The tag `sha256-<hex>` is answered with the manifest `sha256:<hex>` itself, as GitLab's registry does.
+    pub resolves_digest_tags: bool,
+    /// A manifest goes with the last of its tags, also when that is moved, and whoever else needs it, as zot's do.
+    pub drops_untagged: bool,
     /// Deleting a manifest deletes the tags on it; where not, they dangle.
     pub deletes_tags_with_manifest: bool,
     /// Deletes a tag alone. Where not, DELETE by tag answers 405.
@@ -57,6 +63,9 @@ impl Default for Behaviour {
             knows_untagged_repositories: true,
             lists_dangling_tags: false,
             head_trusts_tags: false,
+            head_finds_manifests: true,
+            resolves_digest_tags: false,
+            drops_untagged: false,
             deletes_tags_with_manifest: true,
             deletes_tags: true,
             deletes_manifests: true,

@@ -12,9 +12,7 @@ impl Store {
     /// False where the tag was not there, as with everything below.
     pub fn delete_tag(&self, repository: &Repository, tag: &Tag) -> bool {
         self.damage(repository, WriteKind::DeleteTag(tag.clone()), |state| {
-            state
-                .find_mut(repository)
-                .is_some_and(|held| held.tags.remove(tag).is_some())
+            state.remove_tag(repository, tag)
         })
     }
 

@@ -31,6 +31,8 @@ pub enum Fault {
     Truncated,
     /// Acknowledged, and nothing was stored.
     LosesWrite,
+    /// A blob is there, and its size is told wrong.
+    WrongSize,
     /// An upload is begun, and not known any more when it ends.
     UploadLost,
     /// A blob that could be mounted is to be uploaded.
@@ -68,7 +70,7 @@ pub enum Failure {
 
 impl Fault {
     /// What plans are drawn from.
-    pub const EVERY: [Self; 30] = [
+    pub const EVERY: [Self; 31] = [
         Self::Fails(Failure::Unreachable),
         Self::Fails(Failure::TimedOut),
         Self::Fails(Failure::Interrupted),
@@ -99,6 +101,7 @@ impl Fault {
         Self::MalformedFallback,
         Self::ReferrersUnsupported,
         Self::WrongArtifactType,
+        Self::WrongSize,
     ];
 
     pub(super) fn concerns(self, operation: Operation) -> bool {
@@ -119,6 +122,7 @@ impl Fault {
                 O::ReadManifest | O::ReadBlob | O::ListTags | O::ListReferrers
             ),
             Self::LosesWrite => matches!(operation, O::WriteManifest | O::WriteBlob | O::MountBlob),
+            Self::WrongSize => operation == O::HeadBlob,
             Self::UploadLost => operation == O::WriteBlob,
             Self::MountDeclined => operation == O::MountBlob,
             Self::ListsLate(_) => operation == O::WriteManifest,

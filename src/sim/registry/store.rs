@@ -111,7 +111,11 @@ impl Store {
     /// Sets or moves a tag, whether or not its manifest is there.
     pub fn set_tag(&self, repository: &Repository, tag: &Tag, digest: Digest) {
         let mut state = self.lock();
-        let changed = state.contents(repository).tags.insert(tag.clone(), digest) != Some(digest);
+        let before = state.contents(repository).tags.insert(tag.clone(), digest);
+        let changed = before != Some(digest);
+        if let Some(displaced) = before.filter(|before| *before != digest) {
+            state.let_go(repository, &displaced);
+        }
         let tag = tag.clone();
         state.record(Writer::Outside, repository, WriteKind::Tag { tag, digest }, changed);
     }
@@ -335,6 +339,30 @@ impl State {
             registry.pool.remove(digest);
         }
         unlinked
+    }
+
+    /// False where it was not there.
+    pub fn remove_tag(&mut self, repository: &Repository, tag: &Tag) -> bool {
+        let removed = self.find_mut(repository).and_then(|held| held.tags.remove(tag));
+        if let Some(digest) = removed {
+            self.let_go(repository, &digest);
+        }
+        removed.is_some()
+    }
+
+    /// A tag does not stand on this manifest any more.
+    pub fn let_go(&mut self, repository: &Repository, digest: &Digest) {
+        let Some(registry) = self.registries.get_mut(&repository.registry) else {
+            return;
+        };
+        if !registry.behaviour.drops_untagged {
+            return;
+        }
+        if let Some(held) = registry.repositories.get_mut(&repository.path)
+            && !held.tags.values().any(|tagged| tagged == digest)
+        {
+            held.manifests.remove(digest);
+        }
     }
 
     /// Removes a manifest, and its tags where the registry does so. False where it was not there.

@@ -99,7 +99,12 @@ impl Attack {
             }
             Against::FallbackIndex => {
                 let entry = Descriptor::of("application/example", b"referrer");
-                merged(fallback_index::merge(Some(&read("index.json")), &[entry], &limits))
+                merged(fallback_index::merge(
+                    Some(&read("index.json")),
+                    &Digest::of(b"subject"),
+                    &[entry],
+                    &limits,
+                ))
             }
             Against::PrivateKey => PrivateKeyFile::parse(&read("private.key"))
                 .and_then(|file| file.open(b"password"))

@@ -5,6 +5,7 @@ mod uncertain;
 
 use super::scenario::{Choices, ENDPOINTS, Pass, Scenario, endpoint, place, tag};
 use crate::execute::Outcome;
+use crate::facts::Depth;
 use crate::model::{ArtifactKind, SignaturePlacement, Tag};
 use crate::plan::{Action, Content, Step};
 use crate::sim::registry::{Behaviour, Failure, Fault, FaultPlan, Operation, Operations, Rate, Window, WriteKind};
@@ -91,6 +92,58 @@ async fn registries_without_a_referrers_api_get_the_fallback_index_and_what_was_
 }
 
 #[tokio::test]
+async fn an_image_whose_blob_is_not_there_gets_no_tag_whoever_wrote_it_until_the_blob_is_put_back() {
+    let scenario = Scenario::new(Choices::default());
+    // Somebody else pushed it, without a layer; or a copy was killed before its last look.
+    scenario.image.push(&scenario.store, &place("asia"));
+    let lost = scenario.image.blobs()[1].descriptor.digest;
+    scenario.store.lose_blob(&place("asia"), &lost);
+    let pass = scenario.pass().await;
+    assert_eq!(pass.at("asia", is_copy).len(), 1, "the blob is put back first");
+    assert!(all_done(&pass, "asia"));
+    assert!(scenario.store.has_blob(&place("asia"), &lost));
+    scenario.assert_converged();
+}
+
+#[tokio::test]
+async fn a_blob_that_a_registry_acknowledges_and_does_not_keep_keeps_the_tag_away_pass_after_pass() {
+    let scenario = Scenario::new(Choices {
+        faults: fails_at("asia", Fault::LosesWrite, Operation::WriteBlob),
+        ..Choices::default()
+    });
+    let behaviour = Behaviour {
+        validates_content: false,
+        ..Behaviour::default()
+    };
+    scenario.store.set_behaviour(&place("asia").registry, behaviour);
+    for _ in 0..3 {
+        let pass = scenario.pass().await;
+        assert!(
+            pass.at("asia", is_copy)
+                .iter()
+                .all(|outcome| !outcome.outcome.is_done())
+        );
+        assert!(!pass.at("asia", is_copy).is_empty(), "it is tried again");
+        assert_eq!(scenario.store.tag(&place("asia"), &tag()), None);
+    }
+    assert!(scenario.store.has_manifest(&place("asia"), &scenario.image.root()));
+    assert!(
+        scenario
+            .world
+            .state
+            .begun()
+            .contains(&(place("asia"), scenario.image.root()))
+    );
+    for name in ["primary", "europe"] {
+        assert_eq!(scenario.store.tag(&place(name), &tag()), Some(scenario.image.root()));
+    }
+    scenario.world.registries.inner.faults().stop();
+    let pass = scenario.pass().await;
+    assert!(all_done(&pass, "asia"));
+    scenario.assert_converged();
+}
+
+#[tokio::test]
 async fn an_image_without_a_signer_is_only_copied_and_tagged() {
     let scenario = Scenario::new(Choices {
         signed: false,
@@ -152,7 +205,9 @@ async fn with_primary_only_signatures_tags_wait_for_the_primary() {
 
 #[tokio::test]
 async fn damage_is_repaired_by_what_the_plan_says_and_nothing_is_signed_again() {
-    let scenario = Scenario::new(Choices::default());
+    let mut scenario = Scenario::new(Choices::default());
+    scenario.depth = Depth::Blobs;
+    let scenario = scenario;
     scenario.converge().await;
     let (asia, store) = (place("asia"), &scenario.store);
     let image = &scenario.image;
@@ -245,4 +300,36 @@ async fn what_is_promoted_and_refers_to_something_is_listed_where_the_registry_d
     assert_eq!(held.manifests[&index].children().collect::<Vec<_>>(), [sbom.root()]);
     let held = store.contents(&place("europe")).unwrap();
     assert!(!held.tags.contains_key(&Tag::referrers_of(&base.root())));
+}
+
+#[tokio::test]
+async fn a_manifest_that_only_its_registry_has_is_kept_by_an_anchor_tag_when_its_tag_moves() {
+    let scenario = Scenario::new(Choices::default());
+    scenario.converge().await;
+    let other = crate::sim::images::ImageRecipe::single().make(crate::sim::Seed(77));
+    let (asia, store) = (place("asia"), &scenario.store);
+    let anchor = Tag::anchor(&other.root());
+    for keeps in [true, false] {
+        store.set_behaviour(&asia.registry, Behaviour::default());
+        scenario.image.push(store, &asia);
+        other.push(store, &asia);
+        store.set_tag(&asia, &tag(), other.root());
+        let (mut planned, context) = scenario.plan();
+        planned.steps.retain(is_tag);
+        for step in &mut planned.steps {
+            if let Action::Tag { keeps: kept, .. } = &mut step.action {
+                *kept = keeps;
+            }
+        }
+        let drops = Behaviour {
+            drops_untagged: true,
+            ..Behaviour::default()
+        };
+        store.set_behaviour(&asia.registry, drops);
+        let outcomes = scenario.run(&planned.steps, &context).await;
+        assert!(outcomes.iter().all(|outcome| outcome.outcome.is_done()), "{outcomes:?}");
+        assert_eq!(store.has_manifest(&asia, &other.root()), keeps);
+        assert_eq!(store.tag(&asia, &anchor).is_some(), keeps);
+        store.delete_tag(&asia, &anchor);
+    }
 }

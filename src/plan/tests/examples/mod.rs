@@ -9,11 +9,13 @@ use jiff::SignedDuration;
 
 use super::truth::{Truth, World, admission, declared};
 use super::worlds::{one_image, world};
-use crate::facts::{Answer, Ask, Attempt, Class, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, Values};
+use crate::facts::{
+    Answer, Ask, Attempt, Class, Depth, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, Values,
+};
 use crate::graph::testing::{Manifests, chained, claim, digest, release, target, unsigned};
 use crate::model::{
-    ArtifactKind, AttestationKind, Drift, EndpointIndex, EndpointSet, NodeId, SignatureForm, SignaturePlacement, Slot,
-    TagId, TargetId, UnitId,
+    ArtifactKind, AttestationKind, Drift, EndpointIndex, EndpointSet, Incomplete, NodeId, SignatureForm,
+    SignaturePlacement, Slot, TagId, TargetId, UnitId,
 };
 use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb, Withheld};
 
@@ -127,6 +129,62 @@ fn a_lost_image_is_repaired_from_where_it_stands_and_the_source_last() {
     let endpoints = [PRIMARY, EUROPE].map(Provider::Endpoint);
     assert_eq!(**from, [endpoints[0], endpoints[1], Provider::Source]);
     assert_eq!(planned.steps[0].because, Reason::Missing);
+}
+
+#[test]
+fn only_where_a_tag_is_to_be_set_the_image_is_looked_at_down_to_its_blobs() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let (unit, tag) = (unit(&world), tag(&world));
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(None));
+    world.record(Ask::Image(unit), ASIA, Answer::Image(ImageAnswer::Whole));
+    let mut deep = EndpointSet::EMPTY;
+    let planned = loop {
+        let planned = world.plan();
+        for question in planned
+            .questions
+            .iter()
+            .filter(|question| question.depth == Depth::Blobs)
+        {
+            assert_eq!(question.ask, Ask::Image(unit));
+            deep |= question.at;
+        }
+        if planned.questions.is_empty() {
+            break planned;
+        }
+        assert!(planned.steps.is_empty(), "what was not looked at gets no tag");
+        world.answer(&planned, || true);
+    };
+    assert_eq!(deep, EndpointSet::only(ASIA));
+    assert_eq!(verbs(&planned), [(Verb::Tag, 1)]);
+}
+
+#[test]
+fn where_a_copy_did_not_end_the_image_is_looked_at_down_to_its_blobs_though_its_tag_stands() {
+    let mut world = world(&one_image(), Truth::WHOLE);
+    let unit = unit(&world);
+    world.memory.unfinished.insert(unit, EndpointSet::only(ASIA));
+    let asked = |world: &World| {
+        let planned = world.plan();
+        let deep = planned
+            .questions
+            .iter()
+            .filter(|question| question.depth == Depth::Blobs);
+        deep.map(|question| (question.ask, question.at)).collect::<Vec<_>>()
+    };
+    let up = world.plan();
+    world.answer(&up, || true);
+    assert!(asked(&world).contains(&(Ask::Image(unit), EndpointSet::only(ASIA))));
+    world.facts.record(
+        &world.graph,
+        Ask::Image(unit),
+        Depth::Blobs,
+        ASIA,
+        Answer::Image(ImageAnswer::Lacking),
+        world.now,
+    );
+    let planned = world.settle();
+    assert_eq!(verbs(&planned), [(Verb::Copy, 1)]);
+    assert_eq!(planned.steps[0].at, EndpointSet::only(ASIA));
 }
 
 #[test]
@@ -265,6 +323,41 @@ fn a_source_that_cannot_give_the_image_blocks_the_claim() {
         refused(SourceAnswer::Refused(Arc::clone(&why))),
         Cause::SourceRefused { unit, why }
     );
+}
+
+#[test]
+fn what_stays_behind_is_named_and_holds_up_nothing() {
+    let mut world = world(&one_image(), Truth::EMPTY);
+    let unit = unit(&world);
+    let Answer::Source(SourceAnswer::Whole(image)) = world.truth.answer(&world.graph, Ask::Source(unit), PRIMARY)
+    else {
+        panic!("the source is whole")
+    };
+    let left: Arc<[_]> = [LeftBehind {
+        digest: digest("junk"),
+        why: "it is no manifest".into(),
+    }]
+    .into();
+    let answer = SourceAnswer::WithoutAll {
+        image,
+        left: Arc::clone(&left),
+    };
+    world.record(Ask::Source(unit), PRIMARY, Answer::Source(answer.clone()));
+    let planned = world.settle();
+    let cause = Cause::LeftBehind {
+        unit,
+        left: Arc::clone(&left),
+    };
+    assert_eq!(causes(&planned), [&cause]);
+    assert_eq!(verbs(&planned).last(), Some(&(Verb::Tag, 3)));
+
+    let mut manifests = one_image();
+    manifests.targets[0].carry.incomplete = Incomplete::Refuse;
+    let mut strict = self::world(&manifests, Truth::EMPTY);
+    strict.record(Ask::Source(unit), PRIMARY, Answer::Source(answer));
+    let planned = strict.settle();
+    assert_eq!(causes(&planned), [&Cause::SourceWithoutAll { unit, left }]);
+    assert_eq!(planned.steps, []);
 }
 
 #[test]

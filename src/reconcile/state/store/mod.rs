@@ -1,6 +1,6 @@
 //! The state, open.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -8,7 +8,8 @@ use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use super::batch::{FIRST_ACCEPTED, LEDGER_COMMIT};
 use super::table::{
-    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, WRITTEN,
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, UNFINISHED,
+    WRITTEN,
 };
 use super::{Adoption, Attempt, Batch, ClaimKey, Disk, JournalEntry, JournalKey, NodeKey, StateError};
 use crate::execute::SignedArtifact;
@@ -182,6 +183,12 @@ impl State {
 
     pub fn attempts(&self) -> Result<BTreeMap<NodeKey, Attempt>, StateError> {
         self.read(|transaction| ATTEMPTS.all(transaction))
+    }
+
+    /// Copies that were begun and did not end with every blob verified, by where they go.
+    pub fn unfinished(&self) -> Result<BTreeSet<(Repository, Digest)>, StateError> {
+        let rows = self.read(|transaction| UNFINISHED.all(transaction))?;
+        Ok(rows.into_keys().collect())
     }
 
     /// Endpoints that do not answer, and since when.

@@ -22,6 +22,10 @@ impl MemoryRegistries {
         let fault = self.arrive(&call).await?;
         let found = self.service.head_blob(repository, &blob.digest);
         let found = call.seen(found, fault)?.is_some();
+        if found && fault == Some(Fault::WrongSize) {
+            let message = format!("the registry's blob has 0 bytes, not {}", blob.size);
+            return Err(call.error(ErrorKind::DigestMismatch, Some(200), message));
+        }
         self.depart(&call, fault, found || fault == Some(Fault::FalsePresence))
             .await
     }

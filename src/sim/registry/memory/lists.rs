@@ -1,7 +1,7 @@
 //! Lists of registries in memory.
 
 use super::MemoryRegistries;
-use crate::model::{Descriptor, Digest, Manifest, ManifestKind, Repository, Tag, media_type};
+use crate::model::{Descriptor, Digest, NotReferrers, Repository, Tag, media_type, referrers_index};
 use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Referrers, RegistryError};
 use crate::sim::registry::call::{Call, Place};
 use crate::sim::registry::faults::Listed;
@@ -54,29 +54,34 @@ impl MemoryRegistries {
         descriptors.retain(|found| !self.faults.is_unlisted(repository, Listed::Referrer(found.digest)));
         let mut descriptors = self.depart(&call, fault, descriptors).await?;
         let from_api: Vec<Digest> = descriptors.iter().map(|found| found.digest).collect();
-        let mut fallback = None;
-        if let Some((index, entries)) = self.fallback(repository, subject, fault).await? {
-            fallback = Some(index);
-            for entry in entries {
-                if descriptors.iter().all(|found| found.digest != entry.digest) {
-                    descriptors.push(entry);
+        let (mut fallback, mut misplaced) = (None, None);
+        match self.fallback(repository, subject, fault).await? {
+            None => {}
+            Some((_, Err(what))) => misplaced = Some(what),
+            Some((index, Ok(entries))) => {
+                fallback = Some(index);
+                for entry in entries {
+                    if descriptors.iter().all(|found| found.digest != entry.digest) {
+                        descriptors.push(entry);
+                    }
                 }
             }
         }
         Ok(Referrers {
             descriptors,
             fallback,
+            misplaced,
             from_api,
         })
     }
 
-    /// The index under the fallback tag, and its entries.
+    /// What stands under the fallback tag, and its entries where it is an index of referrers.
     async fn fallback(
         &self,
         repository: &Repository,
         subject: &Digest,
         fault: Option<Fault>,
-    ) -> Result<Option<(FetchedManifest, Vec<Descriptor>)>, RegistryError> {
+    ) -> Result<Option<(FetchedManifest, Result<Vec<Descriptor>, NotReferrers>)>, RegistryError> {
         let tag = Tag::referrers_of(subject);
         let at = ManifestAt::Tag(&tag);
         let call = Call::to("GET", Operation::ReadManifest, repository, Place::Manifest(at));
@@ -90,12 +95,11 @@ impl MemoryRegistries {
         if fault == Some(Fault::MalformedFallback) {
             return Err(malformed("the referrers index cannot be read".to_owned()));
         }
-        let index = Manifest::parse(&fetched.bytes, fetched.media_type.as_deref(), &self.limits)
-            .map_err(|error| malformed(error.to_string()))?;
-        if index.kind != ManifestKind::Index {
-            return Err(malformed("what stands under the fallback tag is no index".to_owned()));
+        let entries = referrers_index(&fetched.bytes, fetched.media_type.as_deref(), subject, &self.limits);
+        match entries {
+            Err(error) if !error.is_certain() => Err(malformed(error.to_string())),
+            entries => Ok(Some((fetched, entries))),
         }
-        Ok(Some((fetched, index.manifests)))
     }
 }
 

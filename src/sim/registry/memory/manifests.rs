@@ -33,6 +33,12 @@ impl MemoryRegistries {
             .found(self.service.head_manifest(repository, at))?
             .map(|head| head.digest);
         let found = call.seen(found, fault)?;
+        if found.is_none() && matches!(at, ManifestAt::Tag(_)) && fault != Some(Fault::FalsePresence) {
+            // As the client does.
+            let found = self.depart(&call, fault, None::<Digest>).await?;
+            debug_assert!(found.is_none());
+            return Ok(self.get_manifest(repository, at).await?.map(|manifest| manifest.digest));
+        }
         let answer = match (fault, at, found) {
             (Some(Fault::FalsePresence), ManifestAt::Digest(wanted), None) => Some(*wanted),
             (Some(Fault::FalsePresence), ManifestAt::Tag(_), None) => Some(self.faults.stray_digest()),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Service;
 use super::refusals::{digest_differs, unknown_manifest, unknown_name};
 use super::registries::behaviour;
-use crate::model::{Digest, Manifest, ManifestKind, Repository, media_type};
+use crate::model::{Digest, Manifest, ManifestKind, Repository, Tag, media_type};
 use crate::registry::ManifestAt;
 use crate::sim::registry::store::State;
 use crate::sim::registry::{Operation, Refusal, RefusalCode, StoredManifest, WriteKind, Writer};
@@ -41,6 +41,9 @@ impl Service {
     pub fn head_manifest(&self, repository: &Repository, at: ManifestAt<'_>) -> Result<Head, Refusal> {
         self.count(&repository.registry, Operation::HeadManifest);
         let state = self.store.lock();
+        if behaviour(&state, repository).is_some_and(|behaviour| !behaviour.head_finds_manifests) {
+            return Err(unknown_manifest(at));
+        }
         let head = find_manifest(&state, repository, at)?;
         let trusts_tags = behaviour(&state, repository).is_some_and(|behaviour| behaviour.head_trusts_tags);
         if head.manifest.is_some() || trusts_tags {
@@ -122,7 +125,11 @@ impl Service {
         let tag = match at {
             ManifestAt::Digest(_) => None,
             ManifestAt::Tag(tag) => {
-                changed |= held.tags.insert(tag.clone(), digest) != Some(digest);
+                let before = held.tags.insert(tag.clone(), digest);
+                changed |= before != Some(digest);
+                if let Some(displaced) = before.filter(|before| *before != digest) {
+                    state.let_go(repository, &displaced);
+                }
                 Some(tag.clone())
             }
         };
@@ -151,10 +158,7 @@ impl Service {
                 if !state.registry(&repository.registry).behaviour.deletes_tags {
                     return Err(Refusal::new(RefusalCode::Unsupported, "tags cannot be deleted here"));
                 }
-                let deleted = state
-                    .find_mut(repository)
-                    .is_some_and(|held| held.tags.remove(tag).is_some());
-                (WriteKind::DeleteTag(tag.clone()), deleted)
+                (WriteKind::DeleteTag(tag.clone()), state.remove_tag(repository, tag))
             }
         };
         if !deleted {
@@ -176,6 +180,15 @@ fn find_manifest(state: &State, repository: &Repository, at: ManifestAt<'_>) -> 
             })
         }
         ManifestAt::Tag(tag) => {
+            if let Some(digest) = named_by(tag)
+                && behaviour(state, repository).is_some_and(|behaviour| behaviour.resolves_digest_tags)
+                && let Some(manifest) = held.manifests.get(&digest)
+            {
+                return Ok(Head {
+                    digest,
+                    manifest: Some(manifest.clone()),
+                });
+            }
             let digest = held.tags.get(tag).ok_or_else(|| unknown_manifest(at))?;
             Ok(Head {
                 digest: *digest,
@@ -183,6 +196,12 @@ fn find_manifest(state: &State, repository: &Repository, at: ManifestAt<'_>) -> 
             })
         }
     }
+}
+
+/// The digest that a tag spells.
+fn named_by(tag: &Tag) -> Option<Digest> {
+    let hex = tag.as_str().strip_prefix("sha256-")?;
+    format!("sha256:{hex}").parse().ok()
 }
 
 /// A child or blob that the manifest names and the repository lacks.
@@ -206,7 +225,6 @@ fn missing_content(state: &State, repository: &Repository, manifest: &Manifest) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Tag;
     use crate::sim::Seed;
     use crate::sim::images::ImageRecipe;
     use crate::sim::registry::Behaviour;
@@ -252,6 +270,66 @@ mod tests {
             let head = service.head_manifest(&here(), ManifestAt::Tag(&tag));
             assert_eq!(head.is_ok(), head_trusts_tags);
             assert!(service.manifest(&here(), ManifestAt::Tag(&tag)).is_err());
+        }
+    }
+
+    #[test]
+    fn some_registries_deny_to_head_what_they_serve() {
+        let service = service(Behaviour {
+            head_finds_manifests: false,
+            ..Behaviour::default()
+        });
+        let image = ImageRecipe::single().make(Seed(1));
+        image.push(service.store(), &here());
+        let at = image.root();
+        assert!(service.head_manifest(&here(), ManifestAt::Digest(&at)).is_err());
+        assert!(service.manifest(&here(), ManifestAt::Digest(&at)).is_ok());
+    }
+
+    #[test]
+    fn some_registries_serve_a_manifest_under_the_tag_that_spells_its_digest() {
+        let service = service(Behaviour {
+            resolves_digest_tags: true,
+            ..Behaviour::without_referrers()
+        });
+        let image = ImageRecipe::single().make(Seed(1));
+        image.push(service.store(), &here());
+        let tag = Tag::referrers_of(&image.root());
+        let (digest, _) = service.manifest(&here(), ManifestAt::Tag(&tag)).unwrap();
+        assert_eq!(digest, image.root());
+        let signatures = Tag::cosign(&image.root(), "sig");
+        assert!(service.manifest(&here(), ManifestAt::Tag(&signatures)).is_err());
+    }
+
+    #[test]
+    fn a_manifest_goes_with_the_last_of_its_tags_where_the_registry_does_so() {
+        for drops_untagged in [true, false] {
+            let service = service(Behaviour {
+                drops_untagged,
+                ..Behaviour::default()
+            });
+            let images = [1, 2].map(|seed| ImageRecipe::single().make(Seed(seed)));
+            let put = |image: usize, tag: &str| {
+                let manifest = images[image].root_manifest();
+                let tag: Tag = tag.parse().unwrap();
+                let at = ManifestAt::Tag(&tag);
+                let put = service.put_manifest(&here(), at, &manifest.media_type, manifest.bytes.clone());
+                put.unwrap();
+            };
+            images.iter().for_each(|image| image.push(service.store(), &here()));
+            let stands = || service.store().has_manifest(&here(), &images[0].root());
+            put(0, "v1");
+            put(0, "latest");
+            put(1, "latest");
+            assert!(stands(), "another tag holds it");
+            put(1, "v1");
+            assert_eq!(stands(), !drops_untagged);
+            let tag: Tag = "v1".parse().unwrap();
+            service
+                .store()
+                .set_tag(&here(), &"latest".parse().unwrap(), images[1].root());
+            service.delete_manifest(&here(), ManifestAt::Tag(&tag)).unwrap();
+            assert!(service.store().has_manifest(&here(), &images[1].root()));
         }
     }
 
