@@ -63,7 +63,7 @@ async fn a_broken_commit_is_told_with_its_line_and_its_mending_too() {
     assert!(told.contains("ERROR"), "{told}");
     run.says("not as desired: ").await;
     let broken = run.said.clone();
-    site.promote();
+    site.commit(&[("promotions/team/app.toml", &good), ("promotions/web/app.toml", "")]);
     run.says(CONVERGED).await;
     assert_eq!(run.stop().await, Some(0));
     assert_eq!(broken.matches("not as desired").count(), 1, "{broken}");
