@@ -160,7 +160,8 @@ mod tests {
         let mut written = Vec::new();
         {
             let mut output = Output::new(&mut written, Dialect::Text { colours: false });
-            write!(output, "a{}", "\u{1b}[2J").unwrap();
+            let hostile = "\u{1b}[2J";
+            write!(output, "a{hostile}").unwrap();
             output.write_all("ü".as_bytes().split_at(1).0).unwrap();
         }
         assert_eq!(String::from_utf8(written).unwrap(), "a\\u{1b}[2J\u{fffd}");

@@ -6,7 +6,7 @@ use miette::{IntoDiagnostic as _, Report, miette};
 
 use super::advice::advice;
 use super::diagnostics::write_diagnostics;
-use super::exit_code::Ended as _;
+use super::exit_code::{Ended as _, Ends as _};
 use super::progress::Watching;
 pub use super::stopping::stop_on_signals;
 use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _};
@@ -79,6 +79,11 @@ impl Session {
                     "{error}"
                 ))
                 .with_exit_code(ExitCode::AccessRefused);
+            }
+            // A clone that ends too soon is put right by whoever gave it; damage on disk is a failure.
+            Err(ReconcileError::Source(error)) => {
+                let code = error.exit_code();
+                return Err(error).into_diagnostic().with_exit_code(code);
             }
             Err(error) => return Err(error).into_diagnostic(),
         };

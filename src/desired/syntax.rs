@@ -18,6 +18,14 @@ pub(super) fn text(file: &TreeFile) -> Result<&str, (Position, Finding)> {
             Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
             Err(error) => Err(not_utf8(bytes, error.valid_up_to())),
         },
+        TreeFile::TooLarge { bytes: u64::MAX } => Err((
+            Position::START,
+            Finding::error(
+                code::TOO_LARGE,
+                "is stored as too long a chain of differences: it is not unpacked",
+            )
+            .help("`git repack -adf` in the repository stores it anew"),
+        )),
         TreeFile::TooLarge { bytes } => Err((
             Position::START,
             Finding::error(

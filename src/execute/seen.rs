@@ -39,19 +39,22 @@ impl SeenEntries {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
 
     #[test]
     fn what_was_listed_and_is_not_any_more_is_missed_until_it_is_forgotten() {
         let place: Repository = "one.test/app".parse().unwrap();
         let tag = Tag::referrers_of(&Digest::of(b"image"));
-        let [a, b] = [b"a", b"b"].map(|name| Descriptor::of("m", name));
+        let both = [b"a", b"b"].map(|name| Descriptor::of("m", name));
+        let [a, b] = &both;
         let seen = SeenEntries::default();
-        assert_eq!(seen.note(&place, &tag, &[a.clone()]), []);
-        assert_eq!(seen.note(&place, &tag, &[b.clone()]), [a.clone()]);
-        assert_eq!(seen.note(&place, &tag, &[a.clone(), b.clone()]), []);
+        assert_eq!(seen.note(&place, &tag, slice::from_ref(a)), []);
+        assert_eq!(seen.note(&place, &tag, slice::from_ref(b)), slice::from_ref(a));
+        assert_eq!(seen.note(&place, &tag, &both), []);
         seen.forget(&place, &tag, &a.digest);
-        assert_eq!(seen.note(&place, &tag, &[b]), []);
+        assert_eq!(seen.note(&place, &tag, slice::from_ref(b)), []);
         let other = Tag::referrers_of(&a.digest);
         assert_eq!(seen.note(&place, &other, &[]), []);
     }

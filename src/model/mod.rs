@@ -29,16 +29,14 @@ mod signer;
 mod suggestion;
 mod tag;
 mod taken;
+mod word;
 
 pub use admission::{Admission, Carried, CarriedKind, Verdict};
 pub use capability::{Ability, Capabilities, Capability, Contradiction, Knowledge, KnownBy, Remembered};
 pub use carry::{Carry, CosignTag, Incomplete};
 pub use commit::{BlobId, CommitId, RepoPath, Tree, TreeFile};
 pub use counting::counted;
-pub use desired::{
-    AttestationKind, Claim, Desired, Drift, Endpoint, Origin, Policies, Policy, PolicyMode, ProjectClaims,
-    SignatureForm, SignaturePlacement, Source, Target, TargetMode,
-};
+pub use desired::{Claim, Desired, Endpoint, Origin, Policies, Policy, ProjectClaims, Source, Target};
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::{Digest, DigestError};
 pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
@@ -61,3 +59,4 @@ pub use signer::{Signer, SignerIdentity, SignerKey};
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};
 pub use taken::{Excess, Taken};
+pub use word::{AttestationKind, Drift, PolicyMode, SignatureForm, SignaturePlacement, TargetMode};

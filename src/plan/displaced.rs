@@ -45,6 +45,8 @@ impl Planner<'_> {
             return moves;
         }
         let graph = self.graph;
+        // Where a neighbour has yet to be read, the move waits, whatever is known of the others.
+        let mut unread = EndpointSet::EMPTY;
         for id in graph.units_of(subject.unit.repository) {
             let unit = graph.unit(id);
             let Some(claim) = unit.claim() else { continue };
@@ -60,12 +62,12 @@ impl Planner<'_> {
                     if !self.is_in_scope(id) {
                         self.ask(Ask::Image(id), unasked, subject.class);
                     }
-                    moves.plain -= unasked;
+                    unread |= unasked;
                 }
             }
         }
-        moves.keeping &= at;
-        moves.plain -= moves.keeping;
+        moves.keeping = (moves.keeping & at) - unread;
+        moves.plain -= moves.keeping | unread;
         moves
     }
 

@@ -10,9 +10,10 @@ use gix::objs::Kind;
 use gix::objs::tree::EntryKind;
 
 use super::folder::{Folder, TreeEntry};
-use super::object::Objects;
+use super::object::{Objects, sha1};
+use super::tree::Contents;
 use super::{SourceError, changes};
-use crate::model::{Excess, Limits, Reads, Roots, Taken};
+use crate::model::{BlobId, Excess, Limits, Reads, Roots, Taken};
 
 /// What a folder holds, all levels together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub(super) type ReadFolder<'r> = dyn FnMut(ObjectId) -> Result<Rc<Folder>, Sourc
 pub(super) struct Measure<'a> {
     objects: &'a Objects<'a>,
     limits: &'a Limits,
+    /// Contents that are there already.
+    contents: Option<&'a Contents>,
     blobs: HashMap<ObjectId, u64>,
     folders: HashMap<(ObjectId, Reads), Size>,
 }
@@ -74,8 +77,17 @@ impl<'a> Measure<'a> {
         Self {
             objects,
             limits,
+            contents: None,
             blobs: HashMap::new(),
             folders: HashMap::new(),
+        }
+    }
+
+    /// The same, with contents whose sizes need not be asked for.
+    pub fn knowing(self, contents: &'a Contents) -> Self {
+        Self {
+            contents: Some(contents),
+            ..self
         }
     }
 
@@ -101,7 +113,11 @@ impl<'a> Measure<'a> {
             _ if !is_manifest => 0,
             Some(known) => *known,
             None => {
-                let size = self.objects.size(id, Kind::Blob)?;
+                let known = self.contents.and_then(|contents| contents.get(&BlobId(sha1(&id))));
+                let size = match known {
+                    Some(bytes) => bytes.len() as u64,
+                    None => self.objects.size(id, Kind::Blob)?,
+                };
                 // One that is too large is not read, and costs nothing.
                 let counted = if size > self.limits.manifest_file as u64 {
                     0

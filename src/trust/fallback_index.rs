@@ -190,7 +190,7 @@ mod tests {
             platform: Some(serde_json::json!({ "os": "linux", "architecture": "amd64" })),
             ..entry(2)
         };
-        let image = merged(None, &[platforms.clone()]);
+        let image = merged(None, std::slice::from_ref(&platforms));
         for subject in [subject(), Digest::of(&image)] {
             let refused = merge(Some(&image), &subject, &[entry(1)], &Limits::default());
             assert!(matches!(refused, Err(MergeError::NotReferrers { .. })), "{refused:?}");

@@ -68,10 +68,7 @@ pub async fn find(
         selected.map(|selected| (repository, selected))
     });
     let mut read = stream::iter(read).buffer_unordered(AT_ONCE).boxed();
-    loop {
-        let Some((repository, selected)) = read.try_next().await? else {
-            break;
-        };
+    while let Some((repository, selected)) = read.try_next().await? {
         tracing::info!(%repository, tags = selected.as_ref().map(|selected| selected.tags.len()), "read");
         let Some(name) = name_below(prefix, &repository) else {
             found.left_out.push((

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(wrap("aa bb cc", 2, 7), "aa bb\n  cc");
         assert_eq!(wrap("aaaaaaaaaa b", 2, 7), "aaaaaaaaaa\n  b");
         assert_eq!(wrap("", 2, 7), "");
-        assert_eq!(wrap("do `a b c d`, then e", 2, 7), "do\n  `a b c d`,\n  then e");
+        assert_eq!(wrap("do `a b c d`, then e", 2, 7), "do\n  `a b c d`,\n  then\n  e");
         assert_eq!(wrap("an odd ` is no end", 2, 7), "an\n  odd\n  ` is no end");
     }
 

@@ -70,6 +70,10 @@ fn night() -> (World, Planned) {
         EndpointIndex::PRIMARY,
         Answer::Source(SourceAnswer::Absent),
     );
+    // It stands where it is wanted, but none of it is whole enough to be admitted as it stands.
+    for endpoint in world.graph.target(TargetId(0)).all_endpoints().iter() {
+        world.record(Ask::Standing(gone), endpoint, Answer::Source(SourceAnswer::Absent));
+    }
     let planned = world.settle();
     (world, planned)
 }

@@ -181,7 +181,7 @@ fn with_an_earlier_key_the_new_one_signs_too_and_tags_need_not_wait_for_it() {
     let tag = world.graph.unit(id).tags[0];
     world.record(Ask::Tag(tag), EUROPE, Answer::Tag(None));
     world.memory.rotated.extend(vec![world.now; ROTATIONS_PER_MINUTE]);
-    let planned = world.plan();
+    let planned = world.settle();
     assert_eq!(signed(&planned), 0);
     assert_eq!(tagged_at(&planned), EndpointSet::only(EUROPE));
     let until = world.now.checked_add(SignedDuration::from_mins(1)).unwrap();

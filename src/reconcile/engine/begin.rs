@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::engine::{Engine, GATHERING};
 use super::event::Begin;
 use super::in_flight::LookUnderWay;
 use super::lanes::{Group, Item, Lane};
 use super::startable::{Room, startable};
+use super::turning::{Engine, GATHERING};
 use crate::facts::{Ask, Class, Depth, Question};
 use crate::model::{EndpointIndex, EndpointSet, Source, TargetId, UnitId};
 use crate::plan::{Action, Reason, Step, UnitPlan, rotations_left};

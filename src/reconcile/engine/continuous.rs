@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::engine::Engine;
 use super::lanes::Item;
 use super::sweeps::{Periods, Sweeps};
+use super::turning::Engine;
 use crate::facts::{Answer, Ask, Class, SourceAnswer};
 use crate::graph::Touched;
 use crate::model::{EndpointIndex, EndpointSet, TargetId, UnitId};

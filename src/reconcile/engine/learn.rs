@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::engine::Engine;
 use super::event::Learnt;
 use super::in_flight::LookId;
 use super::lanes::Lane;
+use super::turning::Engine;
 use crate::execute::{Outcome, RunId, StepOutcome};
 use crate::facts::{Answer, Ask, Evidence};
 use crate::model::{EndpointIndex, NodeId, Slot, UnitId};

@@ -2,7 +2,6 @@
 
 mod begin;
 mod continuous;
-mod engine;
 mod event;
 mod in_flight;
 mod lanes;
@@ -11,9 +10,10 @@ mod retries;
 mod startable;
 mod sweeps;
 mod touch;
+mod turning;
 
-pub use engine::{Engine, Session};
 pub use event::{Begin, Event, Learnt, Turn};
 pub use in_flight::LookId;
 pub use lanes::LaneLimits;
 pub use sweeps::Periods;
+pub use turning::{Engine, Session};

@@ -1,6 +1,6 @@
 //! What each kind of event touches: whose plan may be another since.
 
-use super::engine::Engine;
+use super::turning::Engine;
 use crate::facts::Ask;
 use crate::model::{EndpointIndex, RepositoryId, TargetId, UnitId};
 

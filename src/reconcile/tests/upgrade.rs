@@ -1,5 +1,5 @@
-//! States that earlier versions wrote: `testdata/state/schema-1` is one, with the repository that it follows. It holds one
-//! image whose artifacts stood everywhere, and one whose artifacts wait for a mirror that was dead.
+//! States that earlier versions wrote: `testdata/state/schema-1` is one, with the repository that it follows. It holds two
+//! images; the artifacts of both are journalled with their bytes, for a mirror that was dead lacks them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Process, commit, process};
 use crate::model::{ArtifactKind, NodeId, SignerIdentity, Tag, UnitId};
 use crate::reconcile::Following;
-use crate::reconcile::state::State;
+use crate::reconcile::state::{JournalKey, State};
 use crate::sim::History;
 use crate::sim::registry::Store;
 use crate::trust::{PrivateKey, PublicKey};
@@ -75,14 +75,50 @@ fn artifacts_of_the_first_schema_belong_to_the_key_that_they_verify_with() {
     process.follow(head, Following::Look).unwrap();
     let memory = &process.engine.memory;
     assert_eq!(memory.admissions.len(), 2);
-    let (old, waiting) = (unit(&process, "v1.0.0"), unit(&process, "v2.0.0"));
-    for node in nodes(old).chain(nodes(waiting)) {
+    let (old, young) = (unit(&process, "v1.0.0"), unit(&process, "v2.0.0"));
+    for node in nodes(old).chain(nodes(young)) {
         assert_eq!(memory.makers(node), [release()], "{node:?}");
     }
     let waits: BTreeSet<_> = memory.waiting.keys().copied().collect();
-    assert_eq!(waits, nodes(waiting).map(|node| (node, release())).collect());
+    let both = nodes(old).chain(nodes(young));
+    assert_eq!(waits, both.map(|node| (node, release())).collect());
     // The dead mirror has been silent since the earlier version found it so, and has a prefix now.
     assert_eq!(memory.silent_since.len(), 1);
+}
+
+/// What the earlier version set aside once it stood everywhere has its bytes in another table.
+#[test]
+fn artifacts_of_the_first_schema_that_were_set_aside_wait_for_nothing_and_keep_their_bytes() {
+    let (folder, history) = (tempfile::tempdir().unwrap(), Arc::new(History::default()));
+    let state = opened(&folder);
+    let journalled = state.all_journalled().unwrap();
+    let mut aside: Vec<JournalKey> = journalled.keys().cloned().collect();
+    let one = aside[0].claim.digest;
+    aside.retain(|key| key.claim.digest == one);
+    assert_eq!((aside.len(), journalled.len()), (3, 6));
+    state
+        .write(|batch| aside.iter().try_for_each(|key| batch.set_aside(key)))
+        .unwrap();
+    let mut process = process(state, &history, &Store::new());
+    let new = PrivateKey::generate().unwrap();
+    let head = rotated(&history, &new, "\"keys/release.pub\"");
+    process.follow(head, Following::Look).unwrap();
+    let (old, young) = (unit(&process, "v1.0.0"), unit(&process, "v2.0.0"));
+    assert_eq!(process.graph().unit(old).digest, one);
+    for node in nodes(old).chain(nodes(young)) {
+        assert_eq!(process.engine.memory.makers(node), [release()], "{node:?}");
+    }
+    let waits: BTreeSet<_> = process.engine.memory.waiting.keys().copied().collect();
+    assert_eq!(waits, nodes(young).map(|node| (node, release())).collect());
+    let state = process.recollection.state();
+    for key in aside {
+        let bytes = journalled[&key].artifact.clone();
+        assert!(bytes.is_some());
+        assert_eq!(state.signed(&key).unwrap(), None, "{key:?}");
+        let by = Some(release());
+        let assigned = JournalKey { by, ..key };
+        assert_eq!(state.signed(&assigned).unwrap(), bytes, "{assigned:?}");
+    }
 }
 
 #[test]
@@ -97,7 +133,7 @@ fn what_verifies_with_no_key_that_counts_is_nobodys_until_its_key_is_named_again
     assert!(process.engine.memory.waiting.is_empty());
     let head = as_it_was(&history);
     process.follow(head, Following::Look).unwrap();
-    assert_eq!(process.engine.memory.waiting.len(), 3);
+    assert_eq!(process.engine.memory.waiting.len(), 6);
     // It is known for good: the next process reads it from the state.
     drop(process);
     let mut process = super::process(State::open(folder.path()).unwrap(), &history, &Store::new());

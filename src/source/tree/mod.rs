@@ -43,7 +43,7 @@ pub(super) fn read(
         }
         top => top?,
     };
-    let mut measure = Measure::new(objects, limits);
+    let mut measure = Measure::new(objects, limits).knowing(known);
     let differing = section::differing(&Folder::default(), &top, &mut measure, &mut read)?;
     let sections: Sections = differing
         .into_iter()

@@ -18,7 +18,7 @@ use crate::reconcile::database::{self, OpenError};
 
 /// The form in which rows are kept. A state with a later one is not touched.
 const SCHEMA: u32 = 2;
-/// Artifacts are kept without their signer, endpoints of attempts by their names: see [`super::super::upgrade`].
+/// Artifacts are kept without their signer, endpoints of attempts by their names: see [`State::upgrade`].
 const FIRST_SCHEMA: u32 = 1;
 /// What schema 1 called [`FIRST_ACCEPTED`]: since when it knew everything.
 const INTACT_SINCE: &str = "intact-since";
