@@ -101,6 +101,8 @@ impl Guard {
                     passed.push_str(&format!("\\u{unit:04x}"));
                 }
             }
+            // Two hashes stand within a string only, where the bracket may be written so too.
+            Dialect::Json if self.hashes >= 2 && character == '[' => passed.push_str("\\u005b"),
             _ if steers => passed.extend(character.escape_default()),
             Dialect::Text { .. } | Dialect::Log { .. } => {
                 // GitHub Actions takes `::name` at the beginning of a line, and `##[name]` anywhere, for commands.

@@ -242,7 +242,7 @@ async fn a_conflict_is_lifted_by_the_command_that_is_printed_with_it() {
         .split('`')
         .find(|part| part.starts_with("landfall adopt"))
         .unwrap();
-    let glob = command.split('"').nth(1).unwrap();
+    let glob = command.split('\'').nth(1).unwrap();
     let adopted = scene.landfall(&["adopt", glob, "--reason", "it was ours"]).await;
     assert_eq!(adopted.status.code(), Some(0), "{adopted:?}");
     scene.apply(0).await;
