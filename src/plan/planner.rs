@@ -71,6 +71,8 @@ pub struct UnitPlan {
     pub questions: Vec<Question>,
     /// Each cause once for every node and endpoint that waits for it.
     pub blocked: Vec<(Cause, NodeId)>,
+    /// It moves a tag, or waits to: what that may take from other images of the repository counts too.
+    pub minds_neighbours: bool,
     /// When time alone changes this plan, at the earliest: a back-off ends, patience is over, a fight is forgotten.
     pub due: Option<Timestamp>,
 }
@@ -231,6 +233,11 @@ impl Planner<'_> {
 
     pub fn block(&mut self, cause: Cause, node: NodeId) {
         self.planned.blocked.push((cause, node));
+    }
+
+    /// Facts of other images of the repository decide too.
+    pub fn mind_neighbours(&mut self) {
+        self.planned.minds_neighbours = true;
     }
 
     /// From this moment on the plan may be another, though nothing else happens.

@@ -205,7 +205,9 @@ impl Daemon {
     /// Reads on until it has said this. The end of its log is a failure.
     pub async fn says(&mut self, text: &str) -> String {
         loop {
-            let Some(line) = self.lines.next_line().await.unwrap() else {
+            // Long enough for any machine; without an end a test that fails would hang.
+            let next = tokio::time::timeout(std::time::Duration::from_secs(60), self.lines.next_line()).await;
+            let Ok(Some(line)) = next.map(Result::unwrap) else {
                 panic!("it never said {text:?}, but:\n{}", self.said);
             };
             self.said.push_str(&line);

@@ -10,7 +10,7 @@ use super::lanes::Lane;
 use super::turning::Engine;
 use crate::execute::{Outcome, RunId, StepOutcome};
 use crate::facts::{Answer, Ask, Evidence};
-use crate::model::{EndpointIndex, NodeId, Slot, UnitId};
+use crate::model::{Carried, CarriedKind, EndpointIndex, NodeId, SignatureForm, Slot, UnitId};
 use crate::plan::{Action, Step};
 
 /// A step that found something else than was planned is planned anew from what is there now, and so is one that was done
@@ -73,6 +73,15 @@ impl Engine {
         match &outcome.outcome {
             Outcome::Done { attached } => {
                 self.succeed(step, endpoint, *attached, now);
+                if step.node.slot == Slot::Signature(SignatureForm::Tag)
+                    && self.carries(
+                        unit,
+                        |item| matches!(&item.kind, CarriedKind::CosignTag { suffix, .. } if suffix == "sig"),
+                    )
+                {
+                    // What had travelled stood under the tag that ours was merged into, and may have gone with it.
+                    self.doubt(Ask::Evidence(unit), endpoint);
+                }
                 if !self.session.once {
                     // Whether somebody undoes it again and again, its history tells.
                     self.tries.remove(&place);
@@ -145,7 +154,21 @@ impl Engine {
                 self.in_flight.spoil(Ask::Evidence(unit), endpoint);
                 self.touch_unit(unit);
             }
+            // Somebody may have set the tag on something that travelled with an image.
+            let units: Vec<UnitId> = self.graph.units_of(repository).collect();
+            for unit in units {
+                if self.carries(unit, |item| item.digest == old) {
+                    self.doubt(Ask::Evidence(unit), endpoint);
+                }
+            }
         }
+    }
+
+    /// Whether something of this kind travelled with an admitted image.
+    fn carries(&self, unit: UnitId, is: impl Fn(&Carried) -> bool) -> bool {
+        let recorded = self.facts.unit(unit).admission.as_ref();
+        let admission = self.memory.admissions.get(&unit).or(recorded);
+        admission.is_some_and(|admission| admission.carried.iter().any(is))
     }
 
     pub(super) fn ended(&mut self, id: RunId) -> Option<Learnt> {

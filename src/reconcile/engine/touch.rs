@@ -19,6 +19,9 @@ impl Engine {
     /// A unit, and all that read from it. Where these found nothing to read, there may be something now.
     pub(super) fn touch_unit(&mut self, unit: UnitId) {
         self.touched.insert(unit);
+        let minds = |neighbour: &UnitId| self.plans.get(neighbour).is_some_and(|plan| plan.minds_neighbours);
+        let neighbours = self.graph.units_of(self.graph.unit(unit).repository).filter(minds);
+        self.touched.extend(neighbours);
         for downstream in self.graph.downstream(unit) {
             self.facts
                 .forget_failure(Ask::Source(downstream), EndpointIndex::PRIMARY);
