@@ -1,5 +1,6 @@
 //! Time to make the ledger of a long history, and to keep it up: see docs/performance.md. Needs git.
 
+mod fast_import;
 mod long_list;
 mod past;
 

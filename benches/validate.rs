@@ -1,6 +1,7 @@
 //! Time to check 2,000 manifests with 40,000 claims, alone and as a change: see docs/performance.md. Runs the built
 //! program; needs git.
 
+mod fast_import;
 #[expect(
     dead_code,
     reason = "the benches share it, and this one needs no commits that follow"

@@ -1,11 +1,12 @@
 //! A Git repository with one long list that changes now and then, for the benches: made with `git fast-import`.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use landfall::model::Digest;
+
+use super::fast_import::{Import, git};
 
 /// Versions of the long list.
 const VERSIONS: usize = 87;
@@ -19,25 +20,8 @@ pub fn write(repository: &Path) {
     git(Command::new("git")
         .args(["init", "--quiet", "--bare", "--initial-branch", "main"])
         .arg(repository));
-    let mut import = Command::new("git")
-        .arg("-C")
-        .arg(repository)
-        .args(["fast-import", "--quiet"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("git is installed");
-    let mut stream = import.stdin.take().expect("its input is piped");
-    let mut commit = |number: usize, files: &[(&str, &str)]| {
-        write!(
-            stream,
-            "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 6\nChange\n",
-            1_700_000_000 + number
-        )
-        .expect("git reads");
-        for (path, text) in files {
-            write!(stream, "M 100644 inline {path}\ndata {}\n{text}\n", text.len()).expect("git reads");
-        }
-    };
+    let mut import = Import::begin(repository);
+    let mut commit = |number: usize, files: &[(&str, &str)]| import.commit(1_700_000_000 + number, files);
     let manifest = |project: &str| {
         format!(
             "registries:\n- name: staging.example.com/{project}\n  src: true\n- name: k.example.net/images/{project}\n- name: k.example.net/images\n"
@@ -67,8 +51,7 @@ pub fn write(repository: &Path) {
             commit(number, &[("images/short/images.yaml", &list("short", 1, number + 1))]);
         }
     }
-    drop(stream);
-    assert!(import.wait().expect("git ends").success());
+    import.end();
     git(Command::new("git").arg("-C").arg(repository).args(["repack", "-adfq"]));
 }
 
@@ -82,8 +65,4 @@ fn list(project: &str, images: usize, digests: usize) -> String {
         }
     }
     text
-}
-
-fn git(command: &mut Command) {
-    assert!(command.status().expect("git is installed").success());
 }

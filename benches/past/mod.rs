@@ -1,11 +1,12 @@
 //! A Git repository with a long past, for the benches: made with `git fast-import` and packed as a clone is.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use landfall::model::Digest;
+
+use super::fast_import::{Import, git};
 
 pub const COMMITS: usize = 20_000;
 pub const MANIFESTS: usize = 2_000;
@@ -21,34 +22,18 @@ pub fn write(repository: &Path) {
     git(Command::new("git")
         .args(["init", "--quiet", "--initial-branch", "main"])
         .arg(repository));
-    let mut import = Command::new("git")
-        .arg("-C")
-        .arg(repository)
-        .args(["fast-import", "--quiet"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("git is installed");
-    let mut stream = import.stdin.take().expect("its input is piped");
-    let mut commit = |number: usize, path: &str, text: &str| {
-        write!(
-            stream,
-            "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 6\nChange\nM 100644 inline {path}\n\
-             data {}\n{text}\n",
-            1_700_000_000 + number,
-            text.len()
-        )
-    };
-    commit(0, "landfall.toml", &landfall_toml(0)).expect("git reads");
+    let mut import = Import::begin(repository);
+    let mut commit = |number: usize, path: &str, text: &str| import.commit(1_700_000_000 + number, &[(path, text)]);
+    commit(0, "landfall.toml", &landfall_toml(0));
     for number in 1..COMMITS {
         if number % RULES_EVERY == 0 {
-            commit(number, "landfall.toml", &landfall_toml(number / RULES_EVERY)).expect("git reads");
+            commit(number, "landfall.toml", &landfall_toml(number / RULES_EVERY));
         } else {
             let (manifest, commits) = (number % MANIFESTS, number / MANIFESTS + 1);
-            commit(number, &path(manifest), &promotions(manifest, commits * TAGS_EACH)).expect("git reads");
+            commit(number, &path(manifest), &promotions(manifest, commits * TAGS_EACH));
         }
     }
-    drop(stream);
-    assert!(import.wait().expect("git ends").success());
+    import.end();
     for arguments in [&["repack", "-adfq"][..], &["reset", "--quiet", "--hard"]] {
         git(Command::new("git").arg("-C").arg(repository).args(arguments));
     }
@@ -58,29 +43,9 @@ pub fn write(repository: &Path) {
 pub fn one_line_more(repository: &Path, number: usize) {
     let manifest = number % MANIFESTS;
     let text = promotions(manifest, (COMMITS / MANIFESTS + number.div_ceil(MANIFESTS)) * TAGS_EACH);
-    let mut import = Command::new("git")
-        .arg("-C")
-        .arg(repository)
-        .args(["fast-import", "--quiet"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("git is installed");
-    let mut stream = import.stdin.take().expect("its input is piped");
-    write!(
-        stream,
-        "commit refs/heads/main\ncommitter A <a@example.com> {} +0000\ndata 6\nChange\nfrom refs/heads/main^0\n\
-         M 100644 inline {}\ndata {}\n{text}\n",
-        1_800_000_000 + number,
-        path(manifest),
-        text.len()
-    )
-    .expect("git reads");
-    drop(stream);
-    assert!(import.wait().expect("git ends").success());
-}
-
-fn git(command: &mut Command) {
-    assert!(command.status().expect("git is installed").success());
+    let mut import = Import::begin(repository);
+    import.commit_on_head(1_800_000_000 + number, &[(&path(manifest), &text)]);
+    import.end();
 }
 
 fn landfall_toml(revision: usize) -> String {

@@ -9,6 +9,7 @@ mod conflicts;
 mod directive;
 mod finding;
 mod format;
+mod glob;
 mod in_place;
 mod init;
 mod keys;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use globset::{Glob, GlobBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{Digest, PathError, Prefix, RepoPath, Repository, RepositoryPath, Tag};
@@ -246,45 +245,6 @@ impl Scalar for Tag {
     }
 }
 
-/// A pattern for tags: `*`, `?`, `[…]`, `{a,b}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct TagGlob(pub Glob);
-
-impl fmt::Display for TagGlob {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0.glob())
-    }
-}
-
-impl Scalar for TagGlob {
-    fn parse(text: &str) -> Result<Self, Finding> {
-        let invalid = |why: &str| {
-            Finding::error(
-                code::INVALID_GLOB,
-                format!("{} is not a pattern for tags: {why}", quoted(text)),
-            )
-            .help("patterns are like `latest`, `*-dev`, `v1.?`, `{a,b}-*`, `[0-9]*`")
-        };
-        if text.is_empty() {
-            return Err(invalid("it is empty"));
-        }
-        if let Some(stranger) = text
-            .chars()
-            .find(|c| !c.is_ascii_alphanumeric() && !"_.-*?[]{},!^".contains(*c))
-        {
-            return Err(invalid(&format!("no tag has {}", quoted(&stranger.to_string()))));
-        }
-        GlobBuilder::new(text)
-            .build()
-            .map(Self)
-            .map_err(|error| invalid(&error.kind().to_string()))
-    }
-
-    fn schema() -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
-    }
-}
-
 /// A file below `keys/`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct KeyPath(pub RepoPath);
@@ -375,39 +335,6 @@ impl JsonSchema for Version {
     }
 }
 
-/// A pattern for artifact types: `*`, `?`, `[…]`, `{a,b}`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct TypeGlob(pub Glob);
-
-impl fmt::Display for TypeGlob {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0.glob())
-    }
-}
-
-impl Scalar for TypeGlob {
-    fn parse(text: &str) -> Result<Self, Finding> {
-        let invalid = |why: &str| {
-            Finding::error(
-                code::INVALID_GLOB,
-                format!("{} is not a pattern for artifact types: {why}", quoted(text)),
-            )
-            .help("patterns are like `*`, `application/spdx+json`, `application/vnd.dev.sigstore.*`")
-        };
-        if text.is_empty() {
-            return Err(invalid("it is empty"));
-        }
-        GlobBuilder::new(text)
-            .build()
-            .map(Self)
-            .map_err(|error| invalid(&error.kind().to_string()))
-    }
-
-    fn schema() -> Schema {
-        json_schema!({ "type": "string", "minLength": 1 })
-    }
-}
-
 /// How many, from nought on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Amount(pub u64);
@@ -471,8 +398,6 @@ schemas!(
     SourceGrant,
     Digest,
     Tag,
-    TagGlob,
-    TypeGlob,
     KeyPath,
     Reason,
 );

@@ -7,7 +7,8 @@ use crate::model::{AttestationKind, CosignTag, Drift, Incomplete, Prefix, Signat
 use super::choice::{Prune, Sign};
 use super::code;
 use super::finding::Finding;
-use super::scalar::{Amount, Name, TagGlob, TypeGlob};
+use super::glob::{TagGlob, TypeGlob};
+use super::scalar::{Amount, Name};
 use super::secrets::secret;
 use super::shape::{Entries, List, Located};
 use super::table::table;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Method, StatusCode};
+use serde_json::Value;
 use url::Url;
 
 use super::access::Access;
@@ -22,6 +23,24 @@ pub(super) const BARREN: usize = 10;
 /// After so many pages, each is to have brought so many entries on average.
 pub(super) const PAGES: usize = 50;
 const FEW: usize = 5;
+
+/// The names in a list as it stands on a page. `None` where it is no list of names. `null` is how some registries write
+/// an empty one.
+pub(super) fn names(list: Value) -> Option<Vec<String>> {
+    match list {
+        Value::Null => Some(Vec::new()),
+        Value::Array(names) => names
+            .into_iter()
+            // Nobody's name: it must not hide the others.
+            .filter(|name| !name.is_null())
+            .map(|name| match name {
+                Value::String(name) => Some(name),
+                _ => None,
+            })
+            .collect(),
+        _ => None,
+    }
+}
 
 /// The pages of one list, each linked from the one before (OCI distribution specification, "Listing Tags").
 pub(super) struct Pages<'a> {

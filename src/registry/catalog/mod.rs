@@ -9,7 +9,7 @@ use super::access::Access;
 use super::classify::{self, error};
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
-use super::pages::Pages;
+use super::pages::{Pages, names};
 use crate::http::Reply;
 use crate::model::{Prefix, Repository, RepositoryPath, is_within};
 
@@ -78,23 +78,13 @@ fn below(prefix: &Prefix, names: BTreeSet<String>) -> Catalog {
     catalog
 }
 
-/// `null` is how some registries write an empty list.
 pub(super) fn page(reply: &Reply) -> Result<Vec<String>, RegistryError> {
     let malformed = || error(reply, ErrorKind::Malformed, "the answer is no list of repositories");
     let mut body: Value = serde_json::from_slice(&reply.bytes).map_err(|_| malformed())?;
-    match body.get_mut("repositories").map(Value::take) {
-        Some(Value::Array(names)) => names
-            .into_iter()
-            // Nobody's name: it must not hide the others.
-            .filter(|name| !name.is_null())
-            .map(|name| match name {
-                Value::String(name) => Ok(name),
-                _ => Err(malformed()),
-            })
-            .collect(),
-        Some(Value::Null) => Ok(Vec::new()),
-        _ => Err(malformed()),
-    }
+    body.get_mut("repositories")
+        .map(Value::take)
+        .and_then(names)
+        .ok_or_else(malformed)
 }
 
 #[cfg(test)]

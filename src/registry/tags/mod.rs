@@ -9,7 +9,7 @@ use super::access::Mode;
 use super::classify::{self, error};
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
-use super::pages::Pages;
+use super::pages::{self, Pages};
 use crate::http::Reply;
 use crate::model::{Repository, Tag};
 
@@ -53,25 +53,15 @@ impl HttpRegistries {
     }
 }
 
-/// The names on one page. `null` is how some registries write an empty list; a body that speaks neither of tags nor of
-/// this repository is no tag list at all.
+/// The names on one page. A body that speaks neither of tags nor of this repository is no tag list at all.
 pub(super) fn page(reply: &Reply, repository: &Repository) -> Result<Vec<String>, RegistryError> {
     let malformed = || error(reply, ErrorKind::Malformed, "the answer is not a tag list");
     let mut body: Value = serde_json::from_slice(&reply.bytes).map_err(|_| malformed())?;
     let named = body.get("name").and_then(Value::as_str) == Some(repository.path.as_str());
     match body.get_mut("tags").map(Value::take) {
-        Some(Value::Array(names)) => names
-            .into_iter()
-            // Nobody's name: it must not hide the others.
-            .filter(|name| !name.is_null())
-            .map(|name| match name {
-                Value::String(name) => Ok(name),
-                _ => Err(malformed()),
-            })
-            .collect(),
-        Some(Value::Null) => Ok(Vec::new()),
+        Some(list) => pages::names(list).ok_or_else(malformed),
         None if named => Ok(Vec::new()),
-        _ => Err(malformed()),
+        None => Err(malformed()),
     }
 }
 
