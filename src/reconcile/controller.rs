@@ -63,6 +63,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     // What was followed before goes on being kept.
                     heard(self, Err(error));
                 }
+                // By what `doctor` has found out since too, and of endpoints that a commit has just brought.
+                self.know_registries(now);
             }
             let has_begun = match self.advance(&mut tasks, watch, stop) {
                 Ok(has_begun) => has_begun,
@@ -109,7 +111,6 @@ impl<W: World, S: Source> Reconciler<W, S> {
             requests: self.settings.requests_per_pass,
         };
         self.engine.begin(session, bounds, self.settings.lanes, now);
-        self.know_registries(now);
         self.admitting.clear();
         let every = options.registries;
         let periods = Periods {

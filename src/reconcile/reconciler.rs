@@ -1,6 +1,6 @@
 //! Everything a reconciliation holds between passes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::model::{
     Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, RefusedReport, SignaturePlacement, Slot, TagId,
-    UnitId,
+    TargetId, UnitId,
 };
 use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
 use crate::source::Source;
@@ -166,17 +166,27 @@ impl<W: World, S: Source> Reconciler<W, S> {
         Ok(())
     }
 
-    /// Takes up what is known of the endpoints' registries now.
+    /// Takes up what is known of the endpoints' registries now, and has those targets planned anew of which it is another.
     pub(super) fn know_registries(&mut self, now: Timestamp) {
         let Some(known) = &self.settings.capabilities else {
             return;
         };
-        self.engine.memory.capabilities = self
+        let now_known: HashMap<_, _> = self
             .graph()
             .endpoints()
             .map(|(target, endpoint, place)| ((target, endpoint), known.below(&place.prefix, now)))
             .filter(|(_, capabilities)| !capabilities.is_empty())
             .collect();
+        let before = std::mem::replace(&mut self.engine.memory.capabilities, now_known);
+        let after = &self.engine.memory.capabilities;
+        let places = before.keys().chain(after.keys());
+        let changed: BTreeSet<TargetId> = places
+            .filter(|place| before.get(place) != after.get(place))
+            .map(|(target, _)| *target)
+            .collect();
+        for target in changed {
+            self.engine.touch_target(target);
+        }
     }
 
     /// How a claim was admitted, where landfall remembers it.

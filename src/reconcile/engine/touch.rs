@@ -36,7 +36,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn touch_target(&mut self, target: TargetId) {
+    /// An endpoint answers or no longer does, or something else is known of its registry.
+    pub fn touch_target(&mut self, target: TargetId) {
         let units = self.graph.wanted().filter(|unit| self.graph.target_of(*unit) == target);
         self.touched.extend(units);
     }

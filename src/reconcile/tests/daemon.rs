@@ -16,17 +16,17 @@ use crate::sim::images::ImageRecipe;
 use crate::sim::registry::{FaultPlan, Latency, MemoryRegistries, Operation, Store};
 use crate::sim::{History, Seed};
 
-const LANDFALL: &str = "version = 1\n\
+pub(super) const LANDFALL: &str = "version = 1\n\
     [targets.one]\npublic-name = \"one.public.test\"\nprimary = \"one.test/images\"\n\
     [targets.one.mirrors]\nslow = \"slow.test/images\"\n\
     [targets.two]\npublic-name = \"two.public.test\"\nprimary = \"two.test/images\"\n\
     [projects.team]\nsources = [\"source.test/team\"]\ntargets = [\"one\", \"two\"]\npaths = [\"team\"]\n";
 
-fn promotion(target: &str, digest: Digest) -> String {
+pub(super) fn promotion(target: &str, digest: Digest) -> String {
     format!("target = \"{target}\"\n[images.app.tags]\n\"v1\" = \"{digest}\"\n")
 }
 
-fn options(registries: SignedDuration) -> Loop {
+pub(super) fn options(registries: SignedDuration) -> Loop {
     Loop {
         commits: SignedDuration::from_secs(30),
         registries,
@@ -34,12 +34,17 @@ fn options(registries: SignedDuration) -> Loop {
     }
 }
 
-fn tag(store: &Store, place: &str) -> Option<Digest> {
+pub(super) fn tag(store: &Store, place: &str) -> Option<Digest> {
     store.tag(&place.parse().unwrap(), &"v1".parse().unwrap())
 }
 
 /// Runs the daemon beside `meanwhile`, which ends it.
-async fn beside(process: &mut Process, options: Loop, meanwhile: impl Future<Output = ()>, wake: mpsc::Receiver<Wake>) {
+pub(super) async fn beside(
+    process: &mut Process,
+    options: Loop,
+    meanwhile: impl Future<Output = ()>,
+    wake: mpsc::Receiver<Wake>,
+) {
     let (stop, mut wake) = (Stop::new(), wake);
     let ending = async {
         meanwhile.await;

@@ -1,5 +1,6 @@
 //! A process over a state and a history: what a commit changes about what it knows.
 
+mod capabilities;
 mod daemon;
 mod following;
 mod upgrade;
@@ -24,6 +25,10 @@ fn process(state: State, history: &Arc<History>, store: &Store) -> Process {
 }
 
 fn process_at(state: State, history: &Arc<History>, registries: MemoryRegistries) -> Process {
+    process_with(state, history, registries, Settings::default())
+}
+
+fn process_with(state: State, history: &Arc<History>, registries: MemoryRegistries, settings: Settings) -> Process {
     let state = Arc::new(state);
     let world = AssembledWorld {
         registry: JudgedRegistries::new(registries, Arc::new(Rules::new(Vec::new()))),
@@ -31,7 +36,7 @@ fn process_at(state: State, history: &Arc<History>, registries: MemoryRegistries
         journal: StateJournal::new(Arc::clone(&state)),
         clock: SimulatedClock::start(),
     };
-    Reconciler::new(Arc::new(world), Arc::clone(history), state, Settings::default()).unwrap()
+    Reconciler::new(Arc::new(world), Arc::clone(history), state, settings).unwrap()
 }
 
 fn commit(history: &History, files: &[(&str, &str)]) -> CommitId {
