@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
-use super::engine::{Periods, Session};
-use super::pass::Pass;
+use super::engine::{Lasting, Periods};
+use super::pass::{Pass, Writes};
 use super::reconciler::Reconciler;
 use super::tasks::Tasks;
 use super::watch::Watch;
@@ -99,19 +99,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     fn start(&mut self, options: &Loop, bounds: &Bounds) {
-        let now = self.world.clock().now();
-        let session = Session {
-            scope: Scope {
-                depth: options.scope_depth,
-                honour_history: true,
-                ..Scope::default()
-            },
-            writes: true,
-            once: false,
-            requests: self.settings.requests_per_pass,
+        let scope = Scope {
+            depth: options.scope_depth,
+            honour_history: true,
+            ..Scope::default()
         };
-        self.engine.begin(session, bounds, self.settings.lanes, now);
-        self.admitting.clear();
+        let now = self.begin_session(scope, Writes::Due, Lasting::ForEver, bounds);
         let every = options.registries;
         let periods = Periods {
             tags: every,
@@ -179,7 +172,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         };
         daemon.told = Some(verdict);
         daemon.told_at = now;
-        if is_quiet && let Err(error) = self.settle(&pass, now) {
+        if is_quiet && let Err(error) = self.settle(now) {
             heard(self, Err(error));
         }
         heard(self, Ok(&pass));

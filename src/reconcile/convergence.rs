@@ -70,7 +70,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         pass.requests += looked.requests;
         pass.interrupted = looked.interrupted;
         pass.last = looked.last;
-        self.settle(&pass, now)?;
+        self.settle(now)?;
         Ok(pass)
     }
 

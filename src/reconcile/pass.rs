@@ -5,16 +5,16 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ReconcileError;
-use super::engine::{Begin, Learnt, Session};
+use super::engine::{Begin, Lasting, Learnt, Session};
 use super::reconciler::Reconciler;
 use super::state::Batch;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use crate::execute::{self, Clock, Outcome, Run, RunId, StepOutcome, Stop, World};
-use crate::facts::{Answer, Ask, Bounds};
-use crate::model::{EndpointIndex, NodeId, SignerIdentity, UnitId};
+use crate::facts::{Answer, Bounds};
+use crate::model::{NodeId, SignerIdentity, UnitId};
 use crate::observe::Known;
-use crate::plan::{Action, Cause, Planned, Scope, Step};
+use crate::plan::{Action, Planned, Scope, Step};
 use crate::source::Source;
 
 /// What one pass did and found.
@@ -70,16 +70,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Pass, ReconcileError> {
-        let began = self.world.clock().now();
-        let session = Session {
-            scope: scope.clone(),
-            writes: writes == Writes::Due,
-            once: true,
-            requests: self.settings.requests_per_pass,
-        };
-        self.engine.begin(session, bounds, self.settings.lanes, began);
+        let began = self.begin_session(scope.clone(), writes, Lasting::Once, bounds);
         self.know_registries(began);
-        self.admitting.clear();
         let mut tasks = Tasks::new(Arc::clone(&self.observer));
         loop {
             let has_begun = self.advance(&mut tasks, watch, stop)?;
@@ -104,9 +96,29 @@ impl<W: World, S: Source> Reconciler<W, S> {
         };
         if writes == Writes::Due {
             let now = self.world.clock().now();
-            self.settle(&pass, now)?;
+            self.settle(now)?;
         }
         Ok(pass)
+    }
+
+    /// Begins a session now.
+    pub(super) fn begin_session(
+        &mut self,
+        scope: Scope,
+        writes: Writes,
+        lasting: Lasting,
+        bounds: &Bounds,
+    ) -> Timestamp {
+        let now = self.world.clock().now();
+        let session = Session {
+            scope,
+            writes: writes == Writes::Due,
+            lasting,
+            requests: self.settings.requests_per_pass,
+        };
+        self.engine.begin(session, bounds, self.settings.lanes, now);
+        self.admitting.clear();
+        now
     }
 
     /// Has the engine plan, and begins what it wants. Returns whether it wanted anything.
@@ -297,7 +309,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// Ends a pass: admissions that needed no write are remembered, journalled bytes that stand everywhere set aside.
-    pub(super) fn settle(&mut self, pass: &Pass, now: Timestamp) -> Result<(), ReconcileError> {
+    pub(super) fn settle(&mut self, now: Timestamp) -> Result<(), ReconcileError> {
         let standing: Vec<(NodeId, SignerIdentity)> = self
             .engine
             .memory
@@ -311,15 +323,6 @@ impl<W: World, S: Source> Reconciler<W, S> {
             })
             .collect();
         let admissions = self.unrecorded_admissions(now)?;
-        for blocked in &pass.last.blocked {
-            // Somebody may put it back.
-            if let Cause::CarriedLost { unit, .. } = blocked.cause {
-                let engine = &mut self.engine;
-                engine
-                    .facts
-                    .doubt(&engine.graph, Ask::Source(unit), EndpointIndex::PRIMARY);
-            }
-        }
         let (graph, memory) = (&self.engine.graph, &mut self.engine.memory);
         Ok(self.recollection.state().write(|batch| {
             for node in standing {

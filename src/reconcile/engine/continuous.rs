@@ -7,7 +7,7 @@ use super::sweeps::{Periods, Sweeps};
 use super::turning::Engine;
 use crate::facts::{Answer, Ask, Class, SourceAnswer};
 use crate::graph::Touched;
-use crate::model::{EndpointIndex, EndpointSet, TargetId, UnitId};
+use crate::model::{EndpointIndex, EndpointSet, NodeId, TargetId, UnitId};
 use crate::plan::Cause;
 
 impl Engine {
@@ -97,13 +97,18 @@ impl Engine {
             let lane = self.look_lane(ask, endpoint);
             self.lanes.wait(&lane, Class::Sweep, group.clone(), Item::Sweep(ask));
         }
-        // What travelled and was lost may have been put back at the source since.
-        if let Ask::Evidence(unit) = ask
-            && let Some(plan) = self.plans.get(&unit)
-            && plan
-                .blocked
-                .iter()
-                .any(|(cause, _)| matches!(cause, Cause::CarriedLost { .. }))
+        if let Ask::Evidence(unit) = ask {
+            self.doubt_what_was_lost(unit);
+        }
+    }
+
+    /// What travelled and was lost may have been put back at the source since.
+    pub(super) fn doubt_what_was_lost(&mut self, unit: UnitId) {
+        let is_lost = |(cause, _): &(Cause, NodeId)| matches!(cause, Cause::CarriedLost { .. });
+        if self
+            .plans
+            .get(&unit)
+            .is_some_and(|plan| plan.blocked.iter().any(is_lost))
         {
             self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY);
         }
@@ -143,7 +148,7 @@ impl Engine {
         answer: &Answer,
         now: Timestamp,
     ) {
-        if self.session.once {
+        if self.lasts_once() {
             return;
         }
         let is_open = match answer {

@@ -82,7 +82,7 @@ impl Engine {
                     // What had travelled stood under the tag that ours was merged into, and may have gone with it.
                     self.doubt(Ask::Evidence(unit), endpoint);
                 }
-                if !self.session.once {
+                if !self.lasts_once() {
                     // Whether somebody undoes it again and again, its history tells.
                     self.tries.remove(&place);
                 } else if is_last_try {
@@ -105,7 +105,7 @@ impl Engine {
             Outcome::Cancelled => Some(Learnt::Touched(unit)),
             Outcome::Stale { why } => {
                 self.doubt_step(step.node, endpoint);
-                if is_last_try && !self.session.once {
+                if is_last_try && !self.lasts_once() {
                     self.tries.remove(&place);
                     return Some(Learnt::Failed {
                         node: step.node,
@@ -124,7 +124,7 @@ impl Engine {
                     // What it offered may be gone by now.
                     self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY);
                 }
-                if self.session.once {
+                if self.lasts_once() {
                     self.memory.tried.insert(place, Arc::clone(error));
                 }
                 Some(Learnt::Failed {

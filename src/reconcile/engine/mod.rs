@@ -16,4 +16,4 @@ pub use event::{Begin, Event, Learnt, Turn};
 pub use in_flight::LookId;
 pub use lanes::LaneLimits;
 pub use sweeps::Periods;
-pub use turning::{Engine, Session};
+pub use turning::{Engine, Lasting, Session};

@@ -21,10 +21,18 @@ pub struct Session {
     pub scope: Scope,
     /// Whether anything may be written.
     pub writes: bool,
-    /// Each step is tried once, and who asks waits for no back-off. A daemon goes on instead.
-    pub once: bool,
+    pub lasting: Lasting,
     /// How many requests may be sent to look; writes are not counted.
     pub requests: u64,
+}
+
+/// How long a session goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lasting {
+    /// Until nothing is left that can be done: each step is tried once, and nobody waits for a back-off.
+    Once,
+    /// A daemon's.
+    ForEver,
 }
 
 /// Decides what is looked at and what is done, event by event. It owns the graph, the facts and the memory; it never
@@ -70,7 +78,7 @@ impl Engine {
             session: Session {
                 scope: Scope::default(),
                 writes: false,
-                once: true,
+                lasting: Lasting::Once,
                 requests: 0,
             },
             plans: BTreeMap::new(),
@@ -96,6 +104,9 @@ impl Engine {
         self.facts.begin_pass(bounds, now);
         self.memory.tried.clear();
         self.session = session;
+        for unit in self.plans.keys().copied().collect::<Vec<_>>() {
+            self.doubt_what_was_lost(unit);
+        }
         self.plans.clear();
         // Whatever was under way in an earlier session ended, or was dropped, with it.
         self.in_flight = InFlight::default();
@@ -168,7 +179,7 @@ impl Engine {
         if self.is_draining {
             return None;
         }
-        if self.session.once {
+        if self.lasts_once() {
             let gathers = |units: &BTreeSet<UnitId>| units.iter().any(|unit| self.gathering.contains_key(unit));
             let due = self.dues.iter().find(|(_, units)| gathers(units));
             return due.map(|(at, _)| *at);
@@ -222,6 +233,10 @@ impl Engine {
             sum.add(plan_unit(graph, facts, memory, &self.session.scope, now, *unit));
         }
         sum.finish()
+    }
+
+    pub(super) fn lasts_once(&self) -> bool {
+        self.session.lasting == Lasting::Once
     }
 
     fn in_scope(&self) -> BTreeSet<UnitId> {
