@@ -10,8 +10,8 @@ use tracing::level_filters::LevelFilter;
 use super::guard::Dialect;
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
-    ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, Output, PlanCommand, RunCommand,
-    SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
+    ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, Output, PlanCommand,
+    RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -41,7 +41,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "LANDFALL_CONFIG")]
     pub config: Option<PathBuf>,
 
-    /// How results are written to standard output; only `validate` writes for GitHub and SARIF
+    /// How results are written to standard output; which formats there are beside text and JSON, each command says
     #[arg(id = "format", long = "format", global = true, value_enum, value_name = "FORMAT", default_value_t = WrittenFormat::Text)]
     pub written: WrittenFormat,
 
@@ -85,6 +85,18 @@ pub enum WrittenFormat {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// A table with a line of headings, for spreadsheets
+    Csv,
+    /// Each image once, as `REFERENCE@DIGEST`, for other programs' command lines
+    Digests,
+}
+
+impl WrittenFormat {
+    /// As it is named on the command line.
+    fn name(self) -> String {
+        self.to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -128,6 +140,7 @@ pub enum Command {
     Explain(ExplainCommand),
     Schema(SchemaCommand),
     Graph(GraphCommand),
+    List(ListCommand),
     Plan(PlanCommand),
     Apply(ApplyCommand),
     Run(RunCommand),
@@ -141,6 +154,17 @@ pub enum Command {
 }
 
 impl Command {
+    /// The formats that it writes.
+    const fn formats(&self) -> &'static [WrittenFormat] {
+        use WrittenFormat::{Csv, Digests, Github, Json, Sarif, Text};
+        match self {
+            Self::Run(_) => &[Text],
+            Self::Validate(_) => &[Text, Json, Github, Sarif],
+            Self::List(_) => &[Text, Json, Csv, Digests],
+            _ => &[Text, Json],
+        }
+    }
+
     /// # Errors
     /// Whatever stopped the command; see [`ExitCode::of`].
     pub fn run(self, common: &Common, terminal: &Terminal) -> Result<ExitCode, Report> {
@@ -159,6 +183,7 @@ impl Command {
             Self::Explain(command) => command.run(common, &mut output),
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),
+            Self::List(command) => command.run(common, &mut output),
             Self::Plan(command) => command.run(common, terminal, &mut output),
             Self::Apply(command) => command.run(common, terminal, &mut output),
             Self::Run(command) => command.run(common, terminal),
@@ -194,17 +219,23 @@ impl Cli {
 impl Cli {
     fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut cli = Self::try_parse_from(arguments)?;
-        cli.common.format = match (cli.common.written, &cli.command) {
-            (WrittenFormat::Json | WrittenFormat::Github | WrittenFormat::Sarif, Command::Run(_)) => {
-                let message = "`landfall run` writes nothing but its log: `--log-format json` has that as JSON\n";
-                return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
-            }
-            (WrittenFormat::Text, _) | (_, Command::Validate(_)) => Format::Text,
-            (WrittenFormat::Json, _) => Format::Json,
-            (WrittenFormat::Github | WrittenFormat::Sarif, _) => {
-                let message = "only `landfall validate` writes this format; the others write `text` and `json`\n";
-                return Err(Self::command().error(clap::error::ErrorKind::InvalidValue, message));
-            }
+        let (written, known) = (cli.common.written, cli.command.formats());
+        if !known.contains(&written) {
+            let message = if known == [WrittenFormat::Text] {
+                "`landfall run` writes nothing but its log: `--log-format json` has that as JSON\n".to_owned()
+            } else {
+                let known: Vec<String> = known.iter().map(|format| format!("`{}`", format.name())).collect();
+                format!(
+                    "this command does not write `{}`; it writes {}\n",
+                    written.name(),
+                    known.join(", ")
+                )
+            };
+            return Err(Self::command().error(clap::error::ErrorKind::ArgumentConflict, message));
+        }
+        cli.common.format = match written {
+            WrittenFormat::Json => Format::Json,
+            _ => Format::Text,
         };
         Ok(cli)
     }
@@ -275,7 +306,10 @@ mod tests {
     fn only_validate_writes_for_code_hosts() {
         let cli = parse("landfall validate --format sarif").unwrap();
         assert_eq!(cli.common.written, WrittenFormat::Sarif);
-        assert!(parse("landfall completions bash --format github").is_err());
+        let error = parse("landfall completions bash --format github")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("it writes `text`, `json`"), "{error}");
     }
 
     #[test]

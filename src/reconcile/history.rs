@@ -1,7 +1,8 @@
 //! What history says about the head: the ledger up to it, and older files where the head's do not parse.
 
+use super::ReconcileError;
 use super::reading::read_tree;
-use crate::desired::{self, Chronicle, Entry, Ledger, ParseCache, Parsed};
+use crate::desired::{self, Accepted, Chronicle, Entry, Ledger, ParseCache, Parsed, Resolved};
 use crate::model::CommitId;
 use crate::source::{Source, SourceError};
 
@@ -32,6 +33,19 @@ pub fn declare<S: Source>(
     })?;
     *ledger = chronicle.into_ledger();
     Ok(entries)
+}
+
+/// What a commit asks for, judged by a ledger that reaches up to it: from Git alone.
+///
+/// # Errors
+/// Where Git cannot be read, and where the commit is refused as a whole.
+pub fn resolve<S: Source>(source: &S, commit: CommitId, ledger: &Ledger) -> Result<Resolved, ReconcileError> {
+    let mut cache = ParseCache::default();
+    let tree = read_tree(source, commit)?;
+    let mut parsed =
+        desired::parse(&tree, &mut cache).map_err(|diagnostics| ReconcileError::Invalid { commit, diagnostics })?;
+    replace_broken_projects(source, commit, &mut parsed, &mut cache)?;
+    Ok(desired::resolve(&parsed, &Accepted { ledger }, None))
 }
 
 /// Reads a project whose files do not parse at `commit` from the newest ancestor at which they all do; where they

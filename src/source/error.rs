@@ -102,3 +102,5 @@ pub enum SourceError {
         reason: String,
     },
 }
+
+impl miette::Diagnostic for SourceError {}

@@ -11,6 +11,7 @@ mod fault_matrix;
 mod faults;
 mod hostile_names;
 mod kpromo;
+mod list;
 mod manifests;
 mod program;
 #[cfg(unix)]

@@ -53,10 +53,10 @@ impl ValidateCommand {
             }
         };
         match format {
-            WrittenFormat::Text => text::write(&report, output),
             WrittenFormat::Json => json::write(&report, output),
             WrittenFormat::Github => github::write(&report, output),
             WrittenFormat::Sarif => sarif::write(&report, output),
+            _ => text::write(&report, output),
         }
         .into_diagnostic()
         .wrap_err("cannot write the findings")?;

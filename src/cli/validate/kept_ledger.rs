@@ -18,7 +18,7 @@ use crate::source::{GitRepository, Source, SourceError};
 ///
 /// # Errors
 /// Where Git cannot be read.
-pub(super) fn ledger_at(repository: &GitRepository, commit: CommitId) -> Result<Ledger, SourceError> {
+pub(in crate::cli) fn ledger_at(repository: &GitRepository, commit: CommitId) -> Result<Ledger, SourceError> {
     let path = repository.common_dir().join("landfall").join("ledger");
     let folder = repository.folder().as_str();
     let kept = read(&path, folder).unwrap_or_else(|reason| {

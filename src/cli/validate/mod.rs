@@ -14,5 +14,6 @@ mod tests;
 mod text;
 
 pub use command::ValidateCommand;
+pub(in crate::cli) use kept_ledger::ledger_at;
 #[cfg(test)]
 pub use report::Report;
