@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod assembly;
+pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod credentials;

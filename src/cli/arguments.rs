@@ -10,8 +10,8 @@ use tracing::level_filters::LevelFilter;
 use super::guard::Dialect;
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
-    ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, Output, PlanCommand,
-    RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
+    ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, LogCommand, Output,
+    PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
 };
 use crate::graph::Notation;
 
@@ -141,6 +141,7 @@ pub enum Command {
     Schema(SchemaCommand),
     Graph(GraphCommand),
     List(ListCommand),
+    Log(LogCommand),
     Plan(PlanCommand),
     Apply(ApplyCommand),
     Run(RunCommand),
@@ -161,6 +162,7 @@ impl Command {
             Self::Run(_) => &[Text],
             Self::Validate(_) => &[Text, Json, Github, Sarif],
             Self::List(_) => &[Text, Json, Csv, Digests],
+            Self::Log(_) => &[Text, Json, Csv],
             _ => &[Text, Json],
         }
     }
@@ -184,6 +186,7 @@ impl Command {
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),
             Self::List(command) => command.run(common, &mut output),
+            Self::Log(command) => command.run(common, &mut output),
             Self::Plan(command) => command.run(common, terminal, &mut output),
             Self::Apply(command) => command.run(common, terminal, &mut output),
             Self::Run(command) => command.run(common, terminal),

@@ -4,11 +4,18 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-/// A date (its end), a time, or how long ago; without a zone, in UTC.
+/// Which end of a day a date stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    Beginning,
+    End,
+}
+
+/// A date, a time, or how long ago; without a zone, in UTC.
 ///
 /// # Errors
 /// Text that is none of these.
-pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+pub fn moment(text: &str, bound: Bound, now: Timestamp) -> Result<Timestamp, String> {
     let text = text.trim();
     let wrong =
         || format!("`{text}` is no point in time: expected `2026-11-01`, `2026-11-01T12:00:00Z`, or `14 days ago`");
@@ -18,6 +25,10 @@ pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(day) = text.parse::<Date>()
         && text.len() == "2026-11-01".len()
     {
+        if bound == Bound::Beginning {
+            let beginning = day.to_zoned(TimeZone::UTC).map_err(|_| wrong())?;
+            return Ok(beginning.timestamp());
+        }
         let next = day.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC));
         let end = next.map_err(|_| wrong())?.timestamp();
         return end.checked_sub(Span::new().nanoseconds(1)).map_err(|_| wrong());
@@ -36,12 +47,14 @@ mod tests {
 
     fn told(text: &str) -> String {
         let now = "2026-11-15T12:00:00Z".parse().unwrap();
-        moment(text, now).map_or_else(|error| error, |time| time.to_string())
+        moment(text, Bound::End, now).map_or_else(|error| error, |time| time.to_string())
     }
 
     #[test]
-    fn a_day_means_its_end() {
+    fn a_day_means_its_end_or_its_beginning() {
         assert_eq!(told("2026-11-01"), "2026-11-01T23:59:59.999999999Z");
+        let beginning = moment("2026-11-01", Bound::Beginning, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(beginning.to_string(), "2026-11-01T00:00:00Z");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod faults;
 mod hostile_names;
 mod kpromo;
 mod list;
+mod log;
 mod manifests;
 mod program;
 #[cfg(unix)]

@@ -72,6 +72,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reconcile",
         ],
     ),
+    ("audit", &["model", "source", "desired", "trust", "reconcile"]),
     (
         "adoption",
         &["model", "yaml", "desired", "registry", "trust", "assembly"],

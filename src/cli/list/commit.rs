@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use miette::{Report, miette};
 
 use crate::cli::exit_code::Ended as _;
-use crate::cli::moment::moment;
+use crate::cli::moment::{Bound, moment};
 use crate::cli::{ExitCode, WithExitCode as _};
 use crate::model::CommitId;
 use crate::source::{GitRepository, Source as _};
@@ -25,7 +25,7 @@ pub fn commit_at(source: &GitRepository, at: Option<&str>) -> Result<CommitId, R
         Ok(commit) => return Ok(commit),
         Err(error) => error,
     };
-    let Ok(time) = moment(at, Timestamp::now()) else {
+    let Ok(time) = moment(at, Bound::End, Timestamp::now()) else {
         return Err(unknown).ended();
     };
     let head = source.head().ended()?;

@@ -142,15 +142,22 @@ fn write(path: &Path, folder: &str, commit: CommitId, ledger: &Ledger) -> io::Re
 
 /// Where two lines of first parents meet.
 #[derive(Debug, PartialEq, Eq)]
-struct Meeting {
+pub(in crate::cli) struct Meeting {
     /// The newest commit that is on both.
-    commit: CommitId,
+    pub commit: CommitId,
     /// The commits of the kept line that came after it.
-    newer: HashSet<CommitId>,
+    pub newer: HashSet<CommitId>,
 }
 
 /// Costs as many steps as the two are apart.
-fn meeting<S: Source>(source: &S, kept: CommitId, wanted: CommitId) -> Result<Option<Meeting>, SourceError> {
+///
+/// # Errors
+/// Where Git cannot be read.
+pub(in crate::cli) fn meeting<S: Source>(
+    source: &S,
+    kept: CommitId,
+    wanted: CommitId,
+) -> Result<Option<Meeting>, SourceError> {
     const KEPT: usize = 0;
     const WANTED: usize = 1;
     let mut of_kept = Vec::new();

@@ -10,10 +10,10 @@ mod place;
 mod report;
 mod sarif;
 #[cfg(test)]
-mod tests;
+pub(in crate::cli) mod tests;
 mod text;
 
 pub use command::ValidateCommand;
-pub(in crate::cli) use kept_ledger::ledger_at;
+pub(in crate::cli) use kept_ledger::{ledger_at, meeting};
 #[cfg(test)]
 pub use report::Report;

@@ -37,7 +37,7 @@ fn digest(of: &str) -> String {
 }
 
 /// An image of the project that the path names, with the content of each tag.
-pub(super) fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
+pub fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
     let lines = tags
         .iter()
         .map(|(tag, content)| format!("\"{tag}\" = \"{}\"\n", digest(content)));
@@ -45,7 +45,7 @@ pub(super) fn manifest(image: &str, tags: &[(&str, &str)]) -> String {
 }
 
 /// A repository with a work tree, on branch `main`.
-pub(super) struct Repository {
+pub struct Repository {
     folder: TempDir,
     commits: i64,
 }

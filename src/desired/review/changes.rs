@@ -67,7 +67,7 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks
         if known == Some(digest) {
             continue;
         }
-        let (file, at) = line(after.parsed, stand, key.2);
+        let (file, at) = place(after.parsed, stand.project, stand.claim, key.2);
         let change = change(new, stand, key.2, (known, Some(digest)), &file, at.line);
         if let (Some(known), Some(tag)) = (known, key.2)
             && [before, after].iter().any(|side| is_immutable(side.parsed, key.0, tag))
@@ -88,7 +88,7 @@ pub(super) fn compare(before: &Side<'_>, after: &Side<'_>, remarks: &mut Remarks
         if is_held(key) || broken.contains(&**stand.project) {
             continue;
         }
-        let (file, at) = line(before.parsed, stand, key.2);
+        let (file, at) = place(before.parsed, stand.project, stand.claim, key.2);
         let now = remarks.line_now(&file, at.line);
         let change = change(old, stand, key.2, (Some(stand.claim.digest), None), &file, now);
         if let Some(finding) = dropped(before, after, key, stand, &change.reference) {
@@ -197,16 +197,17 @@ fn dropped(
     })
 }
 
-/// Where a claim's line is.
-fn line(parsed: &Parsed, stand: &Stand<'_>, tag: Option<&Tag>) -> (RepoPath, Position) {
+/// Where the line of a claim is that names this tag, or its digest without one.
+#[must_use]
+pub fn place(parsed: &Parsed, project: &str, claim: &Claim, tag: Option<&Tag>) -> (RepoPath, Position) {
     let Claim {
         repository,
         digest,
         origin,
         ..
-    } = stand.claim;
+    } = claim;
     let found = || {
-        let mut files: Vec<_> = parsed.projects.get(stand.project)?.files.iter().collect();
+        let mut files: Vec<_> = parsed.projects.get(project)?.files.iter().collect();
         // The file where the claim begins is the likeliest.
         files.sort_by_key(|file| file.path != origin.file);
         files.into_iter().find_map(|file| {

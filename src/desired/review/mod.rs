@@ -19,7 +19,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use changes::ClaimChange;
+pub use changes::{ClaimChange, place};
 pub use comparison::{Review, review};
 pub use lines::LineMap;
 pub use merge::{Merged, Sides, merge};
