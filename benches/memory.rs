@@ -13,7 +13,7 @@ use std::time::Instant;
 use landfall::desired::ParseCache;
 use landfall::graph::Graph;
 use landfall::plan::file::write;
-use landfall::plan::{Advice, Findings, Scope, plan, standing};
+use landfall::plan::{Advice, Findings, Scope, Status, plan, standing};
 use synthetic::{cold, now, read, tree, warm};
 
 /// At the peak of a cold start, manifests included.
@@ -37,7 +37,12 @@ fn main() -> ExitCode {
     let cold_start = peak();
     peaks.push(("its plan", cold_start));
     let configuration = landfall::model::Digest::of(b"");
-    let standing = standing(&graph, &planned, Findings::none(tree.commit), &Advice::default());
+    let standing = standing(
+        &graph,
+        &Status::of(&planned),
+        Findings::none(tree.commit),
+        &Advice::default(),
+    );
     let written = write(&graph, &planned, &standing, configuration, std::io::sink());
     assert!(written.is_ok());
     peaks.push(("its plan file written", peak()));

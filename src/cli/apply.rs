@@ -122,7 +122,7 @@ impl ApplyCommand {
             .preview(&scope, watching, stop)
             .await
             .into_diagnostic()?;
-        refuse(session, &preview.last.steps).await?;
+        refuse(session, &session.reconciler.planned().steps).await?;
         if preview.interrupted {
             return Ok(vec![preview]);
         }
@@ -158,7 +158,7 @@ impl ApplyCommand {
             .into_diagnostic()?;
         let graph = session.reconciler.graph();
         let needed = plan
-            .check(graph, &preview.last, commit, session.config.digest())
+            .check(graph, &session.reconciler.planned(), commit, session.config.digest())
             .into_diagnostic()?;
         refuse(session, &needed.steps).await?;
         let pass = session

@@ -132,7 +132,12 @@ async fn converge(
         .reconciler
         .standing(&preview, advice)
         .ok_or_else(|| miette!("no commit was followed"))?;
-    let plan = table(session.reconciler.graph(), &preview.last, &planned, &options);
+    let plan = table(
+        session.reconciler.graph(),
+        &session.reconciler.planned(),
+        &planned,
+        &options,
+    );
     write!(output, "{plan}").into_diagnostic()?;
     let passes = session
         .reconciler

@@ -79,9 +79,9 @@ impl PlanCommand {
         let Some(standing) = session.reconciler.standing(&pass, &advice) else {
             return Ok(judged);
         };
-        let able = self.tell_beforehand(&session, &pass.last.steps)?;
+        let planned = &session.reconciler.planned();
+        let able = self.tell_beforehand(&session, &planned.steps)?;
         let graph = session.reconciler.graph();
-        let planned = &pass.last;
         match (self.diagram.notation(), common.format) {
             (Some(notation), _) => draw::diagram(graph, planned, notation, &mut *output).into_diagnostic()?,
             (None, Format::Json) => draw::json(graph, planned, &standing, &mut *output).into_diagnostic()?,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod expiry;
+mod glimpse;
 mod inference;
 mod memory;
 mod question;
@@ -13,6 +14,7 @@ mod tests;
 
 pub use answer::{Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, SourceImage};
 pub use expiry::Bounds;
+pub use glimpse::Glimpse;
 pub use memory::{Attempt, Memory};
 pub use question::{Ask, Class, Depth, Question};
 pub use store::{Facts, Known, SourceFact, TagFacts, UnitFacts, Values};

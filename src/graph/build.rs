@@ -29,6 +29,8 @@ pub struct Graph {
     tags: Vec<(RepositoryId, Tag)>,
     tag_ids: HashMap<(RepositoryId, Tag), TagId>,
     repository_tags: Vec<Vec<TagId>>,
+    /// The units that want each tag: one, unless a commit is wrong.
+    tag_units: Vec<Vec<UnitId>>,
     repository_units: Vec<Vec<UnitId>>,
     projects: HashMap<Arc<str>, Numbered>,
     chains: Chains,
@@ -183,7 +185,7 @@ impl Graph {
             touched.units.push(id);
             let repository = self.units[id.index()].repository;
             let tags = claim.tags.iter().map(|tag| self.intern_tag(repository, tag)).collect();
-            self.units[id.index()].tags = tags;
+            self.set_tags(id, tags);
             self.chains.remove(id);
             if let Some(upstream) = upstream {
                 self.chains.insert(upstream, id);
@@ -199,11 +201,22 @@ impl Graph {
     }
 
     fn unclaim(&mut self, id: UnitId, touched: &mut Touched) {
-        let unit = &mut self.units[id.index()];
-        unit.claim = None;
-        unit.tags.clear();
+        self.units[id.index()].claim = None;
+        self.set_tags(id, Vec::new());
         self.chains.remove(id);
         touched.units.push(id);
+    }
+
+    fn set_tags(&mut self, id: UnitId, tags: Vec<TagId>) {
+        for tag in &tags {
+            self.tag_units[tag.index()].push(id);
+        }
+        for tag in std::mem::replace(&mut self.units[id.index()].tags, tags) {
+            let units = &mut self.tag_units[tag.index()];
+            if let Some(position) = units.iter().position(|unit| *unit == id) {
+                units.remove(position);
+            }
+        }
     }
 
     fn intern_unit(&mut self, claim: &Claim, targets: &[TargetId]) -> UnitId {
@@ -242,6 +255,7 @@ impl Graph {
         let id = TagId(self.tags.len() as u32);
         self.tags.push((repository, tag.clone()));
         self.repository_tags[repository.index()].push(id);
+        self.tag_units.push(Vec::new());
         self.tag_ids.insert((repository, tag.clone()), id);
         id
     }
@@ -282,6 +296,12 @@ impl Graph {
     #[must_use]
     pub fn target_count(&self) -> usize {
         self.targets.len()
+    }
+
+    /// Whether the present commit has a target.
+    #[must_use]
+    pub fn is_present(&self, id: TargetId) -> bool {
+        self.present.contains(&id)
     }
 
     /// As it is, or was when it was last named.
@@ -338,6 +358,12 @@ impl Graph {
     pub fn tag(&self, id: TagId) -> (RepositoryId, &Tag) {
         let (repository, tag) = &self.tags[id.index()];
         (*repository, tag)
+    }
+
+    /// The units that want a tag set on them: one, or none.
+    #[must_use]
+    pub fn units_under(&self, id: TagId) -> &[UnitId] {
+        &self.tag_units[id.index()]
     }
 
     #[must_use]

@@ -44,7 +44,7 @@ impl Planner<'_> {
         if exposed.is_empty() {
             return moves;
         }
-        self.mind_neighbours();
+        self.displaces(old);
         let graph = self.graph;
         // Where a neighbour has yet to be read, the move waits, whatever is known of the others.
         let mut unread = EndpointSet::EMPTY;

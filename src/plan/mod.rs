@@ -14,6 +14,7 @@ mod record;
 mod remedies;
 mod signatures;
 mod standing;
+mod status;
 mod step;
 mod support;
 mod tags;
@@ -28,4 +29,5 @@ pub use planner::{Planned, Scope, Sum, UnitPlan, Units, plan, plan_unit, rotatio
 pub use record::{QuestionRecord, StepRecord, Verb};
 pub use signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 pub use standing::{Findings, standing};
+pub use status::{Status, Tally};
 pub use step::{Action, Content, Provider, Reason, Step, Withheld};

@@ -12,7 +12,7 @@ use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
-use crate::model::{Admission, EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
+use crate::model::{Admission, Digest, EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -71,8 +71,9 @@ pub struct UnitPlan {
     pub questions: Vec<Question>,
     /// Each cause once for every node and endpoint that waits for it.
     pub blocked: Vec<(Cause, NodeId)>,
-    /// It moves a tag, or waits to: what that may take from other images of the repository counts too.
-    pub minds_neighbours: bool,
+    /// What stands under tags that it moves, or waits to move: images of the repository that are one of these or list it,
+    /// or may, count too.
+    pub displaces: Vec<Digest>,
     /// When time alone changes this plan, at the earliest: a back-off ends, patience is over, a fight is forgotten.
     pub due: Option<Timestamp>,
 }
@@ -235,9 +236,11 @@ impl Planner<'_> {
         self.planned.blocked.push((cause, node));
     }
 
-    /// Facts of other images of the repository decide too.
-    pub fn mind_neighbours(&mut self) {
-        self.planned.minds_neighbours = true;
+    /// Facts of other images of the repository decide too, for they may need this.
+    pub fn displaces(&mut self, old: Digest) {
+        if !self.planned.displaces.contains(&old) {
+            self.planned.displaces.push(old);
+        }
     }
 
     /// From this moment on the plan may be another, though nothing else happens.

@@ -1,7 +1,6 @@
 //! How a plan, and what is known beside it, leave a commit: the one place where that is judged.
 
-use super::draw::Summary;
-use super::planner::Planned;
+use super::status::Status;
 use super::{Advice, explain};
 use crate::graph::Graph;
 use crate::model::{CommitId, Diagnostic, HeldReport, RefusedReport, Severity, Shortfall, Standing};
@@ -33,7 +32,7 @@ impl Findings {
 
 /// Puts all of it together. Nothing that says how a commit stands may be counted elsewhere.
 #[must_use]
-pub fn standing(graph: &Graph, planned: &Planned, findings: Findings, advice: &Advice) -> Standing {
+pub fn standing(graph: &Graph, status: &Status, findings: Findings, advice: &Advice) -> Standing {
     let Findings {
         commit,
         held,
@@ -41,15 +40,14 @@ pub fn standing(graph: &Graph, planned: &Planned, findings: Findings, advice: &A
         refused,
         interrupted,
     } = findings;
-    let count = |is: fn(&super::Cause) -> bool| planned.blocked.iter().filter(|blocked| is(&blocked.cause)).count();
-    let summary = Summary::of(planned);
+    let count = |is: fn(&super::Cause) -> bool| status.blocked.iter().filter(|blocked| is(&blocked.cause)).count();
     let shortfall = Shortfall {
-        due: summary.due(),
-        blocked: planned.blocked.len(),
+        due: status.summary.due(),
+        blocked: status.blocked.len(),
         unseen: count(super::Cause::is_unseen),
         forbidden: count(super::Cause::is_forbidden),
-        open_questions: summary.questions,
-        withheld: summary.withheld,
+        open_questions: status.summary.questions,
+        withheld: status.summary.withheld,
         held: held.len(),
         errors: diagnostics
             .iter()
@@ -62,7 +60,7 @@ pub fn standing(graph: &Graph, planned: &Planned, findings: Findings, advice: &A
         commit,
         result: shortfall.verdict(),
         shortfall,
-        blocked: planned
+        blocked: status
             .blocked
             .iter()
             .map(|blocked| explain(graph, blocked, advice))

@@ -150,12 +150,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let Some(commit) = self.revision.as_ref().map(|revision| revision.commit) else {
             return;
         };
-        let last = self.engine.planned();
+        let last = self.engine.status();
         let verdict = Told {
             commit,
             is_settled: self.engine.is_settled(),
             blocked: last.blocked.clone(),
-            withheld: last.withheld.len(),
+            withheld: last.summary.withheld,
             refused: self.refused.as_ref().map(|refused| refused.commit),
             is_following: self.is_following,
         };

@@ -14,7 +14,7 @@ use crate::execute::{self, Clock, Outcome, Run, RunId, StepOutcome, Stop, World}
 use crate::facts::{Answer, Bounds};
 use crate::model::{NodeId, SignerIdentity, UnitId};
 use crate::observe::Known;
-use crate::plan::{Action, Planned, Scope, Step};
+use crate::plan::{Action, Scope, Status, Step};
 use crate::source::Source;
 
 /// What one pass did and found.
@@ -23,8 +23,9 @@ pub struct Pass {
     pub began: Timestamp,
     /// Every step that was run, with what became of it.
     pub ran: Vec<(Step, StepOutcome)>,
-    /// The plan as it was left: what is still in the way, withheld or not asked.
-    pub last: Planned,
+    /// What the plan came to as it was left: what is still in the way, withheld or not asked. The plan itself is
+    /// [`Reconciler::planned`], until the next pass.
+    pub last: Status,
     pub requests: u64,
     pub interrupted: bool,
 }
@@ -40,10 +41,7 @@ impl Pass {
 
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !self.interrupted
-            && self.last.steps.is_empty()
-            && self.last.questions.is_empty()
-            && self.last.blocked.is_empty()
+        !self.interrupted && self.last.is_settled()
     }
 }
 
@@ -85,7 +83,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
             self.wait(&mut tasks, due, watch, stop).await?;
         }
-        let last = self.engine.planned();
+        let last = self.engine.status();
         let (ran, requests) = self.engine.take_ran();
         let pass = Pass {
             began,

@@ -21,6 +21,7 @@ use crate::model::{
     TargetId, UnitId,
 };
 use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
+use crate::plan::Planned;
 use crate::source::Source;
 use crate::transfer::TransferLimits;
 
@@ -127,6 +128,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     #[must_use]
     pub fn is_following(&self) -> bool {
         self.is_following
+    }
+
+    /// The plan as the last pass left it.
+    #[must_use]
+    pub fn planned(&self) -> Planned {
+        self.engine.planned()
     }
 
     #[must_use]

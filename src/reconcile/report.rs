@@ -56,7 +56,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     ..step_report(&self.engine.graph, step, Some(endpoint), &Outcome::Skipped)
                 })
                 .collect(),
-            open_questions: last.last.questions.len(),
+            open_questions: last.last.questions,
             images: self.engine.graph.wanted().count(),
             endpoints: self.engine.graph.endpoints().count(),
         })

@@ -5,6 +5,7 @@ mod harm;
 mod history;
 pub mod images;
 mod judged;
+pub mod large;
 mod merges;
 mod random;
 pub mod registry;

@@ -16,7 +16,7 @@ use crate::model::{
     Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Signer, SignerIdentity, Slot, Tag,
     UnitId,
 };
-use crate::plan::{Action, Step};
+use crate::plan::{Action, Status, Step};
 use crate::reconcile::Watch;
 use crate::reconcile::engine::Engine;
 use crate::trust::PublicKey;
@@ -227,6 +227,12 @@ impl Watch for Rules {
         let (kept, anew) = (engine.planned(), engine.planned_anew(now));
         if kept != anew {
             self.violated(format!("the sum of plans is {kept:?}, and planned anew it is {anew:?}"));
+        }
+        let (kept, counted) = (engine.status(), Status::of(&anew));
+        if kept != counted {
+            self.violated(format!(
+                "the status that is kept is {kept:?}, and of the plan it is {counted:?}"
+            ));
         }
     }
 

@@ -26,35 +26,39 @@ impl Summary {
     #[must_use]
     pub fn of(planned: &Planned) -> Self {
         let mut summary = Self {
-            withheld: planned.withheld.iter().map(|(step, _)| places(step)).sum(),
+            withheld: planned.withheld.iter().map(|(step, _)| Self::places(step)).sum(),
             blocked: planned.blocked.len(),
             questions: planned.questions.iter().map(|question| question.at.len()).sum(),
             ..Self::default()
         };
         for step in &planned.steps {
-            let count = match step.action.verb() {
-                Verb::Copy => &mut summary.copy,
-                Verb::Sign => &mut summary.sign,
-                Verb::Attach => &mut summary.attach,
-                Verb::Tag => &mut summary.tag,
-            };
-            *count += places(step);
+            *summary.of_step(step) += Self::places(step);
         }
         summary
+    }
+
+    /// What counts steps of this kind.
+    pub(in crate::plan) fn of_step(&mut self, step: &Step) -> &mut usize {
+        match step.action.verb() {
+            Verb::Copy => &mut self.copy,
+            Verb::Sign => &mut self.sign,
+            Verb::Attach => &mut self.attach,
+            Verb::Tag => &mut self.tag,
+        }
+    }
+
+    /// Signing touches no endpoint and is done once.
+    pub(in crate::plan) fn places(step: &Step) -> usize {
+        match step.action.verb() {
+            Verb::Sign => 1,
+            Verb::Copy | Verb::Attach | Verb::Tag => step.at.len(),
+        }
     }
 
     /// Steps that are due.
     #[must_use]
     pub fn due(&self) -> usize {
         self.copy + self.sign + self.attach + self.tag
-    }
-}
-
-/// Signing touches no endpoint and is done once.
-fn places(step: &Step) -> usize {
-    match step.action.verb() {
-        Verb::Sign => 1,
-        Verb::Copy | Verb::Attach | Verb::Tag => step.at.len(),
     }
 }
 

@@ -15,12 +15,12 @@ use crate::model::{
     Severity, Slot, Standing, TargetId, TargetMode, UnitId,
 };
 use crate::plan::draw::{Style, TableOptions, diagram, json, table};
-use crate::plan::{Advice, Blocked, Cause, Findings, Planned, explain, standing};
+use crate::plan::{Advice, Blocked, Cause, Findings, Planned, Status, explain, standing};
 
 /// How a commit without errors stands.
 fn stands(world: &World, planned: &Planned) -> Standing {
     let findings = Findings::none(CommitId([7; 20]));
-    standing(&world.graph, planned, findings, &Advice::default())
+    standing(&world.graph, &Status::of(planned), findings, &Advice::default())
 }
 
 const ASIA: EndpointIndex = EndpointIndex(1);
@@ -157,7 +157,7 @@ fn a_commit_with_an_error_is_never_said_to_be_as_desired() {
         diagnostics: vec![error],
         ..Findings::none(CommitId([7; 20]))
     };
-    let standing = standing(&world.graph, &planned, found, &Advice::default());
+    let standing = standing(&world.graph, &Status::of(&planned), found, &Advice::default());
     assert_eq!(standing.result, Convergence::Partly);
     assert_snapshot!(table(&world.graph, &planned, &standing, &TableOptions::default()));
     let mut out = Vec::new();

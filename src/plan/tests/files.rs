@@ -12,7 +12,7 @@ use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, target};
 use crate::model::{CommitId, Digest, EndpointIndex};
 use crate::plan::file::{PlanFile, PlanFileError, PlanFileLimits, Stale, plan_digest, write};
-use crate::plan::{Action, Advice, Findings, Planned, Step, StepRecord, Verb, standing};
+use crate::plan::{Action, Advice, Findings, Planned, Status, Step, StepRecord, Verb, standing};
 
 const COMMIT: CommitId = CommitId([7; 20]);
 const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
@@ -31,7 +31,12 @@ fn world(truth: Truth) -> World {
 
 fn written(world: &World, planned: &Planned) -> Vec<u8> {
     let mut out = Vec::new();
-    let standing = standing(&world.graph, planned, Findings::none(COMMIT), &Advice::default());
+    let standing = standing(
+        &world.graph,
+        &Status::of(planned),
+        Findings::none(COMMIT),
+        &Advice::default(),
+    );
     write(&world.graph, planned, &standing, configuration(), &mut out).unwrap();
     out
 }

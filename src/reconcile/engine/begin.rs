@@ -8,7 +8,7 @@ use super::lanes::{Group, Item, Lane};
 use super::startable::{Room, startable};
 use super::turning::{Engine, GATHERING};
 use crate::facts::{Ask, Class, Depth, Question};
-use crate::model::{EndpointIndex, EndpointSet, Source, TargetId, UnitId};
+use crate::model::{EndpointIndex, EndpointSet, Source, TagId, TargetId, UnitId};
 use crate::plan::{Action, Reason, Step, UnitPlan, rotations_left};
 
 impl Engine {
@@ -66,9 +66,10 @@ impl Engine {
     fn begin_look(&mut self, lane: &Lane, class: Class, unit: UnitId, now: Timestamp, begins: &mut Vec<Begin>) -> bool {
         // What a look takes is known once it is back: until then it counts as the one request that it takes at least.
         if self.requests + self.in_flight.looks() as u64 >= self.session.requests {
+            self.is_out_of_requests = true;
             return false;
         }
-        let Some(plan) = self.plans.get(&unit) else {
+        let Some(plan) = self.plans.get(unit) else {
             return false;
         };
         let busy = self.in_flight.busy(unit);
@@ -152,7 +153,7 @@ impl Engine {
         if busy.contains(endpoint) || !self.has_gathered(unit, now) {
             return false;
         }
-        let Some(plan) = self.plans.get(&unit) else {
+        let Some(plan) = self.plans.get(unit) else {
             return false;
         };
         let due = plan.steps.iter().fold(EndpointSet::EMPTY, |all, step| all | step.at);
@@ -172,12 +173,11 @@ impl Engine {
             tag_is_free: &|tag, at| self.in_flight.tag_is_free(tag, at),
         };
         let steps = startable(&plan.steps, &room);
-        let waits = self.waits_for_a_tag(&plan.steps);
+        for tag in self.tags_awaited(&plan.steps) {
+            self.awaits_tag.entry(tag).or_default().insert(unit);
+        }
         if waits_to_rotate {
             self.wake_at(unit, now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
-        }
-        if waits {
-            self.awaits_tag.insert(unit);
         }
         if steps.is_empty() {
             return false;
@@ -198,17 +198,19 @@ impl Engine {
         true
     }
 
-    fn waits_for_a_tag(&self, steps: &[Step]) -> bool {
-        steps.iter().any(|step| match step.action {
-            Action::Tag { tag, .. } => self.in_flight.tag_is_free(tag, step.at) != step.at,
-            _ => false,
-        })
+    /// Tags of these steps that another unit's run writes.
+    fn tags_awaited(&self, steps: &[Step]) -> Vec<TagId> {
+        let awaited = |step: &Step| match step.action {
+            Action::Tag { tag, .. } if self.in_flight.tag_is_free(tag, step.at) != step.at => Some(tag),
+            _ => None,
+        };
+        steps.iter().filter_map(awaited).collect()
     }
 
     /// Whether a unit's copies need wait no longer for endpoints that have yet to say what they lack: what they all lack
     /// is read once.
     fn has_gathered(&mut self, unit: UnitId, now: Timestamp) -> bool {
-        let Some(plan) = self.plans.get(&unit) else {
+        let Some(plan) = self.plans.get(unit) else {
             return true;
         };
         let copies = plan.steps.iter().any(|step| matches!(step.action, Action::Copy { .. }));

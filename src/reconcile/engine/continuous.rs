@@ -75,6 +75,15 @@ impl Engine {
             self.line_up_sweep(ask);
         }
         while let Some((ask, endpoint)) = self.retries.take(now) {
+            if let Ask::Endpoint(target) = ask {
+                // That it did not answer holds until it does: all of a target would be planned anew for nothing.
+                if self.graph.is_present(target) {
+                    let lane = self.look_lane(ask, endpoint);
+                    self.lanes
+                        .wait(&lane, Class::Unblocks, (target, None), Item::Sweep(ask));
+                }
+                continue;
+            }
             self.facts.forget_failure(ask, endpoint);
             self.touch_place(ask);
         }
@@ -107,7 +116,7 @@ impl Engine {
         let is_lost = |(cause, _): &(Cause, NodeId)| matches!(cause, Cause::CarriedLost { .. });
         if self
             .plans
-            .get(&unit)
+            .get(unit)
             .is_some_and(|plan| plan.blocked.iter().any(is_lost))
         {
             self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY);
@@ -118,7 +127,10 @@ impl Engine {
     fn swept(&self, ask: Ask) -> Option<(super::lanes::Group, EndpointSet)> {
         let (graph, facts) = (&self.graph, &self.facts);
         match ask {
-            Ask::Endpoint(target) => Some(((target, None), facts.endpoints(target).answered())),
+            Ask::Endpoint(target) => {
+                let is_wanted = graph.is_present(target);
+                is_wanted.then(|| ((target, None), facts.endpoints(target).answered()))
+            }
             Ask::Image(unit) | Ask::Evidence(unit) => {
                 let wanted = graph.unit(unit).claim()?.endpoints;
                 let up = facts.endpoints(graph.target_of(unit)).present & wanted;
@@ -129,10 +141,7 @@ impl Engine {
                 Some((self.group(unit), known.answered() & up))
             }
             Ask::Tag(tag) => {
-                let repository = graph.tag(tag).0;
-                let unit = graph
-                    .units_of(repository)
-                    .find(|unit| graph.unit(*unit).tags.contains(&tag))?;
+                let unit = *graph.units_under(tag).first()?;
                 let up = facts.endpoints(graph.target_of(unit)).present;
                 Some((self.group(unit), facts.tag(tag).known.answered() & up))
             }

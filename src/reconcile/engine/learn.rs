@@ -9,8 +9,8 @@ use super::in_flight::LookId;
 use super::lanes::Lane;
 use super::turning::Engine;
 use crate::execute::{Outcome, RunId, StepOutcome};
-use crate::facts::{Answer, Ask, Evidence};
-use crate::model::{Carried, CarriedKind, EndpointIndex, NodeId, SignatureForm, Slot, UnitId};
+use crate::facts::{Answer, Ask, Evidence, Glimpse};
+use crate::model::{Carried, CarriedKind, EndpointIndex, NodeId, SignatureForm, Slot, TagId, UnitId};
 use crate::plan::{Action, Step};
 
 /// A step that found something else than was planned is planned anew from what is there now, and so is one that was done
@@ -23,8 +23,11 @@ impl Engine {
         self.requests += requests;
         let look = self.in_flight.end_look(id)?;
         self.lanes.end(&look.lane);
-        self.touch_place(look.ask);
+        self.touch_askers(look.ask);
         if look.is_spoilt {
+            if matches!(look.ask, Ask::Endpoint(_) | Ask::Tags(_)) {
+                self.touch_place(look.ask);
+            }
             return None;
         }
         let heard = match look.ask {
@@ -38,9 +41,36 @@ impl Engine {
         self.ask_again_unless_answered(look.ask, look.endpoint, &answer, now);
         // It held when it was asked for: whatever changed since is found by the next look.
         let at = look.sent.min(now);
+        let before = self.facts.glimpse(look.ask, look.endpoint);
+        let listed = self.listed(look.ask, look.endpoint);
+        // What an image lists may be known by this answer: until now it might have been anything.
+        let displacing = match look.ask {
+            Ask::Image(unit) | Ask::Source(unit) => self.displacing(unit),
+            _ => Vec::new(),
+        };
         self.facts
             .record(&self.graph, look.ask, look.depth, look.endpoint, answer, at);
+        // A sweep mostly hears what is known: nobody else need be planned anew for that.
+        if before.is_none() || before != self.facts.glimpse(look.ask, look.endpoint) {
+            self.touch_place(look.ask);
+            self.touched.extend(displacing);
+        }
+        for (tag, before) in listed {
+            if before != self.facts.glimpse(Ask::Tag(tag), look.endpoint) {
+                self.touch_place(Ask::Tag(tag));
+            }
+        }
         heard
+    }
+
+    /// What is known of the tags that a list says something of.
+    fn listed(&self, ask: Ask, endpoint: EndpointIndex) -> Vec<(TagId, Option<Glimpse>)> {
+        let Ask::Tags(repository) = ask else {
+            return Vec::new();
+        };
+        let tags = self.graph.tags_of(repository).iter().copied();
+        tags.map(|tag| (tag, self.facts.glimpse(Ask::Tag(tag), endpoint)))
+            .collect()
     }
 
     pub(super) fn finished(&mut self, id: RunId, outcome: StepOutcome, now: Timestamp) -> Option<Learnt> {
@@ -50,9 +80,7 @@ impl Engine {
         if let Some(freed) = self.in_flight.end_step(id, outcome.step, endpoint) {
             self.lanes.end(&Lane::Write(target, freed));
         }
-        if matches!(step.action, Action::Tag { .. }) {
-            self.touched.extend(std::mem::take(&mut self.awaits_tag));
-        }
+        self.free_tag(&step);
         let learnt = self.learn(&step, &outcome, now);
         self.ran.push((step, outcome));
         learnt
@@ -177,8 +205,17 @@ impl Engine {
             self.lanes.end(&Lane::Write(run.target, endpoint));
         }
         self.touch_unit(run.unit);
-        self.touched.extend(std::mem::take(&mut self.awaits_tag));
+        run.steps.iter().for_each(|step| self.free_tag(step));
         Some(Learnt::Touched(run.unit))
+    }
+
+    /// Whoever waits until this tag is no longer written may go on.
+    fn free_tag(&mut self, step: &Step) {
+        if let Action::Tag { tag, .. } = step.action
+            && let Some(units) = self.awaits_tag.remove(&tag)
+        {
+            self.touched.extend(units);
+        }
     }
 
     fn succeed(&mut self, step: &Step, endpoint: EndpointIndex, attached: Option<Evidence>, now: Timestamp) {
@@ -195,11 +232,14 @@ impl Engine {
             Action::Tag { tag, digest, .. } => self.facts.tagged(*tag, endpoint, *digest, now),
         }
         // What failed for want of it may go well now.
-        let tries = &self.tries;
-        self.memory.tried.retain(|(node, at), _| {
-            let depends = node.unit == unit && *at == endpoint && node.slot > step.node.slot;
-            !depends || tries.get(&(*node, *at)).is_some_and(|tries| *tries >= TRIES)
-        });
+        if !self.memory.tried.is_empty() {
+            for slot in self.graph.unit(unit).slots().filter(|slot| *slot > step.node.slot) {
+                let place = (NodeId { unit, slot }, endpoint);
+                if self.tries.get(&place).is_none_or(|tries| *tries < TRIES) {
+                    self.memory.tried.remove(&place);
+                }
+            }
+        }
     }
 
     /// The places that a step writes at an endpoint: what is on its way about them does not count.
@@ -224,17 +264,21 @@ impl Engine {
 
     /// A place counts as not asked, and so does what is on its way about it.
     pub(super) fn doubt(&mut self, ask: Ask, endpoint: EndpointIndex) {
+        let repository = match ask {
+            Ask::Image(unit) | Ask::Evidence(unit) => Some(self.graph.unit(unit).repository),
+            Ask::Tag(tag) => Some(self.graph.tag(tag).0),
+            _ => None,
+        };
+        // The list of the repository is in doubt with each of its places.
+        if let Some(repository) = repository {
+            self.in_flight.spoil(Ask::Tags(repository), endpoint);
+            if self.facts.list(repository).asked().contains(endpoint) {
+                self.touch_list_readers(repository);
+            }
+        }
         self.facts.doubt(&self.graph, ask, endpoint);
         self.in_flight.spoil(ask, endpoint);
         self.touch_place(ask);
-        let repository = match ask {
-            Ask::Image(unit) | Ask::Evidence(unit) => self.graph.unit(unit).repository,
-            Ask::Tag(tag) => self.graph.tag(tag).0,
-            _ => return,
-        };
-        // The list of the repository is in doubt with each of its places.
-        self.in_flight.spoil(Ask::Tags(repository), endpoint);
-        self.touch_place(Ask::Tags(repository));
     }
 
     /// The places of a step that did not go well count as not asked.

@@ -6,6 +6,7 @@ mod event;
 mod in_flight;
 mod lanes;
 mod learn;
+mod plans;
 mod retries;
 mod startable;
 mod sweeps;

@@ -1,6 +1,6 @@
 //! When a place is looked at again though nothing is known to be amiss.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,7 +33,7 @@ impl Periods {
 pub(super) struct Sweeps {
     periods: Periods,
     due: BTreeSet<(Timestamp, Ask)>,
-    known: HashSet<Ask>,
+    known: HashMap<Ask, Timestamp>,
 }
 
 impl Sweeps {
@@ -41,13 +41,13 @@ impl Sweeps {
         Self {
             periods,
             due: BTreeSet::new(),
-            known: HashSet::new(),
+            known: HashMap::new(),
         }
     }
 
     /// Looks at a place from now on. What is looked at already keeps its due time.
     pub fn add(&mut self, ask: Ask, now: Timestamp) {
-        if !self.known.insert(ask) {
+        if self.known.contains_key(&ask) {
             return;
         }
         let period = self.periods.of(ask);
@@ -61,6 +61,7 @@ impl Sweeps {
         let after = after.max(SignedDuration::from_millis(100));
         let at = now.saturating_add(after).unwrap_or(Timestamp::MAX);
         self.due.insert((at, ask));
+        self.known.insert(ask, at);
     }
 
     pub fn next(&self) -> Option<Timestamp> {
@@ -78,8 +79,8 @@ impl Sweeps {
 
     /// Nobody wants to know of this place any more.
     pub fn remove(&mut self, ask: Ask) {
-        if self.known.remove(&ask) {
-            self.due.retain(|(_, known)| *known != ask);
+        if let Some(at) = self.known.remove(&ask) {
+            self.due.remove(&(at, ask));
         }
     }
 }

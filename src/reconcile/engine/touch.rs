@@ -5,28 +5,52 @@ use crate::facts::Ask;
 use crate::model::{EndpointIndex, RepositoryId, TargetId, UnitId};
 
 impl Engine {
-    /// An answer about a place has come, or it counts as not asked.
+    /// Something else is known of a place, or it counts as not asked: whoever reads of it is planned anew.
     pub(super) fn touch_place(&mut self, ask: Ask) {
         match ask {
             Ask::Endpoint(target) => self.touch_target(target),
-            Ask::Tags(repository) => self.touch_repository(repository),
-            // A list says something of each tag, and one of them stood for the whole repository.
-            Ask::Tag(tag) => self.touch_repository(self.graph.tag(tag).0),
+            Ask::Tags(repository) => self.touch_list_readers(repository),
+            Ask::Tag(tag) => {
+                for unit in self.graph.units_under(tag) {
+                    self.touched.insert(*unit);
+                    let displacing = self.displacing(*unit);
+                    self.touched.extend(displacing);
+                }
+            }
             Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => self.touch_unit(unit),
         }
     }
 
-    /// A unit, and all that read from it. Where these found nothing to read, there may be something now.
+    /// A look at a place is over. Whatever it brought, a unit that waited to ask about its own places may do so now.
+    pub(super) fn touch_askers(&mut self, ask: Ask) {
+        match ask {
+            Ask::Endpoint(_) | Ask::Tags(_) => {}
+            Ask::Tag(tag) => self.touched.extend(self.graph.units_under(tag)),
+            Ask::Image(unit) | Ask::Evidence(unit) | Ask::Source(unit) | Ask::Standing(unit) => {
+                self.touched.insert(unit);
+            }
+        }
+    }
+
+    /// A unit, all that read from it, and those that may take something of it away. Where the former found nothing to
+    /// read, there may be something now.
     pub(super) fn touch_unit(&mut self, unit: UnitId) {
         self.touched.insert(unit);
-        let minds = |neighbour: &UnitId| self.plans.get(neighbour).is_some_and(|plan| plan.minds_neighbours);
-        let neighbours = self.graph.units_of(self.graph.unit(unit).repository).filter(minds);
-        self.touched.extend(neighbours);
+        let displacing = self.displacing(unit);
+        self.touched.extend(displacing);
         for downstream in self.graph.downstream(unit) {
             self.facts
                 .forget_failure(Ask::Source(downstream), EndpointIndex::PRIMARY);
             self.touched.insert(downstream);
         }
+    }
+
+    /// Those that move a tag away from what this unit is or lists, as far as is known.
+    pub(super) fn displacing(&self, id: UnitId) -> Vec<UnitId> {
+        let (unit, below) = (self.graph.unit(id), self.facts.unit(id).below.as_ref());
+        self.plans.displacing(unit.repository, |displaced| {
+            unit.digest == *displaced || below.is_none_or(|below| below.contains(displaced))
+        })
     }
 
     /// A commit changed these.
@@ -42,8 +66,11 @@ impl Engine {
         self.touched.extend(units);
     }
 
-    fn touch_repository(&mut self, repository: RepositoryId) {
-        let units = self.graph.units_of(repository);
-        self.touched.extend(units);
+    /// Claims that were admitted before are asked about one by one, and read nothing of their repository's list but what
+    /// it says of their tags.
+    pub(super) fn touch_list_readers(&mut self, repository: RepositoryId) {
+        let (memory, facts) = (&self.memory, &self.facts);
+        let reads = |unit: &UnitId| !memory.admissions.contains_key(unit) && facts.unit(*unit).admission.is_none();
+        self.touched.extend(self.graph.units_of(repository).filter(reads));
     }
 }

@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{Event, Learnt, Turn};
 use super::in_flight::InFlight;
 use super::lanes::{LaneLimits, Lanes};
+use super::plans::Plans;
 use super::retries::Retries;
 use super::sweeps::Sweeps;
 use crate::execute::{RunId, StepOutcome};
 use crate::facts::{Bounds, Facts, Memory};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, NodeId, UnitId};
-use crate::plan::{Planned, Scope, Step, Sum, UnitPlan, Units, plan_unit, with_upstream};
+use crate::model::{EndpointIndex, NodeId, TagId, UnitId};
+use crate::plan::{Planned, Scope, Status, Step, Sum, Units, plan_unit, with_upstream};
 
 /// What the engine is to do for now.
 #[derive(Debug, Clone)]
@@ -43,8 +44,9 @@ pub struct Engine {
     pub facts: Facts,
     pub memory: Memory,
     pub(super) session: Session,
-    /// Plans of units that are not settled.
-    pub(super) plans: BTreeMap<UnitId, UnitPlan>,
+    pub(super) plans: Plans,
+    /// How many plans of units were made: what an event costs.
+    plans_made: u64,
     /// Units in scope; `None` for all that are wanted.
     scope: Option<BTreeSet<UnitId>>,
     /// Units whose plan may have changed.
@@ -56,10 +58,12 @@ pub struct Engine {
     /// Until when copies of an image wait for one another, so that one read serves them all.
     pub(super) gathering: BTreeMap<UnitId, Timestamp>,
     /// Units that wait until another's run no longer writes one of their tags.
-    pub(super) awaits_tag: BTreeSet<UnitId>,
+    pub(super) awaits_tag: BTreeMap<TagId, BTreeSet<UnitId>>,
     /// How often a step of a node ended at an endpoint in this session, well or not.
     pub(super) tries: HashMap<(NodeId, EndpointIndex), u32>,
     pub(super) requests: u64,
+    /// A look was left unsent for want of requests.
+    pub(super) is_out_of_requests: bool,
     pub(super) ran: Vec<(Step, StepOutcome)>,
     /// Runs that a commit withdrew.
     pub(super) cancels: Vec<RunId>,
@@ -81,16 +85,18 @@ impl Engine {
                 lasting: Lasting::Once,
                 requests: 0,
             },
-            plans: BTreeMap::new(),
+            plans: Plans::default(),
+            plans_made: 0,
             scope: None,
             touched: BTreeSet::new(),
             in_flight: InFlight::default(),
             lanes: Lanes::new(limits),
             dues: BTreeMap::new(),
             gathering: BTreeMap::new(),
-            awaits_tag: BTreeSet::new(),
+            awaits_tag: BTreeMap::new(),
             tries: HashMap::new(),
             requests: 0,
+            is_out_of_requests: false,
             ran: Vec::new(),
             cancels: Vec::new(),
             sweeps: None,
@@ -104,10 +110,10 @@ impl Engine {
         self.facts.begin_pass(bounds, now);
         self.memory.tried.clear();
         self.session = session;
-        for unit in self.plans.keys().copied().collect::<Vec<_>>() {
+        for unit in self.plans.units().collect::<Vec<_>>() {
             self.doubt_what_was_lost(unit);
         }
-        self.plans.clear();
+        self.plans = Plans::default();
         // Whatever was under way in an earlier session ended, or was dropped, with it.
         self.in_flight = InFlight::default();
         self.lanes = Lanes::new(limits);
@@ -116,6 +122,7 @@ impl Engine {
         self.awaits_tag.clear();
         self.tries.clear();
         self.requests = 0;
+        self.is_out_of_requests = false;
         self.ran.clear();
         self.cancels.clear();
         self.sweeps = None;
@@ -191,13 +198,22 @@ impl Engine {
     /// The sum of all units' plans: what is due, asked, withheld and in the way.
     #[must_use]
     pub fn planned(&self) -> Planned {
-        let mut sum = Sum::default();
-        for plan in self.plans.values() {
-            sum.add(plan.clone());
+        Planned {
+            units: self.in_scope().len(),
+            ..self.plans.sum()
         }
-        let mut planned = sum.finish();
-        planned.units = self.in_scope().len();
-        planned
+    }
+
+    /// What that comes to, kept from turn to turn: it costs what is told of, not what is kept.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.plans.status()
+    }
+
+    /// How many plans of units were made so far.
+    #[must_use]
+    pub fn plans_made(&self) -> u64 {
+        self.plans_made
     }
 
     /// Whether some of a unit is not as it shall be, or not known to be.
@@ -209,7 +225,9 @@ impl Engine {
     /// Requests may be sent again: those that were left unsent are lined up.
     pub fn allow_requests(&mut self) {
         self.requests = 0;
-        self.touched.extend(self.plans.keys().copied());
+        if std::mem::take(&mut self.is_out_of_requests) {
+            self.touched.extend(self.plans.units());
+        }
     }
 
     /// Whether something was done that nobody was told of.
@@ -251,17 +269,17 @@ impl Engine {
         if self.scope.as_ref().is_some_and(|scope| !scope.contains(&unit)) {
             return;
         }
+        self.plans_made += 1;
         let plan = plan_unit(&self.graph, &self.facts, &self.memory, &self.session.scope, now, unit);
         if let Some(due) = plan.due {
             self.dues.entry(due).or_default().insert(unit);
         }
         if plan.is_settled() {
-            self.plans.remove(&unit);
             self.gathering.remove(&unit);
-            return;
+        } else {
+            self.line_up(unit, &plan);
         }
-        self.line_up(unit, &plan);
-        self.plans.insert(unit, plan);
+        self.plans.set(unit, self.graph.unit(unit).repository, plan);
     }
 
     /// Touches what time alone has changed.

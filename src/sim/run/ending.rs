@@ -33,13 +33,13 @@ impl Run {
             if self.is_settled(process, last) {
                 return Ok(());
             }
-            left = last
-                .last
+            let planned = process.planned();
+            left = planned
                 .blocked
                 .iter()
                 .map(|blocked| format!("{:?}", blocked.cause))
-                .chain(last.last.questions.iter().map(|question| format!("{question:?}")))
-                .chain(last.last.steps.iter().map(|step| format!("{step:?}")))
+                .chain(planned.questions.iter().map(|question| format!("{question:?}")))
+                .chain(planned.steps.iter().map(|step| format!("{step:?}")))
                 .collect();
         }
         Err(format!("not converged after {PASSES_TO_CONVERGE} rounds: {left:?}"))
@@ -52,7 +52,7 @@ impl Run {
             _ => false,
         };
         let left = &pass.last;
-        !pass.interrupted && left.steps.is_empty() && left.questions.is_empty() && left.blocked.iter().all(is_gone)
+        !pass.interrupted && left.summary.due() == 0 && left.questions == 0 && left.blocked.iter().all(is_gone)
     }
 
     /// Neither the places of a claim nor those that it reads from have all of a manifest.
@@ -179,7 +179,8 @@ impl Run {
         if !self.is_settled(process, &pass) || !pass.ran.is_empty() {
             return Err(format!(
                 "a pass after convergence is not quiet: {:?} {:?}",
-                pass.ran, pass.last
+                pass.ran,
+                process.planned()
             ));
         }
         let writes = self.store.client_writes_since(mark);
