@@ -181,7 +181,7 @@ impl Command {
             Self::Init(command) => command.run(None, &mut output),
             Self::Validate(command) => command.run(common, &mut output),
             Self::Fmt(command) => command.run(&mut output),
-            Self::Key(command) => command.run(),
+            Self::Key(command) => command.run(common, &mut output),
             Self::Explain(command) => command.run(common, &mut output),
             Self::Schema(command) => command.run(&mut output),
             Self::Graph(command) => command.run(common, &mut output),

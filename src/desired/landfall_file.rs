@@ -90,7 +90,7 @@ table!(
 table!(
     /// A key that signs for targets.
     SignerTable, "a signer" {
-        /// The file in this repository with its public key: PEM, ECDSA P-256.
+        /// The file in this repository with its public key: PEM; ECDSA, Ed25519 or RSA.
         #[schemars(extend("examples" = ["keys/release.pub"]))]
         "public-key" => public_key: Located<KeyPath>,
         /// How signatures are kept at a registry: as cosign 3's bundle, under cosign 2's `.sig` tag.

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::model::Signer;
 
 pub trait Signers: Send + Sync + 'static {
-    /// An ECDSA P-256 signature, DER, over the SHA-256 of `message`, by the signer's current key.
+    /// A signature of `message` by the signer's current key, as [`crate::trust::PrivateKey::sign`] makes it.
     fn sign(&self, signer: &Signer, message: &[u8]) -> impl Future<Output = Result<Vec<u8>, SigningError>> + Send;
 }
 

@@ -13,8 +13,18 @@ pub enum KeyError {
     Blocks { count: usize },
     #[error("the PEM block is `{found}`: expected `{expected}`{}", remedy(.expected, .found))]
     Label { expected: &'static str, found: String },
-    #[error("{algorithm} keys are not supported by this version: use ECDSA P-256, which is what cosign generates")]
+    #[error(
+        "{algorithm} keys are not supported: use ECDSA P-256, which is what cosign generates, P-384 or P-521, Ed25519, or RSA"
+    )]
     Algorithm { algorithm: &'static str },
+    #[error("an RSA key of {bits} bits: cosign takes 2048, 3072 and 4096")]
+    RsaSize { bits: usize },
+    #[error("an RSA key with another exponent than 65537, which cosign does not take")]
+    RsaExponent,
+    #[error(
+        "the key is encrypted as openssl once did it, which protects it little: `openssl pkey` decrypts it, `cosign import-key-pair --key FILE` encrypts it anew"
+    )]
+    LegacyEncryption,
     #[error("the content of the PEM block is no key: {0}")]
     Malformed(&'static str),
     #[error("the encrypted key cannot be read: {0}")]
@@ -36,7 +46,6 @@ fn remedy(expected: &str, found: &str) -> &'static str {
             ". A private key must not stand here: `cosign public-key --key FILE` or `openssl pkey -pubout` gives its public key"
         }
         ("PUBLIC KEY", "CERTIFICATE") => ". `openssl x509 -pubkey -noout` gives a certificate's public key",
-        (_, "EC PRIVATE KEY" | "RSA PRIVATE KEY") => ". `cosign import-key-pair --key FILE` converts it",
         (_, "ENCRYPTED PRIVATE KEY") => {
             ". `openssl pkey` decrypts it, `cosign import-key-pair --key FILE` encrypts it anew"
         }

@@ -5,17 +5,32 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::key_encryption::{self, Cost};
-use super::{KeyError, PrivateKey, pem_block};
+use super::{KeyAlgorithm, KeyError, PrivateKey, pem_block};
 
 const SIGSTORE: &str = "ENCRYPTED SIGSTORE PRIVATE KEY";
 /// cosign before 1.10.
 const COSIGN: &str = "ENCRYPTED COSIGN PRIVATE KEY";
 const PKCS8: &str = "PRIVATE KEY";
+const SEC1: &str = "EC PRIVATE KEY";
+const PKCS1: &str = "RSA PRIVATE KEY";
 
 /// A private key's file, read but not opened.
 pub struct PrivateKeyFile {
-    encrypted: bool,
+    encoding: Encoding,
     contents: Zeroizing<Vec<u8>>,
+}
+
+/// How a private key's file holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// As cosign and landfall write it.
+    Encrypted,
+    /// RFC 5958, any algorithm.
+    Pkcs8,
+    /// RFC 5915, ECDSA.
+    Sec1,
+    /// RFC 8017, RSA.
+    Pkcs1,
 }
 
 /// What `key generate` writes.
@@ -26,12 +41,14 @@ pub struct KeyPairFiles {
 }
 
 impl PrivateKeyFile {
-    /// Reads a key encrypted by cosign or landfall, or one in PKCS#8 without encryption.
+    /// Reads a key encrypted by cosign or landfall, or one without encryption of those that `cosign import-key-pair` takes.
     pub fn parse(pem: &[u8]) -> Result<Self, KeyError> {
         let block = pem_block::read(pem, SIGSTORE)?;
-        let encrypted = match block.label.as_str() {
-            SIGSTORE | COSIGN => true,
-            PKCS8 => false,
+        let encoding = match block.label.as_str() {
+            SIGSTORE | COSIGN => Encoding::Encrypted,
+            PKCS8 => Encoding::Pkcs8,
+            SEC1 => Encoding::Sec1,
+            PKCS1 => Encoding::Pkcs1,
             _ => {
                 return Err(KeyError::Label {
                     expected: SIGSTORE,
@@ -40,7 +57,7 @@ impl PrivateKeyFile {
             }
         };
         Ok(Self {
-            encrypted,
+            encoding,
             contents: block.contents,
         })
     }
@@ -48,16 +65,22 @@ impl PrivateKeyFile {
     /// Whether opening it takes a password.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
-        self.encrypted
+        self.encoding == Encoding::Encrypted
+    }
+
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Decrypts the key, which takes about 0.1 s and 64 MiB: not on a thread that others wait for. A file without
     /// encryption opens with any password.
     pub fn open(&self, password: &[u8]) -> Result<PrivateKey, KeyError> {
-        if self.encrypted {
-            PrivateKey::from_pkcs8(&key_encryption::open(&self.contents, password)?)
-        } else {
-            PrivateKey::from_pkcs8(&self.contents)
+        match self.encoding {
+            Encoding::Encrypted => PrivateKey::from_pkcs8(&key_encryption::open(&self.contents, password)?),
+            Encoding::Pkcs8 => PrivateKey::from_pkcs8(&self.contents),
+            Encoding::Sec1 => PrivateKey::from_sec1(&self.contents),
+            Encoding::Pkcs1 => PrivateKey::from_pkcs1(&self.contents),
         }
     }
 }
@@ -66,14 +89,19 @@ impl fmt::Debug for PrivateKeyFile {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("PrivateKeyFile")
-            .field("encrypted", &self.encrypted)
+            .field("encoding", &self.encoding)
             .finish_non_exhaustive()
     }
 }
 
 /// Makes a key pair, as `cosign generate-key-pair` does. Takes as long as [`PrivateKeyFile::open`].
 pub fn generate(password: &[u8]) -> Result<KeyPairFiles, KeyError> {
-    encrypt(&PrivateKey::generate()?, password, Cost::Standard)
+    generate_as(KeyAlgorithm::EcdsaP256, password)
+}
+
+/// Makes a key pair of any kind. RSA takes seconds.
+pub fn generate_as(algorithm: KeyAlgorithm, password: &[u8]) -> Result<KeyPairFiles, KeyError> {
+    encrypt(&PrivateKey::generate_as(algorithm)?, password, Cost::Standard)
 }
 
 fn encrypt(key: &PrivateKey, password: &[u8], cost: Cost) -> Result<KeyPairFiles, KeyError> {
@@ -86,44 +114,54 @@ fn encrypt(key: &PrivateKey, password: &[u8], cost: Cost) -> Result<KeyPairFiles
 
 #[cfg(test)]
 mod tests {
-    use sigstore::crypto::signing_key::KeyPair as _;
-    use sigstore::crypto::signing_key::ecdsa::EllipticCurve;
-    use sigstore::crypto::signing_key::ecdsa::ec::EcdsaKeys;
-
     use super::*;
     use crate::trust::PublicKey;
 
-    #[test]
-    fn a_generated_pair_opens_and_belongs_together() {
-        let pair = encrypt(&PrivateKey::generate().unwrap(), b"password", Cost::Legacy).unwrap();
-        let file = PrivateKeyFile::parse(pair.private_pem.as_bytes()).unwrap();
-        assert!(file.is_encrypted());
-        let key = file.open(b"password").unwrap();
-        assert_eq!(
-            key.public_key(),
-            &PublicKey::from_pem(pair.public_pem.as_bytes()).unwrap()
-        );
-        assert_eq!(
-            file.open(b"wrong").unwrap_err().to_string(),
-            "the password does not open the key"
-        );
+    /// The same keys as cosign 3.1.3 encrypted and openssl wrote them.
+    fn made(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/testdata/keys/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
     }
 
     #[test]
-    fn the_sigstore_crate_reads_a_generated_pair_and_what_it_writes_is_read() {
-        let ours = generate(b"password").unwrap();
-        let read = EcdsaKeys::from_encrypted_pem(ours.private_pem.as_bytes(), b"password").unwrap();
-        let public_key = PublicKey::from_der(&read.public_key_to_der().unwrap()).unwrap();
-        assert_eq!(PublicKey::from_pem(ours.public_pem.as_bytes()).unwrap(), public_key);
+    fn a_generated_pair_opens_and_belongs_together() {
+        for algorithm in KeyAlgorithm::ALL {
+            let pair = encrypt(&PrivateKey::generate_as(algorithm).unwrap(), b"password", Cost::Legacy).unwrap();
+            let file = PrivateKeyFile::parse(pair.private_pem.as_bytes()).unwrap();
+            assert!(file.is_encrypted());
+            let key = file.open(b"password").unwrap();
+            assert_eq!(
+                key.public_key(),
+                &PublicKey::from_pem(pair.public_pem.as_bytes()).unwrap()
+            );
+            assert_eq!(
+                file.open(b"wrong").unwrap_err().to_string(),
+                "the password does not open the key"
+            );
+        }
+    }
 
-        let theirs = EcdsaKeys::new(EllipticCurve::P256).unwrap();
-        let private_pem = theirs.private_key_to_encrypted_pem(b"password").unwrap();
-        let key = PrivateKeyFile::parse(private_pem.as_bytes()).unwrap().open(b"password");
-        let public_pem = theirs.public_key_to_pem().unwrap();
-        assert_eq!(
-            key.unwrap().public_key(),
-            &PublicKey::from_pem(public_pem.as_bytes()).unwrap()
-        );
+    #[test]
+    fn keys_of_cosigns_are_read_in_every_form_that_cosign_imports() {
+        for (name, algorithm, encodings) in [
+            ("p256", KeyAlgorithm::EcdsaP256, &["pkcs8", "sec1"][..]),
+            ("p384", KeyAlgorithm::EcdsaP384, &["pkcs8", "sec1"]),
+            ("p521", KeyAlgorithm::EcdsaP521, &["pkcs8", "sec1"]),
+            ("ed25519", KeyAlgorithm::Ed25519, &["pkcs8"]),
+            ("rsa2048", KeyAlgorithm::Rsa2048, &["pkcs8", "pkcs1"]),
+        ] {
+            let public_key = PublicKey::from_pem(&made(&format!("cosign-{name}.pub"))).unwrap();
+            assert_eq!(public_key.algorithm(), algorithm);
+            let file = PrivateKeyFile::parse(&made(&format!("cosign-{name}.key"))).unwrap();
+            assert!(file.is_encrypted());
+            let key = file.open(b"password").unwrap();
+            assert_eq!(*key.public_key(), public_key);
+            assert!(public_key.verify(b"message", &key.sign(b"message").unwrap()));
+            for encoding in encodings {
+                let file = PrivateKeyFile::parse(&made(&format!("openssl-{name}.{encoding}.pem"))).unwrap();
+                assert!(!file.is_encrypted());
+                assert_eq!(*file.open(b"").unwrap().public_key(), public_key, "{name} {encoding}");
+            }
+        }
     }
 
     #[test]
@@ -134,38 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn keys_without_encryption_are_read() {
-        let key = PrivateKey::generate().unwrap();
-        let pem = pem_block::write(PKCS8, &key.to_pkcs8().unwrap());
-        let file = PrivateKeyFile::parse(pem.as_bytes()).unwrap();
-        assert!(!file.is_encrypted());
-        assert_eq!(file.open(b"").unwrap().public_key(), key.public_key());
-    }
-
-    #[test]
     fn other_kinds_of_files_are_refused_with_a_remedy() {
-        for (label, remedy) in [
-            ("EC PRIVATE KEY", "import-key-pair"),
-            ("ENCRYPTED PRIVATE KEY", "openssl pkey"),
-            ("PUBLIC KEY", "expected `ENCRYPTED SIGSTORE PRIVATE KEY`"),
+        for (name, remedy) in [
+            ("openssl-p256.encrypted.pem", "openssl pkey"),
+            ("openssl-rsa2048.encrypted.pem", "openssl pkey"),
+            ("cosign-p256.pub", "expected `ENCRYPTED SIGSTORE PRIVATE KEY`"),
         ] {
-            let error = PrivateKeyFile::parse(pem_block::write(label, b"x").as_bytes()).unwrap_err();
+            let error = PrivateKeyFile::parse(&made(name)).unwrap_err();
             assert!(error.to_string().contains(remedy), "{error}");
         }
     }
 
     #[test]
-    fn a_key_on_another_curve_is_refused_by_name() {
-        let der = EcdsaKeys::new(EllipticCurve::P384)
-            .unwrap()
-            .private_key_to_der()
-            .unwrap();
-        let file = PrivateKeyFile::parse(pem_block::write(PKCS8, &der).as_bytes()).unwrap();
-        assert_eq!(
-            file.open(b"").unwrap_err(),
-            KeyError::Algorithm {
-                algorithm: "ECDSA P-384"
-            }
-        );
+    fn a_key_under_the_label_of_another_encoding_is_refused() {
+        let key = PrivateKey::generate().unwrap().to_pkcs8().unwrap();
+        for label in [SEC1, PKCS1] {
+            let file = PrivateKeyFile::parse(pem_block::write(label, &key).as_bytes()).unwrap();
+            assert!(matches!(file.open(b""), Err(KeyError::Malformed(_))), "{label}");
+        }
     }
 }

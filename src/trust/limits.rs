@@ -6,7 +6,7 @@
 pub struct TrustLimits {
     /// A bundle, and a payload that a `.sig` layer holds.
     pub document: usize,
-    /// One signature in base64. ECDSA P-256 needs 96 characters.
+    /// One signature in base64. ECDSA P-256 needs 96 characters, RSA 4096 684.
     pub signature: usize,
     /// Subjects of one statement.
     pub subjects: usize,

@@ -20,8 +20,9 @@ pub mod simple_signing;
 pub mod statement;
 mod verification;
 
+pub use algorithm::KeyAlgorithm;
 pub use key_error::KeyError;
-pub use key_file::{KeyPairFiles, PrivateKeyFile};
+pub use key_file::{Encoding, KeyPairFiles, PrivateKeyFile};
 pub use limits::{LIMITS, TrustLimits};
 pub use merge::{Merge, MergeError};
 pub use private_key::PrivateKey;

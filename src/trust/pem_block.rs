@@ -24,6 +24,10 @@ pub(super) fn read(text: &[u8], expected: &'static str) -> Result<PemBlock, KeyE
         0 => Err(KeyError::NotPem { expected }),
         1 => {
             let block = blocks.remove(0);
+            // RFC 1421: what it encloses is no DER.
+            if block.headers().get("Proc-Type").is_some() {
+                return Err(KeyError::LegacyEncryption);
+            }
             Ok(PemBlock {
                 label: block.tag().to_owned(),
                 contents: Zeroizing::new(block.into_contents()),

@@ -48,7 +48,7 @@ fn public_reference() -> Repository {
 }
 
 /// Adds our signature to what stands under the `.sig` tag.
-async fn add_entry(registry: &Registry, image: &Image, key: &PrivateKey) -> Digest {
+pub async fn add_entry(registry: &Registry, image: &Image, key: &PrivateKey) -> Digest {
     let payload = Bytes::from(simple_signing::payload(&public_reference(), &image.descriptor.digest));
     let signature = key.sign(&payload).unwrap();
     let entry = SignatureEntry::new(key.public_key(), payload, &signature).unwrap();
@@ -66,7 +66,7 @@ fn tag_of(image: &Image) -> String {
 }
 
 /// The signatures under the `.sig` tag.
-async fn entries(registry: &Registry, image: &Image) -> Vec<SignatureEntry> {
+pub async fn entries(registry: &Registry, image: &Image) -> Vec<SignatureEntry> {
     let manifest = registry.manifest(image.repository, &tag_of(image)).await.unwrap();
     let mut entries = Vec::new();
     for layer in signature_manifest::parse(&manifest, &Limits::default()).unwrap() {

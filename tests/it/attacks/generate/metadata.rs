@@ -167,13 +167,14 @@ pub(super) fn keys(scene: &Scene) {
     ] {
         scene.write(name, Against::PrivateKey, attack, &[("private.key", content)]);
     }
-    let ed25519 = "-----BEGIN PUBLIC KEY-----\n\
-        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+    let secp256k1 = "-----BEGIN PUBLIC KEY-----\n\
+        MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEGzFCbHcFiLmtvPLGyFKQ/zoLsrFKkrbn\n\
+        5iF50vkifiFXn79qyQJpUSTC1S1hgEOvCdrQnqz0AbfQdgYemfVQ4w==\n-----END PUBLIC KEY-----\n";
     scene.write(
         "public-key-of-another-algorithm",
         Against::PublicKey,
         "a key that this version does not verify with must not be passed over",
-        &[("key.pub", ed25519.as_bytes().to_vec())],
+        &[("key.pub", secp256k1.as_bytes().to_vec())],
     );
     scene.write(
         "public-key-that-is-private",

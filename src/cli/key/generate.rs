@@ -1,96 +1,66 @@
-//! `landfall key`: making keys.
+//! `landfall key generate`: making keys.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use miette::IntoDiagnostic as _;
-use thiserror::Error;
+use clap::{Args, ValueEnum};
 
-use super::{ExitCode, WithExitCode as _};
-use crate::signing::{Password, PasswordError, PasswordSource};
-use crate::trust::{KeyError, KeyPairFiles, key_file};
+use super::error::KeyCommandError;
+use super::password;
+use crate::trust::{KeyAlgorithm, KeyPairFiles, key_file};
 
-/// Makes keys that landfall and cosign sign with
-#[derive(Debug, Args)]
-pub struct KeyCommand {
-    #[command(subcommand)]
-    action: Action,
-}
-
-#[derive(Debug, Subcommand)]
-enum Action {
-    Generate(Generate),
-}
-
-/// Makes an ECDSA P-256 key pair, the private key encrypted as cosign does
+/// Makes a key pair, the private key encrypted as cosign does
 ///
 /// The password is that of --password-file, else of LANDFALL_KEY_PASSWORD, else of COSIGN_PASSWORD, else it is asked
 /// for. No file is ever overwritten.
 #[derive(Debug, Args)]
-struct Generate {
+pub(super) struct Generate {
     /// Write PREFIX.key and PREFIX.pub
     #[arg(long, value_name = "PREFIX", default_value = "landfall")]
     output_key_prefix: PathBuf,
+    /// Which kind of key: what cosign generates by itself is ecdsa-p256
+    #[arg(long = "type", value_enum, value_name = "TYPE", default_value_t = KeyType::EcdsaP256)]
+    key_type: KeyType,
     /// Read the password from this file; one newline at its end is no part of it
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 }
 
-/// Why no key was made.
-#[derive(Debug, Error)]
-pub enum KeyCommandError {
-    #[error("{path} is there already and is not overwritten: choose another --output-key-prefix", path = .path.display())]
-    Exists { path: PathBuf },
-    #[error("{path} cannot be written: {error}", path = .path.display())]
-    Write { path: PathBuf, error: io::Error },
-    #[error("{0}")]
-    Password(PasswordError),
-    #[error(
-        "no password: give --password-file, set {}, or run this on a terminal",
-        PasswordSource::VARIABLES.join(" or ")
-    )]
-    NoPassword,
-    #[error("the password cannot be asked for: {0}")]
-    Terminal(io::Error),
-    #[error("the two passwords differ: nothing was written")]
-    PasswordsDiffer,
-    #[error("{0}")]
-    Key(#[from] KeyError),
-    #[error("the answer cannot be written: {0}")]
-    Output(io::Error),
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KeyType {
+    EcdsaP256,
+    /// `cosign verify` wants --signature-digest-algorithm=sha384 for it
+    EcdsaP384,
+    /// `cosign verify` wants --signature-digest-algorithm=sha512 for it
+    EcdsaP521,
+    Ed25519,
+    #[value(name = "rsa-2048")]
+    Rsa2048,
+    #[value(name = "rsa-3072")]
+    Rsa3072,
+    #[value(name = "rsa-4096")]
+    Rsa4096,
 }
 
-impl KeyCommandError {
-    fn exit_code(&self) -> ExitCode {
+impl KeyType {
+    const fn algorithm(self) -> KeyAlgorithm {
         match self {
-            Self::Exists { .. } | Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => ExitCode::Invalid,
-            Self::Write { .. } | Self::Terminal(_) | Self::Key(_) | Self::Output(_) => ExitCode::Failed,
-        }
-    }
-}
-
-impl KeyCommand {
-    /// # Errors
-    /// Where no key was made; nothing is half-written.
-    pub fn run(self) -> miette::Result<ExitCode> {
-        let made = match self.action {
-            Action::Generate(generate) => generate.run(),
-        };
-        match made {
-            Ok(()) => Ok(ExitCode::AsDesired),
-            Err(error) => {
-                let code = error.exit_code();
-                Err(error).into_diagnostic().with_exit_code(code)
-            }
+            Self::EcdsaP256 => KeyAlgorithm::EcdsaP256,
+            Self::EcdsaP384 => KeyAlgorithm::EcdsaP384,
+            Self::EcdsaP521 => KeyAlgorithm::EcdsaP521,
+            Self::Ed25519 => KeyAlgorithm::Ed25519,
+            Self::Rsa2048 => KeyAlgorithm::Rsa2048,
+            Self::Rsa3072 => KeyAlgorithm::Rsa3072,
+            Self::Rsa4096 => KeyAlgorithm::Rsa4096,
         }
     }
 }
 
 impl Generate {
-    fn run(&self) -> Result<(), KeyCommandError> {
+    /// Nothing is half-written.
+    pub(super) fn run(&self, output: &mut dyn Write) -> Result<(), KeyCommandError> {
         let [private_key, public_key] = [".key", ".pub"].map(|suffix| {
             let mut path = OsString::from(&self.output_key_prefix);
             path.push(suffix);
@@ -100,44 +70,23 @@ impl Generate {
         if let Some(path) = [&private_key, &public_key].into_iter().find(|path| path.exists()) {
             return Err(KeyCommandError::Exists { path: path.clone() });
         }
-        let pair = key_file::generate(self.password()?.as_bytes())?;
+        let password = password::new(self.password_file.as_deref())?;
+        let algorithm = self.key_type.algorithm();
+        let pair = key_file::generate_as(algorithm, password.as_bytes()).map_err(KeyCommandError::Made)?;
         write(&pair, &private_key, &public_key)?;
-        writeln!(
-            super::Output::stdout(super::guard::Dialect::Text { colours: false }),
+        let verifiers = match algorithm.cosign_flag() {
+            Some(flag) => format!("Whoever verifies with `cosign verify` has to add {flag}\n"),
+            None => String::new(),
+        };
+        write!(
+            output,
             "Private key written to {}: name it in config.toml, keep it out of Git\n\
-             Public key written to {}: commit it below keys/, name it in landfall.toml",
+             Public key written to {}: commit it below keys/, name it in landfall.toml\n{verifiers}",
             private_key.display(),
             public_key.display()
         )
         .map_err(KeyCommandError::Output)
     }
-
-    fn password(&self) -> Result<Password, KeyCommandError> {
-        if let Some(path) = &self.password_file {
-            return PasswordSource::File(path.clone())
-                .read()
-                .map_err(KeyCommandError::Password);
-        }
-        match PasswordSource::Environment.read() {
-            Ok(password) => Ok(password),
-            Err(PasswordError::Unset) if io::stdin().is_terminal() => ask(),
-            Err(PasswordError::Unset) => Err(KeyCommandError::NoPassword),
-            Err(error) => Err(KeyCommandError::Password(error)),
-        }
-    }
-}
-
-fn ask() -> Result<Password, KeyCommandError> {
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt)
-            .map(|password| Password::from(password.into_bytes()))
-            .map_err(KeyCommandError::Terminal)
-    };
-    let password = ask("Password for the private key: ")?;
-    if ask("The same once more: ")? != password {
-        return Err(KeyCommandError::PasswordsDiffer);
-    }
-    Ok(password)
 }
 
 /// Both files or none.
@@ -213,9 +162,10 @@ mod tests {
         fs::write(&password, "password\n").unwrap();
         Generate {
             output_key_prefix: folder.path().join("release"),
+            key_type: KeyType::EcdsaP256,
             password_file: Some(password),
         }
-        .run()
+        .run(&mut Vec::new())
     }
 
     #[test]
@@ -257,9 +207,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let generate = Generate {
             output_key_prefix: folder.path().join("release"),
+            key_type: KeyType::Ed25519,
             password_file: Some(folder.path().join("missing")),
         };
-        assert!(matches!(generate.run(), Err(KeyCommandError::Password(_))));
+        assert!(matches!(
+            generate.run(&mut Vec::new()),
+            Err(KeyCommandError::Password(_))
+        ));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
