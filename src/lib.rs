@@ -11,6 +11,7 @@ pub mod desired;
 pub mod doctor;
 pub mod execute;
 pub mod facts;
+pub mod gather;
 pub mod graph;
 pub mod http;
 pub mod model;

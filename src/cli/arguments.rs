@@ -11,7 +11,7 @@ use super::guard::Dialect;
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
     ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, LogCommand, Output,
-    PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand,
+    PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand, VerifyCommand,
 };
 use crate::graph::Notation;
 
@@ -147,6 +147,7 @@ pub enum Command {
     Run(RunCommand),
     Accept(AcceptCommand),
     Adopt(AdoptCommand),
+    Verify(VerifyCommand),
     Doctor(DoctorCommand),
     Snapshot(SnapshotCommand),
     Import(ImportCommand),
@@ -192,6 +193,7 @@ impl Command {
             Self::Run(command) => command.run(common, terminal),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
+            Self::Verify(command) => command.run(common, &mut output),
             Self::Doctor(command) => command.run(common, terminal, &mut output),
             Self::Snapshot(command) => command.run(common, &mut output),
             Self::Import(command) => command.run(common, &mut output),

@@ -8,6 +8,7 @@ use miette::{Diagnostic, LabeledSpan, Report, Severity, SourceCode};
 use crate::adoption::snapshot::FindError;
 use crate::assembly::{AssemblyError, WritesRefused};
 use crate::doctor::DoctorError;
+use crate::gather::GatherError;
 use crate::model::{Convergence, Shortfall};
 use crate::source::SourceError;
 
@@ -17,7 +18,7 @@ use crate::source::SourceError;
 /// |---|---|
 /// | 0 | as desired; `plan` without `--detailed-exitcode` where all could be looked at; `run` ended by SIGTERM |
 /// | 1 | failed |
-/// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`; what is left out |
+/// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`, `verify`; what is left out |
 /// | 3 | invalid manifests, configuration or usage |
 /// | 4 | access refused |
 /// | 5 | partly converged; `plan` where not all could be looked at |
@@ -195,6 +196,17 @@ impl Ends for DoctorError {
         match self {
             Self::Refused(_) => ExitCode::AccessRefused,
             Self::Registries(error) => error.exit_code(),
+        }
+    }
+}
+
+impl Ends for GatherError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            // Something else was named than stands there.
+            Self::Absent { .. } | Self::OtherDigest { .. } => ExitCode::Invalid,
+            _ if self.is_denied() => ExitCode::AccessRefused,
+            _ => ExitCode::Failed,
         }
     }
 }

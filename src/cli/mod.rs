@@ -35,6 +35,7 @@ mod snapshot;
 mod stopping;
 mod terminal;
 mod validate;
+mod verify;
 
 pub use accept::AcceptCommand;
 pub use adopt::AdoptCommand;
@@ -59,3 +60,4 @@ pub use schema::SchemaCommand;
 pub use snapshot::SnapshotCommand;
 pub use terminal::Terminal;
 pub use validate::ValidateCommand;
+pub use verify::VerifyCommand;

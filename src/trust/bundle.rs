@@ -1,8 +1,8 @@
 //! Sigstore bundles 0.3 that a key signed, as cosign 3 attaches them.
 //!
 //! Entries of a transparency log and timestamps beside a key's signature are read, not judged: the key decides, as for
-//! cosign's `--insecure-ignore-tlog`. Bundles with certificates (keyless) are not supported by this version and never
-//! count, and neither do message signatures, which cosign does not take for an image either.
+//! cosign's `--insecure-ignore-tlog`; [`super::judging`] also asks the log. Bundles with certificates never count here, see
+//! [`super::keyless`], and message signatures nowhere: cosign does not take them for an image either.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -91,18 +91,34 @@ pub fn assemble(key: &PublicKey, statement: &[u8], signature: &[u8]) -> Result<V
 /// Verifies that one of `keys` signed a statement about `digest`. What the statement says is handed out unjudged:
 /// see [`VerifiedStatement::expect_predicate`].
 pub fn verify(bundle: &[u8], keys: &[PublicKey], digest: &Digest) -> Result<VerifiedStatement, VerificationError> {
-    VerificationError::check_size(WHAT, bundle.len(), LIMITS.document)?;
-    let bundle: Bundle = serde_json::from_slice(bundle).map_err(|error| VerificationError::malformed(WHAT, error))?;
-    let (hint, envelope) = bundle.keyed()?;
-    // The hint is nobody's word: it decides which key is tried first, not which one counts.
-    let (named, others): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.hint() == *hint);
-    let (payload, key) = envelope.open(named.into_iter().chain(others))?;
-    let statement = Statement::parse(&payload, digest)?;
+    let (statement, key) = open(bundle, keys, digest)?;
     Ok(VerifiedStatement {
         predicate_type: statement.predicate_type,
         predicate: statement.predicate,
         key: key.fingerprint(),
     })
+}
+
+/// The statement, and the key that signed it.
+pub(super) fn open<'k>(
+    bundle: &[u8],
+    keys: &'k [PublicKey],
+    digest: &Digest,
+) -> Result<(Statement, &'k PublicKey), VerificationError> {
+    let bundle = Bundle::parse(bundle)?;
+    let (hint, envelope) = bundle.keyed()?;
+    // The hint is nobody's word: it decides which key is tried first, not which one counts.
+    let (named, others): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.hint() == *hint);
+    let (payload, key) = envelope.open(named.into_iter().chain(others))?;
+    Ok((Statement::parse(&payload, digest)?, key))
+}
+
+/// Whether a bundle is by whom a certificate names: a keyless one. Neither is said of what is of another type, or names both.
+pub(super) fn has_certificate(bundle: &[u8]) -> Result<bool, VerificationError> {
+    let bundle = Bundle::parse(bundle)?;
+    bundle.check_type()?;
+    let material = &bundle.verification_material;
+    Ok(material.public_key.is_none() && material.certificate.is_some())
 }
 
 /// Verifies that one of `keys` signed the image itself: [`verify`], and the predicate type of a signature. Gives the
@@ -114,13 +130,23 @@ pub fn verify_signature(bundle: &[u8], keys: &[PublicKey], digest: &Digest) -> R
 }
 
 impl Bundle {
-    fn keyed(&self) -> Result<(&String, &Envelope), VerificationError> {
-        if ![media_type::SIGSTORE_BUNDLE, MEDIA_TYPE_OLD_STYLE].contains(&self.media_type.as_str()) {
-            return Err(VerificationError::unsupported(format!(
-                "a bundle of type `{}`",
-                shown(&self.media_type)
-            )));
+    fn parse(bundle: &[u8]) -> Result<Self, VerificationError> {
+        VerificationError::check_size(WHAT, bundle.len(), LIMITS.document)?;
+        serde_json::from_slice(bundle).map_err(|error| VerificationError::malformed(WHAT, error))
+    }
+
+    fn check_type(&self) -> Result<(), VerificationError> {
+        if [media_type::SIGSTORE_BUNDLE, MEDIA_TYPE_OLD_STYLE].contains(&self.media_type.as_str()) {
+            return Ok(());
         }
+        Err(VerificationError::unsupported(format!(
+            "a bundle of type `{}`",
+            shown(&self.media_type)
+        )))
+    }
+
+    fn keyed(&self) -> Result<(&String, &Envelope), VerificationError> {
+        self.check_type()?;
         let material = &self.verification_material;
         let hint = match (&material.public_key, &material.certificate, &material.certificate_chain) {
             (Some(key), None, None) => &key.hint,

@@ -48,6 +48,11 @@ impl Envelope {
         }
     }
 
+    /// What it holds, whoever signed it.
+    pub(super) fn payload(&self) -> Result<Vec<u8>, VerificationError> {
+        decode("payload", &self.payload)
+    }
+
     /// The payload and the key that signed it.
     pub(super) fn open<'k>(
         &self,
@@ -69,7 +74,7 @@ impl Envelope {
             // cosign skips signatures whose key id is not the one it computes: they would count here and not there.
             return Err(VerificationError::unsupported("a key id in a DSSE envelope"));
         }
-        let payload = decode("payload", &self.payload)?;
+        let payload = self.payload()?;
         VerificationError::check_size("signature", signature.sig.len(), LIMITS.signature)?;
         let signature = decode("signature", &signature.sig)?;
         let key = signer(keys, &message(&payload), &signature)?;

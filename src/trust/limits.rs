@@ -14,6 +14,14 @@ pub struct TrustLimits {
     pub subject_digests: usize,
     /// Transparency log entries of one bundle.
     pub log_entries: usize,
+    /// Hashes of one inclusion proof: the depth of a tree with as many leaves as a log can count.
+    pub proof_hashes: usize,
+    /// Certificates that come with a signature.
+    pub certificates: usize,
+    /// Signed timestamps of one bundle.
+    pub timestamps: usize,
+    /// What a regular expression may take when it is compiled.
+    pub expression: usize,
     /// A key file, public or private.
     pub key_file: usize,
     /// Text of foreign origin that an error repeats, in characters.
@@ -28,6 +36,10 @@ pub const LIMITS: TrustLimits = TrustLimits {
     subjects: 1_024,
     subject_digests: 32,
     log_entries: 32,
+    proof_hashes: 64,
+    certificates: 16,
+    timestamps: 32,
+    expression: 1 << 20,
     key_file: 64 << 10,
     shown: 100,
     reason: 300,

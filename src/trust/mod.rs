@@ -4,9 +4,11 @@ mod algorithm;
 pub mod bundle;
 mod dsse;
 pub mod fallback_index;
+pub mod judging;
 mod key_encryption;
 mod key_error;
 pub mod key_file;
+mod keyless;
 mod limits;
 mod merge;
 mod pem_block;
@@ -23,6 +25,10 @@ mod verification;
 pub use algorithm::KeyAlgorithm;
 pub use key_error::KeyError;
 pub use key_file::{Encoding, KeyPairFiles, PrivateKeyFile};
+pub use keyless::{
+    CertificateIdentity, Certified, IdentityPattern, LogRule, PatternError, SubjectKind, TextPattern, TrustRootError,
+    TrustRoots, WorkloadClaims,
+};
 pub use limits::{LIMITS, TrustLimits};
 pub use merge::{Merge, MergeError};
 pub use private_key::PrivateKey;

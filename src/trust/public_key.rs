@@ -98,6 +98,11 @@ impl PublicKey {
         self.algorithm
     }
 
+    /// The SubjectPublicKeyInfo.
+    pub(super) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     /// SHA-256 over the SubjectPublicKeyInfo: names the key in reports and errors.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {

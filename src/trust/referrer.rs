@@ -12,6 +12,9 @@ use crate::model::{Descriptor, Digest, Manifest, ManifestKind, media_type};
 /// What stands for "no config" (OCI image specification, "Guidance for an Empty Descriptor").
 const EMPTY: &[u8] = b"{}";
 
+/// The artifact type of a manifest of signatures that refers to its image (cosign 2 with OCI 1.1, containers/image).
+pub const SIGNATURES: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
+
 /// The annotation that tells what a referrer attests, without its being fetched. A hint only.
 pub const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 const CONTENT: &str = "dev.sigstore.bundle.content";

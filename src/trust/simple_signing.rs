@@ -88,7 +88,24 @@ pub fn verify(
         .decode(signature)
         .map_err(|error| VerificationError::malformed("signature", format_args!("not base64: {error}")))?;
     let key = signer(keys, payload, &signature)?;
-    let Payload { critical, .. } =
+    let claim = claim(payload, digest)?;
+    Ok(VerifiedPayload {
+        docker_reference: claim.docker_reference,
+        key: key.fingerprint(),
+    })
+}
+
+/// What a payload says, whoever signed it.
+pub(super) struct Claim {
+    pub docker_reference: String,
+    /// What the signer said beside.
+    pub annotations: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Reads a payload that names `digest`.
+pub(super) fn claim(payload: &[u8], digest: &Digest) -> Result<Claim, VerificationError> {
+    VerificationError::check_size(WHAT, payload.len(), LIMITS.document)?;
+    let Payload { critical, optional } =
         serde_json::from_slice(payload).map_err(|error| VerificationError::malformed(WHAT, error))?;
     if critical.payload_type != TYPE {
         return Err(VerificationError::malformed(
@@ -102,9 +119,9 @@ pub fn verify(
             expected: *digest,
         });
     }
-    Ok(VerifiedPayload {
+    Ok(Claim {
         docker_reference: critical.identity.docker_reference,
-        key: key.fingerprint(),
+        annotations: optional,
     })
 }
 

@@ -126,6 +126,19 @@ impl Statement {
         Ok(statement)
     }
 
+    /// What the signer said beside of the subject with this digest.
+    pub(super) fn annotations_of(&self, digest: &Digest) -> serde_json::Map<String, Value> {
+        let wanted = digest.hex();
+        let subject = self
+            .subject
+            .iter()
+            .find(|subject| subject.digest.0.get("sha256") == Some(&wanted));
+        match subject.map(|subject| &subject.annotations) {
+            Some(Value::Object(annotations)) => annotations.clone(),
+            _ => serde_json::Map::new(),
+        }
+    }
+
     fn check_subject(&self, digest: &Digest) -> Result<(), VerificationError> {
         VerificationError::check_count("subjects", self.subject.len(), LIMITS.subjects)?;
         for subject in &self.subject {

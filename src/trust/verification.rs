@@ -29,7 +29,7 @@ impl VerifiedStatement {
         }
         Err(VerificationError::Predicate {
             found: shown(&self.predicate_type),
-            expected,
+            expected: expected.to_owned(),
         })
     }
 }
@@ -60,9 +60,23 @@ pub enum VerificationError {
     #[error("it speaks of {found}, not of {expected}")]
     OtherDigest { found: String, expected: Digest },
     #[error("its predicate type is `{found}`: expected `{expected}`")]
-    Predicate { found: String, expected: &'static str },
+    Predicate { found: String, expected: String },
     #[error("it is for `{found}`, not for `{expected}`")]
     OtherReference { found: Repository, expected: Repository },
+    #[error("its certificate, log entry or timestamp does not hold: {reason}")]
+    Untrusted { reason: String },
+    #[error("it is by {found}, who is none of those that count here")]
+    OtherIdentity { found: String },
+    #[error("it is in no transparency log")]
+    NotLogged,
+    #[error("it needs a trust root, and there is none here")]
+    NoTrustRoot,
+    #[error("its annotation `{name}` is {found}: expected `{expected}`")]
+    OtherAnnotation {
+        name: String,
+        found: String,
+        expected: String,
+    },
 }
 
 impl VerificationError {

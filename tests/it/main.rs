@@ -2,6 +2,7 @@
 
 mod attacks;
 mod capabilities;
+mod conformance;
 mod daemon;
 #[cfg(unix)]
 mod deploy;

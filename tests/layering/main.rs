@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("transfer", &["model", "registry"]),
     ("trust", &["model"]),
     ("signing", &["model", "trust"]),
+    ("gather", &["model", "registry", "trust"]),
     ("observe", &["model", "graph", "facts", "registry", "transfer", "trust"]),
     (
         "execute",

@@ -4,7 +4,7 @@ mod arrange;
 pub mod document;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-mod reference;
+pub mod reference;
 pub mod regsync;
 mod report;
 mod resolve;

@@ -1,0 +1,3 @@
+module landfall.example/sigstack/fakes
+
+go 1.24
