@@ -19,6 +19,7 @@ pub mod observe;
 pub mod plan;
 pub mod reconcile;
 pub mod registry;
+pub mod serve;
 pub mod signing;
 pub mod sim;
 pub mod source;

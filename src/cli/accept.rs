@@ -3,12 +3,17 @@
 use std::io::Write;
 
 use miette::{IntoDiagnostic as _, Report};
+use serde_json::json;
 
+use super::daemon::have_done;
+use super::session::configuration;
 use super::{Common, ExitCode, WithExitCode as _};
 use crate::assembly::Session;
 use crate::source::Source as _;
 
 /// Follow this commit from now on, whatever was followed before
+///
+/// A running `landfall run` does it at once.
 #[derive(Debug, clap::Args)]
 pub struct AcceptCommand {
     /// A commit, branch or tag
@@ -19,6 +24,11 @@ impl AcceptCommand {
     /// # Errors
     /// Where there is no such commit, or its manifests are refused.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
+        let config = configuration(common)?;
+        let body = json!({ "revision": self.revision });
+        if let Some(code) = have_done(common, &config, "accept", &body, output)? {
+            return Ok(code);
+        }
         let mut session = Session::open(common)?;
         let commit = session
             .source

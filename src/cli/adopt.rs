@@ -4,11 +4,13 @@ use std::io::Write;
 
 use globset::Glob;
 use miette::{IntoDiagnostic as _, Report};
+use serde_json::json;
 
-use super::session::Preview;
+use super::daemon::have_done;
+use super::session::{Preview, configuration};
 use super::{Common, ExitCode, Terminal};
 use crate::assembly::Session;
-use crate::plan::{Cause, Scope};
+use crate::plan::Scope;
 
 /// Let landfall replace what these tags stand on, where it neither set nor declared it
 #[derive(Debug, clap::Args)]
@@ -22,33 +24,26 @@ pub struct AdoptCommand {
 }
 
 impl AdoptCommand {
-    /// Writes to landfall's own memory only: the next `apply` moves the tags.
+    /// Writes to landfall's own memory only: the next `apply` moves the tags, or a running `landfall run`, at once.
     ///
     /// # Errors
     /// Where configuration, repository or state cannot be read or written.
     pub fn run(self, common: &Common, terminal: &Terminal, output: &mut dyn Write) -> Result<ExitCode, Report> {
+        let config = configuration(common)?;
+        let body = json!({ "glob": self.glob.glob(), "reason": self.reason });
+        if let Some(code) = have_done(common, &config, "adopt", &body, output)? {
+            return Ok(code);
+        }
         let mut session = Session::open(common)?;
         let Preview { judged, pass, .. } = session.preview(common, &Scope::default(), terminal)?;
-        let matches = self.glob.compile_matcher();
-        let mut adopted = 0;
-        for blocked in &pass.last.blocked {
-            let Cause::Conflict { tag, endpoint, found } = &blocked.cause else {
-                continue;
-            };
-            let graph = session.reconciler.graph();
-            let (repository, name) = graph.tag(*tag);
-            let place = format!("{}:{name}", graph.place(repository, *endpoint));
-            if !matches.is_match(&place) {
-                continue;
-            }
-            session
-                .reconciler
-                .adopt(*tag, *endpoint, *found, &self.reason)
-                .into_diagnostic()?;
+        let adopted = session
+            .reconciler
+            .adopt_matching(&pass.last.blocked, &self.glob, &self.reason)
+            .into_diagnostic()?;
+        for (place, found) in &adopted {
             writeln!(output, "{place} stands on {found}: the next apply may replace it").into_diagnostic()?;
-            adopted += 1;
         }
-        if adopted == 0 {
+        if adopted.is_empty() {
             writeln!(output, "No tag in conflict matches {}.", self.glob.glob()).into_diagnostic()?;
         }
         Ok(judged)

@@ -15,7 +15,7 @@ use super::stopping::stop_on_signals;
 use super::{Common, ExitCode, Format, Terminal, WithExitCode as _, advice, report, signers};
 use crate::assembly::{Session, writes_refused};
 use crate::execute::Stop;
-use crate::model::CommitId;
+use crate::model::{CommitId, Foreign};
 use crate::plan::file::{PlanFile, PlanFileLimits};
 use crate::plan::{Advice, Audience, Step};
 use crate::reconcile::{Following, Pass};
@@ -73,6 +73,23 @@ fn check_revision(session: &Session, commit: CommitId, advice: &Advice) -> Resul
     Ok(())
 }
 
+/// Whoever paused writes did so for a reason that holds for this command too.
+fn refuse_while_paused(session: &Session, advice: &Advice) -> Result<(), Report> {
+    match session.state.pause().into_diagnostic()? {
+        None => Ok(()),
+        Some(pause) => Err(miette!(
+            help = format!(
+                "{} lets them go on; {} looks without writing",
+                advice.asked("resume"),
+                advice.asked("plan")
+            ),
+            "writes are paused since {}: {}",
+            pause.since,
+            Foreign(&pause.reason)
+        )),
+    }
+}
+
 impl ApplyCommand {
     /// # Errors
     /// Where configuration, repository or state cannot be read, the commit is refused, `allow-writes` does not cover what
@@ -81,6 +98,7 @@ impl ApplyCommand {
         let mut session = Session::open(common)?;
         let commit = session.commit(common)?;
         let advice = advice::advice(common, &session.config, Audience::Command);
+        refuse_while_paused(&session, &advice)?;
         let following = if self.not_accepted {
             Following::Look
         } else {

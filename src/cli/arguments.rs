@@ -11,7 +11,8 @@ use super::guard::Dialect;
 use super::{
     AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
     ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, LogCommand, Output,
-    PlanCommand, RunCommand, SchemaCommand, SnapshotCommand, Terminal, ValidateCommand, VerifyCommand,
+    PauseCommand, PlanCommand, ReconcileCommand, ResumeCommand, RunCommand, SchemaCommand, SnapshotCommand,
+    StatusCommand, Terminal, ValidateCommand, VerifyCommand,
 };
 use crate::graph::Notation;
 
@@ -145,6 +146,10 @@ pub enum Command {
     Plan(PlanCommand),
     Apply(ApplyCommand),
     Run(RunCommand),
+    Status(StatusCommand),
+    Reconcile(ReconcileCommand),
+    Pause(PauseCommand),
+    Resume(ResumeCommand),
     Accept(AcceptCommand),
     Adopt(AdoptCommand),
     Verify(VerifyCommand),
@@ -191,6 +196,10 @@ impl Command {
             Self::Plan(command) => command.run(common, terminal, &mut output),
             Self::Apply(command) => command.run(common, terminal, &mut output),
             Self::Run(command) => command.run(common, terminal),
+            Self::Status(command) => command.run(common, &mut output),
+            Self::Reconcile(command) => command.run(common, &mut output),
+            Self::Pause(command) => command.run(common, &mut output),
+            Self::Resume(command) => command.run(common, &mut output),
             Self::Accept(command) => command.run(common, &mut output),
             Self::Adopt(command) => command.run(common, terminal, &mut output),
             Self::Verify(command) => command.run(common, &mut output),

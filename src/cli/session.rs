@@ -75,7 +75,7 @@ impl Session {
             Err(ReconcileError::Invalid { diagnostics, .. }) => diagnostics,
             Err(error @ ReconcileError::Rewritten { .. }) => {
                 return Err(miette!(
-                    help = format!("{} says that it is meant", advice.by_hand(&format!("accept {commit}"))),
+                    help = format!("{} says that it is meant", advice.asked(&format!("accept {commit}"))),
                     "{error}"
                 ))
                 .with_exit_code(ExitCode::AccessRefused);

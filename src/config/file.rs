@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::CapabilityKeys;
-use super::scalar::{Count, Period, Rate, Size};
+use super::scalar::{Address, Count, Period, Rate, Size};
 use super::{Credential, SignerSettings};
 use crate::model::{CommitId, Prefix};
 
@@ -34,6 +34,9 @@ pub(super) struct File {
     /// How often to look.
     #[schemars(extend("examples" = [{ "interval": "30m" }]))]
     pub observe: ObserveKeys,
+    /// Where a running daemon answers.
+    #[schemars(extend("examples" = [{ "address": "127.0.0.1:9317" }]))]
+    pub serve: ServeKeys,
     /// Settings by registry and repository prefix. Each is taken from the longest prefix that makes it.
     #[serde(deserialize_with = "registries")]
     #[schemars(with = "BTreeMap<String, RegistryKeys>")]
@@ -96,6 +99,23 @@ pub(super) struct ObserveKeys {
     /// How long damage at a registry may stay unseen: how often everything is looked at.
     #[schemars(extend("default" = "1h", "examples" = ["30m"]))]
     pub interval: Option<Period>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+pub(super) struct ServeKeys {
+    /// Where `landfall run` answers over HTTP: `/healthz`, `/readyz`, `/metrics` and `/api/v1`, for looking only. A bare port
+    /// is one of this host's own address, 127.0.0.1. Where left out, it answers on its socket alone.
+    #[schemars(with = "String")]
+    #[schemars(extend("examples" = ["127.0.0.1:9317", "0.0.0.0:9317"]))]
+    pub address: Option<Address>,
+    /// The Unix socket through which `landfall status`, `reconcile`, `accept`, `adopt`, `pause` and `resume` reach
+    /// `landfall run`. Where left out: `landfall.sock` in the folder of the state.
+    #[schemars(extend("examples" = ["/run/landfall/landfall.sock"]))]
+    pub socket: Option<PathBuf>,
+    /// A file that holds a token with which changes may be asked for at the address too.
+    #[schemars(extend("examples" = ["secrets/api-token"]))]
+    pub token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::SYSTEM_CONFIG;
 use super::file::{File, LimitKeys, TimeoutKeys};
 use super::scalar::{Count, Period, Size};
-use super::{BudgetSettings, ConfigError, Environment, RegistrySettings, SignerSettings, budget, registries};
+use super::{
+    BudgetSettings, ConfigError, Environment, RegistrySettings, SecretSource, SignerSettings, budget, registries,
+};
 use crate::model::{CommitId, Digest, Limits, Prefix, Registry, Repository};
 
 /// A configuration with every default and path resolved. It holds no secrets, only where they are.
@@ -21,6 +24,7 @@ pub struct Config {
     pub storage: Storage,
     /// How often everything is looked at.
     pub observe_interval: Duration,
+    pub serve: ServeSettings,
     pub allow_writes: Vec<Prefix>,
     /// Where none: everything may be read.
     pub allow_reads: Option<Vec<Prefix>>,
@@ -47,6 +51,15 @@ pub struct GitSettings {
     /// How often to look for commits, beside being told of them.
     pub interval: Duration,
     pub floor: Option<CommitId>,
+}
+
+/// Where a daemon answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServeSettings {
+    pub address: Option<SocketAddr>,
+    pub socket: PathBuf,
+    /// A token with which changes may be asked for at the address too.
+    pub token: Option<SecretSource>,
 }
 
 /// Folders.
@@ -179,7 +192,20 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
         .iter()
         .map(|(name, signer)| (name.clone(), signer.based_at(folder)));
     let serialised = serde_json::to_vec(keys).expect("keys are strings and every value is plain");
+    let state = place(keys.storage.state.as_deref(), folder, environment.state_home(), "state")?;
     Ok(Config {
+        serve: ServeSettings {
+            address: keys.serve.address.map(|address| address.0),
+            socket: match &keys.serve.socket {
+                Some(path) => folder.join(path),
+                None => state.join("landfall.sock"),
+            },
+            token: keys
+                .serve
+                .token_file
+                .as_ref()
+                .map(|path| SecretSource::File(folder.join(path))),
+        },
         git: GitSettings {
             url: keys.git.url.clone(),
             base: folder.to_owned(),
@@ -189,7 +215,7 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
             floor: keys.git.floor,
         },
         storage: Storage {
-            state: place(keys.storage.state.as_deref(), folder, environment.state_home(), "state")?,
+            state,
             cache: place(keys.storage.cache.as_deref(), folder, environment.cache_home(), "cache")?,
         },
         observe_interval: period(keys.observe.interval).unwrap_or(OBSERVE_INTERVAL),

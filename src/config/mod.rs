@@ -24,7 +24,7 @@ pub use credential::{Credential, HelperName, SecretSource};
 pub use environment::Environment;
 pub use error::{ConfigError, Mistake};
 pub use file::Upload;
-pub use load::{Config, GitSettings, Storage, Timeouts, Work};
+pub use load::{Config, GitSettings, ServeSettings, Storage, Timeouts, Work};
 pub use platform::Platform;
 pub use registries::{ClientCertificate, RegistrySettings};
 pub use schema::schema;

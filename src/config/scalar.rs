@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 
 /// Bytes, at least 1: a number, or text with `KiB`, `MiB` or `GiB`.
@@ -163,6 +164,45 @@ impl JsonSchema for Period {
     }
 }
 
+/// Where to listen: an address with its port, or a port of 127.0.0.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Address(pub SocketAddr);
+
+impl Address {
+    fn parse(text: &str) -> Option<SocketAddr> {
+        let own = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        text.parse().ok().or_else(|| text.parse().ok().map(own))
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Place;
+
+        impl Visitor<'_> for Place {
+            type Value = Address;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an address with its port, such as \"127.0.0.1:9317\" or \"[::]:9317\", or a port")
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Address, E> {
+                let port = u16::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))?;
+                Ok(Address(SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Address, E> {
+                Address::parse(text)
+                    .map(Address)
+                    .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+            }
+        }
+
+        deserializer.deserialize_any(Place)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -230,6 +270,17 @@ mod tests {
         #[test]
         fn no_text_makes_a_size_panic(text in ".{0,40}") {
             let _ = Size::parse(&text);
+        }
+    }
+
+    #[test]
+    fn an_address_is_complete_or_a_port_of_this_host() {
+        let address = |text: &str| Address::parse(text).map(|address| address.to_string());
+        assert_eq!(address("9317").as_deref(), Some("127.0.0.1:9317"));
+        assert_eq!(address("0.0.0.0:9317").as_deref(), Some("0.0.0.0:9317"));
+        assert_eq!(address("[::1]:9317").as_deref(), Some("[::1]:9317"));
+        for wrong in ["", "localhost:9317", ":9317", "127.0.0.1", "70000"] {
+            assert_eq!(address(wrong), None, "{wrong}");
         }
     }
 }

@@ -44,6 +44,22 @@ impl Facts {
         u32::try_from(since / TICK_MILLISECONDS + 1).unwrap_or(u32::MAX)
     }
 
+    /// When an answer about a place was asked for, to a tenth of a second. `None` where there is none, or none that keeps
+    /// its time.
+    #[must_use]
+    pub fn looked(&self, ask: Ask, endpoint: EndpointIndex) -> Option<Timestamp> {
+        let looked = match ask {
+            Ask::Tags(repository) => &self.repositories[repository.index()].looked,
+            Ask::Tag(tag) => &self.tags[tag.index()].looked,
+            Ask::Image(unit) => &self.units[unit.index()].image_looked,
+            Ask::Evidence(unit) => &self.units[unit.index()].evidence_looked,
+            Ask::Endpoint(_) | Ask::Source(_) | Ask::Standing(_) => return None,
+        };
+        let ticks = looked.get(endpoint).checked_sub(1)?;
+        let since = SignedDuration::from_millis(i64::from(ticks) * TICK_MILLISECONDS as i64);
+        self.epoch?.checked_add(since).ok()
+    }
+
     /// Starts a pass: `Unknown` and `Forbidden` held until now, endpoints are asked again whether they answer, and
     /// what is older than its bound is forgotten. What a source offered whole stays: a digest's content does not change.
     pub fn begin_pass(&mut self, bounds: &Bounds, now: Timestamp) {

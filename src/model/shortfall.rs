@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything that is known to be in the way of "as desired", counted. `plan`, `apply`, `run` and every format say how
 /// a commit stands by this and nothing else, so that they cannot differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shortfall {
     /// Steps that are due and not done, each once an endpoint.

@@ -8,8 +8,8 @@ pub enum Audience {
     /// Somebody who ran a command that has ended by the time it is read.
     #[default]
     Command,
-    /// A reader of the log of `landfall run`. It holds landfall's memory for as long as it runs, so that no other command
-    /// that needs the memory works meanwhile.
+    /// Who hears of it from `landfall run`. It holds landfall's memory for as long as it runs, so that no other command that
+    /// needs the memory works meanwhile, but for those that have the daemon do it.
     Daemon,
 }
 
@@ -24,10 +24,16 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// A command, and what has to be done around it.
+    /// A command that works beside a running daemon, since it has the daemon do it.
+    #[must_use]
+    pub fn asked(&self, command: &str) -> String {
+        format!("`landfall {command}{}`", self.flags)
+    }
+
+    /// A command that needs landfall's memory, and what has to be done around it.
     #[must_use]
     pub fn by_hand(&self, command: &str) -> String {
-        let command = format!("`landfall {command}{}`", self.flags);
+        let command = self.asked(command);
         match self.audience {
             Audience::Command => command,
             Audience::Daemon => format!("stop `landfall run`, do {command}, and start it again"),

@@ -122,6 +122,31 @@ impl Cause {
         )
     }
 
+    /// Whether it may go away though nobody does anything about it: what does not answer may answer again, and what
+    /// waits for time ends with it.
+    #[must_use]
+    pub fn lifts_by_itself(&self) -> bool {
+        match self {
+            Self::Endpoint { forbidden, .. }
+            | Self::Place { forbidden, .. }
+            | Self::SourceUnreadable { forbidden, .. } => !forbidden,
+            Self::Upstream { .. }
+            | Self::Silence { .. }
+            | Self::Rotation { .. }
+            | Self::Failed { .. }
+            | Self::BackOff { .. } => true,
+            Self::SourceAbsent { .. }
+            | Self::SourceLacking { .. }
+            | Self::SourceRefused { .. }
+            | Self::CarriedLost { .. }
+            | Self::LeftBehind { .. }
+            | Self::SourceWithoutAll { .. }
+            | Self::Conflict { .. }
+            | Self::Unsupported { .. }
+            | Self::Contested { .. } => false,
+        }
+    }
+
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

@@ -113,7 +113,7 @@ impl Remedy<'_> {
             // Deleting the tag is no remedy: most registries delete what else stands on that digest with it.
             Self::Adopt(place) => format!(
                 "to have it replaced: {}; if what stands there is right, declare that digest for the tag in Git instead",
-                advice.by_hand(&format!("adopt '{}' --reason 'WHY'", globset::escape(place)))
+                advice.asked(&format!("adopt '{}' --reason 'WHY'", globset::escape(place)))
             ),
             Self::Unsupported {
                 prefix,
@@ -210,7 +210,7 @@ mod tests {
         let told = all(&advice);
         for line in told
             .lines()
-            .filter(|line| line.contains("`landfall a") || line.contains("`landfall d"))
+            .filter(|line| line.contains("`landfall apply") || line.contains("`landfall d"))
         {
             assert!(line.contains("stop `landfall run`"), "{line}");
         }

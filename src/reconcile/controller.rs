@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::engine::{Lasting, Periods};
 use super::pass::{Pass, Writes};
 use super::reconciler::Reconciler;
+use super::requests::{Requests, Taken, Waiting};
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::{Following, ReconcileError};
@@ -43,6 +44,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         wakes: &mut mpsc::Receiver<Wake>,
         watch: &dyn Watch,
         stop: &Stop,
+        requests: &mut Requests,
         mut heard: impl FnMut(&Self, Result<&Pass, ReconcileError>),
     ) {
         let mut tasks = Tasks::new(Arc::clone(&self.observer));
@@ -51,6 +53,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             told: None,
             told_at: self.world.clock().now(),
             is_woken: true,
+            waiting: Vec::new(),
+            observe_at: None,
         };
         self.start(options, &Bounds::FRESH);
         loop {
@@ -59,7 +63,9 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 daemon.is_woken = false;
                 daemon.next_commit = now.saturating_add(options.commits).unwrap_or(Timestamp::MAX);
                 self.engine.allow_requests();
-                if let Err(error) = self.follow_head(options, &mut tasks).await {
+                let followed = self.follow_head(options, &mut tasks).await;
+                self.branch_error = followed.as_ref().err().map(ToString::to_string);
+                if let Err(error) = followed {
                     // What was followed before goes on being kept.
                     heard(self, Err(error));
                 }
@@ -78,16 +84,32 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 tasks.give_up_looks();
             }
             let is_quiet = self.engine.is_idle() && !has_begun;
+            self.answer_waiting(&mut daemon.waiting, &requests.advice);
             if self.revision.is_some() {
-                self.tell(&mut daemon, is_quiet, stop, &mut heard);
+                self.tell(&mut daemon, is_quiet, stop, requests, &mut heard);
             }
             if is_quiet && self.engine.is_draining() {
                 return;
             }
-            let due = self.engine.due().into_iter().chain([daemon.next_commit]).min();
+            if daemon.observe_at.is_some_and(|at| at <= now) {
+                daemon.observe_at = None;
+                self.observe(requests);
+            }
+            let due = self.engine.due().into_iter().chain([daemon.next_commit]);
+            let due = due.chain(daemon.observe_at).min();
             let due = due.filter(|_| !self.engine.is_draining());
             tokio::select! {
                 biased;
+                asked = requests.next(), if !self.engine.is_draining() => {
+                    match self.take_request(asked, requests) {
+                        Taken::Answered => {}
+                        Taken::LookAtBranch => daemon.is_woken = true,
+                        Taken::Waits(waiting) => {
+                            daemon.is_woken = true;
+                            daemon.waiting.push(waiting);
+                        }
+                    }
+                }
                 woken = woken(wakes), if !self.engine.is_draining() => daemon.is_woken = woken,
                 waited = self.wait(&mut tasks, due, watch, stop) => {
                     if let Err(error) = waited {
@@ -104,7 +126,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
             honour_history: true,
             ..Scope::default()
         };
-        let now = self.begin_session(scope, Writes::Due, Lasting::ForEver, bounds);
+        let writes = if self.pause.is_some() {
+            Writes::None
+        } else {
+            Writes::Due
+        };
+        let now = self.begin_session(scope, writes, Lasting::ForEver, bounds);
         let every = options.registries;
         let periods = Periods {
             tags: every,
@@ -140,6 +167,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         daemon: &mut Daemon,
         is_quiet: bool,
         stop: &Stop,
+        asking: &Requests,
         heard: &mut impl FnMut(&Self, Result<&Pass, ReconcileError>),
     ) {
         let now = self.world.clock().now();
@@ -172,6 +200,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         };
         daemon.told = Some(verdict);
         daemon.told_at = now;
+        daemon.observe_at = asking.next_observation(now);
         if is_quiet && let Err(error) = self.settle(now) {
             heard(self, Err(error));
         }
@@ -185,6 +214,10 @@ struct Daemon {
     told: Option<Told>,
     told_at: Timestamp,
     is_woken: bool,
+    /// Who waits for what they asked to be looked at.
+    waiting: Vec<Waiting>,
+    /// When conditions are judged anew, though nobody asks.
+    observe_at: Option<Timestamp>,
 }
 
 /// What was told last: the same is not told twice.

@@ -17,8 +17,8 @@ use crate::execute::{Clock, Concurrency, ExecutionOptions, Executor, UnitAdmissi
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, RefusedReport, SignaturePlacement, Slot, TagId,
-    TargetId, UnitId,
+    Admission, Digest, EndpointIndex, EndpointSet, Limits, NodeId, Pause, RefusedReport, SignaturePlacement, Slot,
+    TagId, TargetId, UnitId,
 };
 use crate::observe::{KeptVerdicts, ObserveLimits, Observer};
 use crate::plan::Planned;
@@ -88,6 +88,10 @@ pub struct Reconciler<W: World, S: Source> {
     pub(super) refused: Option<RefusedReport>,
     /// Whether the branch could be followed to its head when that was last tried.
     pub(super) is_following: bool,
+    /// Why it could not.
+    pub(super) branch_error: Option<String>,
+    /// Nothing is written until somebody resumes.
+    pub(super) pause: Option<Pause>,
     pub(super) parse_cache: ParseCache,
     pub(super) roots: RootsCache,
 }
@@ -106,6 +110,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             executor: Executor::new(Arc::clone(&world), &settings.execution()),
             engine: Engine::new(settings.lanes),
             admitting: HashMap::new(),
+            pause: state.pause()?,
             recollection: Recollection::load(state)?,
             world,
             source,
@@ -114,6 +119,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             revision: None,
             refused: None,
             is_following: false,
+            branch_error: None,
             parse_cache: ParseCache::default(),
             roots: RootsCache::default(),
         })

@@ -10,22 +10,27 @@ use crate::graph::Graph;
 use crate::model::{
     Diagnostic, EndpointIndex, Foreign, HeldReport, Report, Severity, Standing, StepReport, StepResult,
 };
-use crate::plan::{Action, Advice, Findings, Step, standing};
+use crate::plan::{Action, Advice, Findings, Status, Step, standing};
 use crate::source::Source;
 
 impl<W: World, S: Source> Reconciler<W, S> {
     /// How registries stand to the followed commit after a pass. `None` where no commit was followed.
     #[must_use]
     pub fn standing(&self, pass: &Pass, advice: &Advice) -> Option<Standing> {
+        self.standing_of(&pass.last, pass.interrupted, advice)
+    }
+
+    /// The same for what is planned now.
+    pub(super) fn standing_of(&self, status: &Status, interrupted: bool, advice: &Advice) -> Option<Standing> {
         let revision = self.revision.as_ref()?;
         let findings = Findings {
             commit: revision.commit,
             held: held(revision),
             diagnostics: self.diagnostics(),
             refused: self.refused.clone(),
-            interrupted: pass.interrupted,
+            interrupted,
         };
-        Some(standing(&self.engine.graph, &pass.last, findings, advice))
+        Some(standing(&self.engine.graph, status, findings, advice))
     }
 
     /// What these passes over the followed commit did. `None` where no commit was followed.

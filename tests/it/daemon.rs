@@ -37,7 +37,7 @@ async fn a_daemon_that_holds_the_memory_is_named_with_what_to_do() {
     let site = accepted().await;
     let mut run = site.run(&[]);
     run.says(CONVERGED).await;
-    for arguments in [&["plan"][..], &["apply"], &["adopt", "**", "--reason", "x"]] {
+    for arguments in [&["plan"][..], &["apply"]] {
         let output = site.landfall(arguments).await;
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let told = said(&output);
@@ -81,10 +81,28 @@ async fn a_conflict_is_told_with_a_way_out_that_works() {
     assert_eq!(site.landfall(&["accept", "main"]).await.status.code(), Some(0));
     let mut run = site.run(&[]);
     let told = run.says(&format!("stands on {foreign}")).await;
-    assert!(told.contains("stop `landfall run`, do `landfall adopt '"), "{told}");
+    assert!(!told.contains("stop `landfall run`"), "{told}");
     assert!(!told.contains("delete"), "{told}");
+    let command = told
+        .split('`')
+        .find(|part| part.starts_with("landfall adopt"))
+        .unwrap_or_else(|| panic!("{told}"));
+    let adopted = shell(&site, command).await;
+    assert_eq!(adopted.status.code(), Some(0), "{adopted:?}");
+    run.says(CONVERGED).await;
+    assert_eq!(site.mirrored(), Some(site.image.root()));
     assert_eq!(run.stop().await, Some(0));
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_taken_over_without_a_daemon_too() {
+    let site = Site::set().await;
+    let foreign = site.image.manifests()[0].digest;
+    let place = Site::at(&site.mirror, "images/team/app");
+    site.image.push(&site.store, &place);
+    site.store.set_tag(&place, &"v1".parse().unwrap(), foreign);
+    site.promote();
+    assert_eq!(site.landfall(&["accept", "main"]).await.status.code(), Some(0));
     let planned = said(&site.landfall(&["plan"]).await);
     let command = planned
         .split('`')

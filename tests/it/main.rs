@@ -1,6 +1,7 @@
 //! Tests of several modules together, over loopback.
 
 mod attacks;
+mod beside_a_daemon;
 mod capabilities;
 mod conformance;
 mod daemon;
@@ -15,6 +16,7 @@ mod kpromo;
 mod list;
 mod log;
 mod manifests;
+mod monitoring;
 mod program;
 #[cfg(unix)]
 mod quick_start;

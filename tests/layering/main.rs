@@ -74,6 +74,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("audit", &["model", "source", "desired", "trust", "reconcile"]),
+    ("serve", &["model"]),
     (
         "adoption",
         &["model", "yaml", "desired", "registry", "trust", "assembly"],

@@ -1,30 +1,39 @@
 //! `landfall run`: keeps registries as the branch says.
 
+mod serving;
 mod telling;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 use tokio::sync::mpsc;
 
+use self::serving::Serving;
 use self::telling::{Level, Line, Telling};
 use super::session::runtime;
 use super::stopping::{Running, stop_on_signals};
 use super::{Common, ExitCode, Terminal, advice, signers};
 use crate::assembly::{RealWorld, Session, claims_refused};
+use crate::config::Config;
 use crate::execute::{Progress, Stop};
 use crate::facts::Depth;
 use crate::graph::Graph;
 use crate::model::CommitId;
 use crate::plan::{Advice, Audience, Step};
-use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Wake, Watch};
+use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Requests, Wake, Watch};
+use crate::serve::Metrics;
 use crate::source::{GitRepository, Source as _, Watcher};
+
+/// Requests that may wait for the loop at once.
+const WAITING_REQUESTS: usize = 64;
 
 /// Keep registries as the branch says, until told to stop
 ///
-/// What it does and finds stands in its log, on standard error. It holds landfall's memory for as long as it runs: `plan`,
-/// `apply`, `accept` and `adopt` work once it has been stopped.
+/// What it does and finds stands in its log, on standard error, and `status` tells it at any time. `reconcile`, `accept`,
+/// `adopt`, `pause` and `resume` are carried out by it. It holds landfall's memory for as long as it runs, so that `plan` and
+/// `apply` work once it has been stopped.
 #[derive(Debug, clap::Args)]
 pub struct RunCommand {
     /// Look at every blob too whenever registries are looked at
@@ -93,20 +102,40 @@ impl RunCommand {
                 registries = ?session.config.observe_interval,
                 "landfall runs"
             );
+            let (asked, waiting) = mpsc::channel(WAITING_REQUESTS);
+            let mut requests = Requests {
+                asked: waiting,
+                advice: advice.clone(),
+                started: Timestamp::now(),
+                known: None,
+            };
+            let metrics = Arc::new(Metrics::default());
+            let serving = Serving::start(&session.config, asked, Arc::clone(&metrics)).await?;
             let mut heard = Heard {
                 telling: Telling::default(),
                 advice,
-                config: std::sync::Arc::clone(&session.config),
+                config: Arc::clone(&session.config),
                 checked: None,
+                metrics,
                 stop: stop.clone(),
                 broken: None,
             };
             session
                 .reconciler
-                .run_loop(&options, &mut wakes, &watched, &stop, |reconciler, result| {
-                    heard.hear(reconciler, result);
-                })
+                .run_loop(
+                    &options,
+                    &mut wakes,
+                    &watched,
+                    &stop,
+                    &mut requests,
+                    |reconciler, result| {
+                        heard.hear(reconciler, result);
+                    },
+                )
                 .await;
+            // Who waits for an answer is told that there will be none.
+            drop(requests);
+            serving.stop().await;
             match heard.broken {
                 Some(error) => Err(error).into_diagnostic().wrap_err(
                     "landfall's memory failed: nothing can be done without it, and a new start opens it anew",
@@ -146,7 +175,7 @@ impl RunCommand {
             return Err(miette::miette!(
                 help = format!(
                     "{} begins at the head of `{branch}`; so does\n  [git]\n  floor = \"{head}\"\nin the configuration",
-                    advice.by_hand(&format!("accept {head}"))
+                    advice.asked(&format!("accept {head}"))
                 ),
                 "no commit of `{branch}` was accepted yet, and a daemon does not choose one"
             ));
@@ -160,9 +189,10 @@ impl RunCommand {
 struct Heard {
     telling: Telling,
     advice: Advice,
-    config: std::sync::Arc<crate::config::Config>,
+    config: Arc<Config>,
     /// The commit whose endpoints were held against `allow-writes`.
     checked: Option<CommitId>,
+    metrics: Arc<Metrics>,
     stop: Stop,
     /// Why the state cannot be used any more.
     broken: Option<ReconcileError>,
@@ -175,6 +205,7 @@ impl Heard {
                 let passes = std::slice::from_ref(pass);
                 match reconciler.report(passes, pass.began, Timestamp::now(), &self.advice) {
                     Some(report) => {
+                        self.metrics.count(&report);
                         self.check_writes(reconciler.graph(), report.standing.commit);
                         self.telling.report(&report, reconciler.is_following())
                     }
@@ -189,6 +220,7 @@ impl Heard {
     }
 
     fn error(&mut self, error: ReconcileError) -> Vec<Line> {
+        self.metrics.count_follow_error();
         let text = error.to_string();
         match error {
             // A database that failed once answers nothing any more: whoever restarts this process opens it anew.
@@ -198,7 +230,7 @@ impl Heard {
                 Vec::new()
             }
             ReconcileError::Rewritten { head, .. } => {
-                let remedy = self.advice.by_hand(&format!("accept {head}"));
+                let remedy = self.advice.asked(&format!("accept {head}"));
                 self.telling.error(&text, &[], Some(remedy))
             }
             ReconcileError::Invalid { diagnostics, .. } => self.telling.error(&text, &diagnostics, None),
@@ -232,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_memory_that_fails_ends_the_daemon_and_a_branch_that_cannot_be_read_does_not() {
-        let config = crate::config::Config::parse(
+        let config = Config::parse(
             "[storage]\nstate = \"/nonexistent\"\ncache = \"/nonexistent\"\n",
             "/etc/landfall/config.toml".as_ref(),
             Environment::Fixed([].into()),
@@ -240,8 +272,9 @@ mod tests {
         let mut heard = Heard {
             telling: Telling::default(),
             advice: Advice::default(),
-            config: std::sync::Arc::new(config.unwrap()),
+            config: Arc::new(config.unwrap()),
             checked: None,
+            metrics: Arc::new(Metrics::default()),
             stop: Stop::new(),
             broken: None,
         };

@@ -80,6 +80,10 @@ impl InFlight {
         self.looks.len()
     }
 
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
     pub fn is_asked(&self, ask: Ask, endpoint: EndpointIndex) -> bool {
         self.asked.contains_key(&(ask, endpoint))
     }

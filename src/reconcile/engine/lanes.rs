@@ -124,6 +124,12 @@ impl Lanes {
         self.stirred.insert(lane.clone());
     }
 
+    /// How much waits.
+    pub fn waiting(&self) -> usize {
+        let turns = self.queues.values().flat_map(|queue| queue.waiting.values());
+        turns.map(|turns| turns.members.len()).sum()
+    }
+
     pub fn has_room(&self, lane: &Lane) -> bool {
         let bound = match lane {
             Lane::Look(..) | Lane::Source(_) => self.limits.looks,

@@ -1,5 +1,6 @@
 //! The engine: what happened comes in, what is to begin comes out. Synchronous, and without channel, clock, runtime or disk.
 
+mod asked;
 mod begin;
 mod continuous;
 mod event;

@@ -6,13 +6,15 @@ use jiff::Timestamp;
 use redb::{Database, WriteTransaction};
 
 use super::table::{
-    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, UNFINISHED,
-    WRITTEN,
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, PAUSE, RECORDED, RowError, SIGNED, SILENT,
+    UNFINISHED, WRITTEN,
 };
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
-use crate::model::{Admission, CommitId, Digest, Repository, SignerIdentity, Tag};
+use crate::model::{Admission, CommitId, Digest, Pause, Repository, SignerIdentity, Tag};
 
 pub(super) const FIRST_ACCEPTED: &str = "first-accepted";
+/// The row of the pause.
+pub(super) const WRITES: &str = "writes";
 pub(super) const LEDGER_COMMIT: &str = "ledger-commit";
 
 /// One transaction, begun with the first change and committed where the work on it succeeds: see
@@ -198,6 +200,14 @@ impl<'a> Batch<'a> {
                 LEDGER.put(transaction, &(reference.clone(), tag.clone()), &row)?;
             }
             Ok(())
+        })
+    }
+
+    /// Nothing is written from now on, or again.
+    pub fn set_pause(&self, pause: Option<&Pause>) -> Result<(), StateError> {
+        self.change(|transaction| match pause {
+            Some(pause) => PAUSE.put(transaction, &WRITES.to_owned(), pause),
+            None => PAUSE.remove(transaction, &WRITES.to_owned()),
         })
     }
 

@@ -6,8 +6,9 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StateError {
     #[error(
-        "another landfall holds the state {file}, and one at a time does; where that is `landfall run`, its log says how \
-         things stand: stop it, do this, and start it again"
+        "another landfall holds the state {file}, and one at a time does; where that is `landfall run`, `landfall status` \
+         says how things stand and `landfall reconcile` has it look now; for anything else stop it, do this, and start it \
+         again"
     )]
     InUse { file: String },
     #[error(

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::keys::{SEPARATOR, TextKey};
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey};
 use crate::execute::SignedArtifact;
-use crate::model::{Admission, CommitId, Digest, Repository, Tag};
+use crate::model::{Admission, CommitId, Digest, Pause, Repository, Tag};
 
 /// A table of one kind of rows.
 pub(super) struct Table<K, V> {
@@ -39,6 +39,8 @@ pub(super) const ATTEMPTS: Table<NodeKey, Attempt> = Table::new("attempts");
 pub(super) const SILENT: Table<NodeKey, Timestamp> = Table::new("silent");
 /// Copies that were begun and did not end with every blob verified, by where they go.
 pub(super) const UNFINISHED: Table<(Repository, Digest), ()> = Table::new("unfinished");
+/// Why nothing is written for now; one row.
+pub(super) const PAUSE: Table<String, Pause> = Table::new("pause");
 /// By public reference and tag; the values are the ledger's own.
 pub(super) const LEDGER: Table<(Repository, Tag), serde_json::Value> = Table::new("ledger");
 

@@ -11,7 +11,7 @@ use crate::execute::Stop;
 use crate::facts::Depth;
 use crate::model::{Digest, Repository};
 use crate::reconcile::state::State;
-use crate::reconcile::{Following, Loop, Unwatched, Wake};
+use crate::reconcile::{Following, Loop, Requests, Unwatched, Wake};
 use crate::sim::images::ImageRecipe;
 use crate::sim::registry::{FaultPlan, Latency, MemoryRegistries, Operation, Store};
 use crate::sim::{History, Seed};
@@ -45,13 +45,13 @@ pub(super) async fn beside(
     meanwhile: impl Future<Output = ()>,
     wake: mpsc::Receiver<Wake>,
 ) {
-    let (stop, mut wake) = (Stop::new(), wake);
+    let (stop, mut wake, mut requests) = (Stop::new(), wake, Requests::nobody());
     let ending = async {
         meanwhile.await;
         stop.cancel();
     };
     tokio::join!(
-        process.run_loop(&options, &mut wake, &Unwatched, &stop, |_, _| {}),
+        process.run_loop(&options, &mut wake, &Unwatched, &stop, &mut requests, |_, _| {}),
         ending
     );
 }

@@ -6,14 +6,14 @@ use std::path::Path;
 use jiff::Timestamp;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
-use super::batch::{FIRST_ACCEPTED, LEDGER_COMMIT};
+use super::batch::{FIRST_ACCEPTED, LEDGER_COMMIT, WRITES};
 use super::table::{
-    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, RECORDED, RowError, SIGNED, SILENT, UNFINISHED,
-    WRITTEN,
+    ACCEPTED, ADMISSIONS, ADOPTED, ATTEMPTS, JOURNAL, LEDGER, META, PAUSE, RECORDED, RowError, SIGNED, SILENT,
+    UNFINISHED, WRITTEN,
 };
 use super::{Adoption, Attempt, Batch, ClaimKey, Disk, JournalEntry, JournalKey, NodeKey, StateError};
 use crate::execute::SignedArtifact;
-use crate::model::{Admission, CommitId, Digest, Repository, Tag};
+use crate::model::{Admission, CommitId, Digest, Pause, Repository, Tag};
 use crate::reconcile::database::{self, OpenError};
 
 /// The form in which rows are kept. A state with a later one is not touched.
@@ -137,6 +137,11 @@ impl State {
     /// The first commit that was ever accepted under this state: see [`Batch::set_first_accepted`].
     pub fn first_accepted(&self) -> Result<Option<CommitId>, StateError> {
         self.meta_commit(FIRST_ACCEPTED)
+    }
+
+    /// Why nothing is written for now.
+    pub fn pause(&self) -> Result<Option<Pause>, StateError> {
+        self.read(|transaction| PAUSE.get(transaction, &WRITES.to_owned()))
     }
 
     /// Claims of which a registry knew before this state did.
