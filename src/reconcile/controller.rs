@@ -55,6 +55,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             is_woken: true,
             waiting: Vec::new(),
             observe_at: None,
+            is_unsettled: false,
         };
         self.start(options, &Bounds::FRESH);
         loop {
@@ -72,18 +73,11 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 // By what `doctor` has found out since too, and of endpoints that a commit has just brought.
                 self.know_registries(now);
             }
-            let has_begun = match self.advance(&mut tasks, watch, stop) {
-                Ok(has_begun) => has_begun,
-                Err(error) => {
-                    heard(self, Err(error));
-                    false
-                }
-            };
-            if stop.is_draining() && !self.engine.is_draining() {
-                self.engine.drain();
-                tasks.give_up_looks();
+            if let Err(error) = self.advance(&mut tasks, watch, stop) {
+                heard(self, Err(error));
             }
-            let is_quiet = self.engine.is_idle() && !has_begun;
+            self.heed(stop, &mut tasks);
+            let is_quiet = self.engine.is_idle();
             self.answer_waiting(&mut daemon.waiting, &requests.advice);
             if self.revision.is_some() {
                 self.tell(&mut daemon, is_quiet, stop, requests, &mut heard);
@@ -187,7 +181,16 @@ impl<W: World, S: Source> Reconciler<W, S> {
             refused: self.refused.as_ref().map(|refused| refused.commit),
             is_following: self.is_following,
         };
-        if !self.engine.has_ran() && daemon.told.as_ref() == Some(&verdict) {
+        let is_news = self.engine.has_ran() || daemon.told.as_ref() != Some(&verdict);
+        // What was told while something was still under way is settled once it no longer is.
+        daemon.is_unsettled |= is_news;
+        if is_quiet
+            && std::mem::take(&mut daemon.is_unsettled)
+            && let Err(error) = self.settle(now)
+        {
+            heard(self, Err(error));
+        }
+        if !is_news {
             return;
         }
         let (ran, requests) = self.engine.take_ran();
@@ -201,9 +204,6 @@ impl<W: World, S: Source> Reconciler<W, S> {
         daemon.told = Some(verdict);
         daemon.told_at = now;
         daemon.observe_at = asking.next_observation(now);
-        if is_quiet && let Err(error) = self.settle(now) {
-            heard(self, Err(error));
-        }
         heard(self, Ok(&pass));
     }
 }
@@ -218,6 +218,8 @@ struct Daemon {
     waiting: Vec<Waiting>,
     /// When conditions are judged anew, though nobody asks.
     observe_at: Option<Timestamp>,
+    /// Something was told since state was last put in order.
+    is_unsettled: bool,
 }
 
 /// What was told last: the same is not told twice.

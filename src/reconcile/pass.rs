@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::ReconcileError;
-use super::engine::{Begin, Lasting, Learnt, Session};
+use super::engine::{Begin, Event, Lasting, Learnt, Session};
 use super::reconciler::Reconciler;
 use super::state::Batch;
 use super::tasks::Tasks;
@@ -72,13 +72,10 @@ impl<W: World, S: Source> Reconciler<W, S> {
         self.know_registries(began);
         let mut tasks = Tasks::new(Arc::clone(&self.observer));
         loop {
-            let has_begun = self.advance(&mut tasks, watch, stop)?;
-            if stop.is_draining() && !self.engine.is_draining() {
-                self.engine.drain();
-                tasks.give_up_looks();
-            }
+            self.advance(&mut tasks, watch, stop)?;
+            self.heed(stop, &mut tasks);
             let due = self.engine.due();
-            if self.engine.is_idle() && !has_begun && due.is_none() {
+            if self.engine.is_idle() && due.is_none() {
                 break;
             }
             self.wait(&mut tasks, due, watch, stop).await?;
@@ -119,20 +116,27 @@ impl<W: World, S: Source> Reconciler<W, S> {
         now
     }
 
-    /// Has the engine plan, and begins what it wants. Returns whether it wanted anything.
+    /// Begins nothing more once a stop was called for, and gives up looks: also those that began in this very turn.
+    pub(super) fn heed(&mut self, stop: &Stop, tasks: &mut Tasks<W>) {
+        if stop.is_draining() && !self.engine.is_draining() {
+            self.engine.drain();
+            tasks.give_up_looks();
+        }
+    }
+
+    /// Has the engine plan, and begins what it wants.
     pub(super) fn advance(
         &mut self,
         tasks: &mut Tasks<W>,
         watch: &dyn Watch,
         stop: &Stop,
-    ) -> Result<bool, ReconcileError> {
+    ) -> Result<(), ReconcileError> {
         let now = self.world.clock().now();
         let turn = self.engine.turn(now);
         watch.turned(&self.engine, now);
         for run in &turn.cancels {
             tasks.cancel(*run);
         }
-        let has_begun = !turn.begins.is_empty();
         let mut runs: Vec<(RunId, UnitId, Vec<Step>)> = Vec::new();
         for begin in turn.begins {
             match begin {
@@ -155,9 +159,18 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         }
         if runs.is_empty() {
-            return Ok(has_begun);
+            return Ok(());
         }
-        let admissions = self.admissions(runs.iter().map(|(_, unit, _)| *unit), now)?;
+        let admissions = match self.admissions(runs.iter().map(|(_, unit, _)| *unit), now) {
+            Ok(admissions) => admissions,
+            Err(error) => {
+                // Nobody does them, and nobody will tell that they have ended.
+                for (id, ..) in runs {
+                    self.engine.take(Event::Ended(id), now);
+                }
+                return Err(error);
+            }
+        };
         for (id, unit, steps) in runs {
             watch.beginning(&self.engine.graph, &steps);
             let run = Run {
@@ -168,7 +181,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             };
             tasks.run(&self.executor, &self.engine.graph, run, stop);
         }
-        Ok(has_begun)
+        Ok(())
     }
 
     /// Waits until something happens, or is due, and takes it in.

@@ -11,7 +11,6 @@ async fn accepted() -> Site {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits in vain for the repair now and then while other tests run beside it: the cause is not found yet"]
 async fn a_daemon_tells_what_it_does_and_what_stood_where_it_should_not() {
     let site = accepted().await;
     let mut run = site.run(&[]);

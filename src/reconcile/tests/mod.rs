@@ -3,6 +3,7 @@
 mod capabilities;
 mod daemon;
 mod following;
+mod stopping;
 mod upgrade;
 
 use std::collections::BTreeMap;
