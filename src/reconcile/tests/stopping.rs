@@ -71,7 +71,8 @@ async fn a_daemon_ends_at_whichever_of_its_turns_the_stop_comes() {
         };
         let (_wakes, mut wake) = mpsc::channel(1);
         let every = options(SignedDuration::from_secs(1));
-        let running = process.run_loop(&every, &mut wake, &watch, &stop, &mut Requests::nobody(), |_, _| {});
+        let mut nobody = Requests::nobody();
+        let running = process.run_loop(&every, &mut wake, &watch, &stop, &mut nobody, |_, _| {});
         let ended = timeout(PATIENCE, running).await;
         assert!(ended.is_ok(), "turn {turn}, at looks: {at_looks}");
     }
