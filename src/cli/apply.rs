@@ -181,7 +181,13 @@ impl ApplyCommand {
         refuse(session, &needed.steps).await?;
         let pass = session
             .reconciler
-            .run_steps(preview, needed.steps, watching, stop)
+            .run_steps(
+                preview,
+                needed.steps,
+                |graph, due| plan.put_back(graph, due),
+                watching,
+                stop,
+            )
             .await
             .into_diagnostic()?;
         Ok(vec![pass])

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
-use crate::http::{ClientOptions, Home, HttpClient, Network, Reply, Request, Retries, Timeouts, Trust};
+use crate::http::{ClientOptions, Follow, Home, HttpClient, Network, Reply, Request, Retries, Timeouts, Trust};
 
 /// Such services are near, or quick; where there are none, nobody wants to wait for that to turn out.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -149,7 +149,7 @@ impl Services {
         request.headers = question.headers;
         request.authorization = authorization;
         request.body = question.body;
-        request.follow = false;
+        request.follow = Follow::None;
         let mut retries = Retries::new(&self.http.options().retries);
         loop {
             let answer = self.http.fetch(&request, LARGEST_ANSWER, &mut Retries::none()).await;

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::model::{
-    AttestationKind, CosignTag, Drift, Incomplete, PolicyMode, SignatureForm, SignaturePlacement, TargetMode,
+    AttestationKind, CosignTag, Drift, Duplicates, Incomplete, PolicyMode, SignatureForm, SignaturePlacement,
+    TargetMode,
 };
 
 use super::code;
@@ -77,6 +78,7 @@ choices! {
     AttestationKind, "attestation", later ["summary", "provenance", "kpromo"];
     SignaturePlacement, "signature placement", later [];
     Drift, "drift mode", later [];
+    Duplicates, "way to treat duplicates", later [];
     TargetMode, "target mode", later [];
     PolicyMode, "policy mode", later ["warn", "require"];
     Sign, "signing mode", later ["recursive"];
@@ -90,6 +92,7 @@ schemas!(
     AttestationKind,
     SignaturePlacement,
     Drift,
+    Duplicates,
     TargetMode,
     PolicyMode,
     Sign,

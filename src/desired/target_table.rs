@@ -2,7 +2,7 @@
 
 use toml::de::DeValue;
 
-use crate::model::{AttestationKind, CosignTag, Drift, Incomplete, Prefix, SignaturePlacement, TargetMode};
+use crate::model::{AttestationKind, CosignTag, Drift, Duplicates, Incomplete, Prefix, SignaturePlacement, TargetMode};
 
 use super::choice::{Prune, Sign};
 use super::code;
@@ -54,6 +54,10 @@ table!(
         /// What happens to a tag that was moved behind landfall's back: it is moved back, or only reported.
         #[schemars(extend("default" = "repair", "examples" = ["report"]))]
         "drift" => drift: Option<Located<Drift>>,
+        /// What happens where the signer's key signed the same image twice at one place, as two processes with memories of
+        /// their own do: the one with the lowest digest stays, and the other is removed, or only reported.
+        #[schemars(extend("default" = "remove", "examples" = ["report"]))]
+        "duplicates" => duplicates: Option<Located<Duplicates>>,
         /// Whether the registries are written to (`enforce`), or only looked at (`observe`).
         #[schemars(extend("default" = "enforce", "examples" = ["observe"]))]
         "mode" => mode: Option<Located<TargetMode>>,

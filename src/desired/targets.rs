@@ -6,8 +6,8 @@ use std::sync::Arc;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::model::{
-    AttestationKind, Carry, Drift, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement, Signer, Tag,
-    Target, TargetMode,
+    AttestationKind, Carry, Drift, Duplicates, Endpoint, MAX_ENDPOINTS, Policy, SignatureForm, SignaturePlacement,
+    Signer, Tag, Target, TargetMode,
 };
 
 use super::code;
@@ -149,6 +149,7 @@ fn target(
             endpoints,
             signatures: chosen(table.signatures.as_ref(), SignaturePlacement::Replicate),
             drift: chosen(table.drift.as_ref(), Drift::Repair),
+            duplicates: chosen(table.duplicates.as_ref(), Duplicates::Remove),
             mode: chosen(table.mode.as_ref(), TargetMode::Enforce),
             carry: table.carry.as_ref().map(carry).unwrap_or_default(),
         }),

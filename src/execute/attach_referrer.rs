@@ -9,7 +9,7 @@ use super::shared_tag::Merged;
 use super::unit::UnitTask;
 use super::world::World;
 use crate::model::{Descriptor, Digest, Repository, Tag, media_type, referrers_index};
-use crate::registry::{ManifestAt, Pushed, Referrers, Registry};
+use crate::registry::{ManifestAt, Pushed, Registry};
 use crate::transfer::{ImageTree, TransferError, TreeManifest};
 use crate::trust::{Merge, fallback_index};
 
@@ -62,7 +62,8 @@ impl<W: World> UnitTask<W> {
             // What others have entered by now is theirs to find again.
             if found.fallback.is_some() {
                 let tag = Tag::referrers_of(subject);
-                self.shared.seen.note(place, &tag, &indexed(&found));
+                let entries: Vec<Descriptor> = found.indexed().cloned().collect();
+                self.shared.seen.note(place, &tag, &entries);
             }
             listed = found.descriptors.into_iter().find(|known| known.digest == entry.digest);
         }
@@ -143,11 +144,4 @@ impl<W: World> UnitTask<W> {
         }
         Ok(true)
     }
-}
-
-/// The entries that stand in the fallback index.
-fn indexed(found: &Referrers) -> Vec<Descriptor> {
-    let listed_by_api = |entry: &&Descriptor| found.from_api.contains(&entry.digest);
-    let entries = found.descriptors.iter().filter(|entry| !listed_by_api(entry));
-    entries.cloned().collect()
 }

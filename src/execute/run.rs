@@ -9,7 +9,6 @@ use super::context::{ExecutionContext, ExecutionOptions, UnitAdmission};
 use super::outcome::{Outcome, StepOutcome};
 use super::progress::Progress;
 use super::schedule::extent;
-use super::seen::SeenEntries;
 use super::silence::Silence;
 use super::stop::Stop;
 use super::unit::UnitTask;
@@ -18,7 +17,7 @@ use super::world::World;
 use crate::graph::Graph;
 use crate::model::{EndpointIndex, EndpointSet, Limits, NodeId, TargetId, UnitId};
 use crate::plan::Step;
-use crate::transfer::{SharedTags, Transfer};
+use crate::transfer::{SeenEntries, SharedTags, Transfer};
 
 /// Names a run for as long as it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +45,7 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub transfer: Transfer,
     pub tags: SharedTags,
-    pub seen: SeenEntries,
+    pub seen: Arc<SeenEntries>,
     pub silence: Silence,
 }
 
@@ -76,13 +75,19 @@ impl<W: World> Executor<W> {
             limits: options.limits,
             transfer: Transfer::new(options.transfer),
             tags: SharedTags::default(),
-            seen: SeenEntries::default(),
+            seen: Arc::default(),
             silence: Silence::new(options.concurrency.silent_steps),
         };
         Self {
             world,
             shared: Arc::new(shared),
         }
+    }
+
+    /// What was seen in lists that others write too. Who looks at them adds to it.
+    #[must_use]
+    pub fn seen(&self) -> Arc<SeenEntries> {
+        Arc::clone(&self.shared.seen)
     }
 
     /// An endpoint has answered: what it did not answer before counts no more.

@@ -8,7 +8,7 @@ use crate::plan::{Action, Content, Step};
 pub(super) fn extent(step: &Step) -> EndpointSet {
     match step.action {
         Action::Sign => EndpointSet::PRIMARY,
-        Action::Copy { .. } | Action::Attach { .. } | Action::Tag { .. } => step.at,
+        Action::Copy { .. } | Action::Attach { .. } | Action::Tag { .. } | Action::Remove { .. } => step.at,
     }
 }
 
@@ -23,6 +23,8 @@ pub(super) struct Schedule {
 struct Entry {
     node: usize,
     signs: bool,
+    /// Nobody waits for what it takes away.
+    removes: bool,
     /// It attaches what the [`Action::Sign`] step of its node makes.
     awaits_signing: bool,
     after: Vec<(usize, DependsAt)>,
@@ -58,9 +60,10 @@ impl Schedule {
         for step in steps {
             let node = schedule.node(step.node);
             let signs = matches!(step.action, Action::Sign);
+            let removes = matches!(step.action, Action::Remove { .. });
             if signs {
                 schedule.nodes[node].signing = Signing::Pending;
-            } else {
+            } else if !removes {
                 schedule.nodes[node].pending |= step.at;
             }
             let after = step
@@ -71,6 +74,7 @@ impl Schedule {
             schedule.entries.push(Entry {
                 node,
                 signs,
+                removes,
                 awaits_signing: matches!(
                     step.action,
                     Action::Attach {
@@ -179,6 +183,9 @@ impl Schedule {
     fn settle(&mut self, position: usize, endpoint: EndpointIndex, done: bool) {
         let entry = &self.entries[position];
         let node = &mut self.nodes[entry.node];
+        if entry.removes {
+            return;
+        }
         if entry.signs {
             node.signing = if done { Signing::Done } else { Signing::Failed };
         } else {

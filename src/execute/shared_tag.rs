@@ -11,7 +11,7 @@ use super::gone_entries::without;
 use super::unit::UnitTask;
 use super::world::World;
 use crate::model::{Descriptor, Digest, Repository, Tag};
-use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Registry, WritableRegistry};
+use crate::registry::{ErrorKind, FetchedManifest, ManifestAt, Registry, RegistryError, Replaced, WritableRegistry};
 use crate::trust::{Merge, MergeError};
 
 /// Writes until what was merged stands. Registries have no compare-and-swap: whoever writes between a look and the
@@ -39,8 +39,8 @@ struct Refused {
 }
 
 impl<W: World> UnitTask<W> {
-    /// Merges into what stands under a tag. One at a time for each tag; read before and after; what cannot be read is
-    /// left as it is. All that others wrote stays, but for the entries that [`super::gone_entries`] speaks of.
+    /// Merges into what stands under a tag. One at a time for each tag; read before, right before the write, and after; what
+    /// cannot be read is left as it is. All that others wrote stays, but for the entries that [`super::gone_entries`] speaks of.
     pub(super) async fn merge_under_tag(
         &self,
         place: &Repository,
@@ -54,13 +54,10 @@ impl<W: World> UnitTask<W> {
         let mut refused: Option<Refused> = None;
         let mut throttled = None;
         for _ in 0..LOOKS {
-            let standing = registry.manifest(place, at).await.map_err(|error| {
-                if writes == 0 {
-                    Failure::reading(&error)
-                } else {
-                    Failure::uncertain(format_args!("it was written, and then: {error}"))
-                }
-            })?;
+            let standing = registry
+                .manifest(place, at)
+                .await
+                .map_err(|error| unread(writes, &error))?;
             // Somebody wrote since: what is gone is to be found out anew.
             refused = refused.filter(|refused| Some(&refused.standing) == standing.as_ref());
             let kept = standing.as_ref().map(|manifest| match &refused {
@@ -81,19 +78,25 @@ impl<W: World> UnitTask<W> {
                     .put_blobs(registry, place, &merged.blobs)
                     .await
                     .map_err(|error| Failure::transfer(&error))?;
-                // By GET like the first look: HEAD may find a tag whose manifest is gone.
-                let now = registry
-                    .manifest(place, at)
-                    .await
-                    .map_err(|error| Failure::reading(&error))?;
-                if now != standing {
+            }
+            if writes > 0 {
+                tracing::warn!(
+                    repository = %place, %tag,
+                    "another program wrote here at once, and what landfall had entered was lost: it is entered again"
+                );
+            }
+            let (media_type, sent) = (&merged.media_type, merged.manifest.clone());
+            let replaced = registry
+                .replace_manifest(place, tag, standing.as_ref(), media_type, sent)
+                .await;
+            let error = match replaced {
+                Ok(Replaced::Stored(_)) => {
+                    writes += 1;
                     continue;
                 }
-            }
-            let sent = merged.manifest.clone();
-            let Err(error) = registry.put_manifest(place, at, &merged.media_type, sent).await else {
-                writes += 1;
-                continue;
+                Ok(Replaced::Changed) => continue,
+                Ok(Replaced::Unread(error)) => return Err(unread(writes, &error)),
+                Err(error) => error,
             };
             if error.kind == ErrorKind::Throttled {
                 // The wait comes before the next look, not between it and its write: somebody else may write meanwhile.
@@ -121,5 +124,13 @@ impl<W: World> UnitTask<W> {
         Err(Failure::uncertain(format_args!(
             "{place}:{tag}: another writer kept replacing what was merged into it"
         )))
+    }
+}
+
+fn unread(writes: usize, error: &RegistryError) -> Failure {
+    if writes == 0 {
+        Failure::reading(error)
+    } else {
+        Failure::uncertain(format_args!("it was written, and then: {error}"))
     }
 }

@@ -11,8 +11,8 @@ pub(super) fn ended(view: &UnitView, step: &Step, endpoint: EndpointIndex, outco
     let what = name(view, step);
     let what = what.as_str();
     let at = match step.action {
-        Action::Sign => "",
-        _ => &*view.target.endpoint(endpoint).name,
+        Action::Sign => None,
+        _ => Some(&*view.target.endpoint(endpoint).name),
     };
     let because = step.because.as_str();
     let displaced = match (&step.action, step.because) {

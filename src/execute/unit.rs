@@ -182,6 +182,9 @@ impl<W: World> UnitTask<W> {
                 replaces,
                 keeps,
             } => each(&|endpoint| Box::pin(self.tag(*tag, *digest, replaces.map(|old| (old, *keeps)), endpoint))),
+            Action::Remove { artifacts, keeps } => {
+                each(&|endpoint| Box::pin(self.remove(slot, artifacts, *keeps, endpoint)))
+            }
         }
     }
 
@@ -255,7 +258,7 @@ impl<W: World> UnitTask<W> {
         for step in &self.steps {
             match &step.action {
                 Action::Copy { .. } => missing |= step.at,
-                Action::Sign | Action::Attach { .. } | Action::Tag { .. } => touched |= step.at,
+                Action::Sign | Action::Attach { .. } | Action::Tag { .. } | Action::Remove { .. } => touched |= step.at,
             }
         }
         (touched - missing).iter().map(Provider::Endpoint).collect()

@@ -40,6 +40,8 @@ pub enum ImageAnswer {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EvidenceAnswer {
     pub found: Vec<Evidence>,
+    /// What of it one key says more than once.
+    pub twice: Vec<Twice>,
     /// Of what travels with the image, what is not there. Looked for: the list the question's unit has, and that of
     /// `admission`.
     pub missing_carried: Vec<Carried>,
@@ -90,6 +92,14 @@ impl SourceAnswer {
 pub struct LeftBehind {
     pub digest: Digest,
     pub why: Arc<str>,
+}
+
+/// One key's signatures of one form that say the same at one place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Twice {
+    /// The lowest digest: it stays and is spread.
+    pub kept: Evidence,
+    pub others: Arc<[Digest]>,
 }
 
 /// What the source offers.

@@ -137,6 +137,10 @@ impl super::UnitFacts {
             *at -= endpoints;
             !at.is_empty()
         });
+        self.twice.retain_mut(|(_, at)| {
+            *at -= endpoints;
+            !at.is_empty()
+        });
         self.missing_carried.retain_mut(|(_, at)| {
             *at -= endpoints;
             !at.is_empty()

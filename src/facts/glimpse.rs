@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::answer::Evidence;
+use super::answer::{Evidence, Twice};
 use super::question::Ask;
 use super::store::Values;
 use super::{Facts, Known, SourceFact};
@@ -25,6 +25,7 @@ enum More {
     },
     Evidence {
         found: Vec<(Evidence, EndpointSet)>,
+        twice: Vec<(Twice, EndpointSet)>,
         missing: Vec<(Carried, EndpointSet)>,
         is_admitted: bool,
     },
@@ -57,6 +58,7 @@ impl Facts {
                 let facts = self.unit(unit);
                 let more = More::Evidence {
                     found: facts.found.clone(),
+                    twice: facts.twice.clone(),
                     missing: facts.missing_carried.clone(),
                     is_admitted: facts.admission.is_some(),
                 };

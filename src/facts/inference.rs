@@ -63,6 +63,12 @@ impl Facts {
                 for found in answer.found {
                     facts.add_found(found, at);
                 }
+                for twice in answer.twice {
+                    match facts.twice.iter_mut().find(|(known, _)| *known == twice) {
+                        Some((_, known)) => *known |= at,
+                        None => facts.twice.push((twice, at)),
+                    }
+                }
                 for carried in answer.missing_carried {
                     match facts.missing_carried.iter_mut().find(|(known, _)| *known == carried) {
                         Some((_, missing)) => *missing |= at,

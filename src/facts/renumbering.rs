@@ -53,6 +53,7 @@ impl Facts {
                 facts.blobs = renumbered.set(facts.blobs);
                 facts.evidence.renumber(renumbered);
                 renumber_sets(&mut facts.found, renumbered);
+                renumber_sets(&mut facts.twice, renumbered);
                 renumber_sets(&mut facts.missing_carried, renumbered);
                 facts.image_looked.renumber(renumbered);
                 facts.evidence_looked.renumber(renumbered);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::answer::{Evidence, SourceAnswer};
+use super::answer::{Evidence, SourceAnswer, Twice};
 use super::question::Ask;
 use crate::graph::Graph;
 use crate::model::{
@@ -92,6 +92,8 @@ pub struct UnitFacts {
     pub evidence: Known,
     /// What was found, under `evidence.present`.
     pub found: Vec<(Evidence, EndpointSet)>,
+    /// What stands more than once, likewise.
+    pub twice: Vec<(Twice, EndpointSet)>,
     /// What travels with the image and where it is not, under `evidence.present`.
     pub missing_carried: Vec<(Carried, EndpointSet)>,
     /// The manifests below the image's own, once somebody has read them: they are the same everywhere and for ever.

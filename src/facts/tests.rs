@@ -365,6 +365,7 @@ impl Book {
             Event::Evidence(unit, found) => {
                 let answer = EvidenceAnswer {
                     found: if found { vec![signature] } else { Vec::new() },
+                    twice: Vec::new(),
                     missing_carried: if found { Vec::new() } else { vec![bill_of_materials()] },
                     admission: None,
                 };

@@ -80,6 +80,7 @@ pub fn target(name: &str, mirrors: &[&str]) -> Target {
             .collect(),
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
+        duplicates: crate::model::Duplicates::Remove,
         mode: TargetMode::Enforce,
         carry: crate::model::Carry::default(),
     }

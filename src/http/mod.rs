@@ -30,7 +30,7 @@ pub use network::Network;
 pub use options::{ClientOptions, Concurrency, RetryPolicy, Timeouts};
 pub use redact::redacted;
 pub use redirect::on_origin_of;
-pub use request::{Home, Request};
+pub use request::{Follow, Home, Request};
 pub use retry::Retries;
 pub use retry_after::{http_date, retry_after};
 pub use secrets::Secrets;

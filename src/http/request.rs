@@ -1,8 +1,8 @@
 //! What is to be sent, and on whose word.
 
 use bytes::Bytes;
-use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
 use url::Url;
 
 use super::budget::{BudgetId, Lane, Line};
@@ -32,8 +32,17 @@ pub struct Request<'a> {
     pub line: Line,
     /// What it counts against at its home; at other hosts, and where there is none, the host's own budget.
     pub budget: Option<BudgetId>,
-    /// Redirects are followed for GET and HEAD only, and only if this is set.
-    pub follow: bool,
+    /// Redirects are followed for GET and HEAD only.
+    pub follow: Follow,
+}
+
+/// Which redirects are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    None,
+    /// Those to the same thing elsewhere: "See Other" (303) to another host leads to something else (RFC 9110, 15.4.4).
+    ToTheSame,
+    All,
 }
 
 impl<'a> Request<'a> {
@@ -50,13 +59,26 @@ impl<'a> Request<'a> {
             authorization: None,
             body: Bytes::new(),
             home,
-            follow: true,
+            follow: Follow::All,
         }
     }
 
     /// What it counts against at `url`, to which it may have been redirected.
     pub(super) fn budget_at(&self, url: &Url) -> Option<BudgetId> {
         self.budget.filter(|_| url.origin() == self.home.url.origin())
+    }
+
+    /// Whether an answer with this status that leads to `next` is followed.
+    pub(super) fn follows(&self, status: StatusCode, next: Option<&Url>) -> bool {
+        let leads = matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308);
+        let allowed = match self.follow {
+            Follow::None => false,
+            Follow::ToTheSame => {
+                status != StatusCode::SEE_OTHER || next.is_some_and(|next| next.origin() == self.url.origin())
+            }
+            Follow::All => true,
+        };
+        leads && allowed && self.is_read()
     }
 
     pub(super) fn is_read(&self) -> bool {

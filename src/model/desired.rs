@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    AttestationKind, Carry, CommitId, Digest, Drift, EndpointIndex, EndpointSet, PolicyMode, Prefix, RepoPath,
-    Repository, RepositoryPath, SignaturePlacement, Signer, Tag, TargetMode,
+    AttestationKind, Carry, CommitId, Digest, Drift, Duplicates, EndpointIndex, EndpointSet, PolicyMode, Prefix,
+    RepoPath, Repository, RepositoryPath, SignaturePlacement, Signer, Tag, TargetMode,
 };
 
 /// The desired state of one commit.
@@ -82,6 +82,7 @@ pub struct Target {
     pub endpoints: Vec<Endpoint>,
     pub signatures: SignaturePlacement,
     pub drift: Drift,
+    pub duplicates: Duplicates,
     pub mode: TargetMode,
     pub carry: Carry,
 }

@@ -68,4 +68,4 @@ pub use status::{
 pub use suggestion::nearest;
 pub use tag::{Tag, TagError};
 pub use taken::{Excess, Taken};
-pub use word::{AttestationKind, Drift, PolicyMode, SignatureForm, SignaturePlacement, TargetMode};
+pub use word::{AttestationKind, Drift, Duplicates, PolicyMode, SignatureForm, SignaturePlacement, TargetMode};

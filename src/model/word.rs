@@ -59,6 +59,13 @@ words!(
         Report = "report",
     }
 );
+words!(
+    /// What to do where one key signed the same statement twice at one place.
+    Duplicates {
+        Remove = "remove",
+        Report = "report",
+    }
+);
 words!(TargetMode {
     Enforce = "enforce",
     /// Plan and report, write nothing.

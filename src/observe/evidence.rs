@@ -10,8 +10,9 @@ use super::place::Place;
 use super::signed::{self, Signed};
 use super::verification::{Expected, Verifier};
 use crate::facts::{Answer, Depth, EvidenceAnswer};
-use crate::model::{Carried, CarriedKind, Digest, SignatureForm, Signer, Tag};
+use crate::model::{Carried, CarriedKind, Descriptor, Digest, SignatureForm, Signer, Tag};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};
+use crate::transfer::SeenEntries;
 
 /// What to look for beside an image.
 #[derive(Debug)]
@@ -49,9 +50,14 @@ pub(super) async fn look<R: Registry>(
     place: &Place<'_, R>,
     verifier: &Verifier,
     beside: &Beside,
+    seen: &SeenEntries,
 ) -> Result<Answer, LookError> {
     let (referrers, signatures) = read(place, beside).await?;
-    let Signed { found, admission } = match (&beside.signer, &referrers) {
+    let Signed {
+        found,
+        twice,
+        admission,
+    } = match (&beside.signer, &referrers) {
         (Some((_, expected)), Some(referrers)) => {
             signed::find(place, verifier, expected, referrers, signatures.as_ref()).await?
         }
@@ -66,10 +72,22 @@ pub(super) async fn look<R: Registry>(
     wanted.extend(admission.iter().flat_map(|admission| admission.carried.iter()).cloned());
     wanted.sort_unstable();
     wanted.dedup();
+    if let Some(referrers) = &referrers {
+        // What is ours, or travelled, is missed by the plan.
+        let is_ours = |digest: &Digest| {
+            found.iter().any(|found| found.digest == *digest) || wanted.iter().any(|item| item.digest == *digest)
+        };
+        let foreign = referrers.indexed().filter(|entry| !is_ours(&entry.digest)).cloned();
+        let foreign: Vec<Descriptor> = foreign.collect();
+        if !foreign.is_empty() {
+            seen.note(&place.repository, &Tag::referrers_of(&beside.image), &foreign);
+        }
+    }
     let listed = referrers.map(|referrers| (beside.image, referrers));
     let missing_carried = carried::missing(place, wanted, listed, beside.depth).await?;
     Ok(Answer::Evidence(EvidenceAnswer {
         found,
+        twice,
         missing_carried,
         admission,
     }))

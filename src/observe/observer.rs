@@ -12,6 +12,7 @@ use super::{ObserveLimits, endpoint, evidence, image, source};
 use crate::facts::{Answer, Ask, Depth, SourceAnswer, SourceImage};
 use crate::model::{EndpointIndex, Limits, Repository};
 use crate::registry::Registry;
+use crate::transfer::SeenEntries;
 
 /// Answers questions, and remembers what it has verified. `R` is cloned for each look: a handle on shared state.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub struct Observer<R> {
     registry: R,
     content: Limits,
     pub(super) verifier: Verifier,
+    seen: Arc<SeenEntries>,
 }
 
 /// One endpoint's answer to one question: what [`crate::facts::Facts::record`] takes.
@@ -40,7 +42,15 @@ impl<R: Registry + Clone> Observer<R> {
             registry,
             verifier: Verifier::new(&limits, kept),
             content,
+            seen: Arc::default(),
         }
+    }
+
+    /// Has it take note of what others have entered in lists that landfall writes too.
+    #[must_use]
+    pub fn noting(mut self, seen: Arc<SeenEntries>) -> Self {
+        self.seen = seen;
+        self
     }
 
     /// Looks. An error is an answer too, and never an absence. Dropped halfway it leaves nothing behind: looking changes
@@ -50,6 +60,7 @@ impl<R: Registry + Clone> Observer<R> {
             registry: &Counted::new(self.registry.clone()),
             verifier: &self.verifier,
             limits: &self.content,
+            seen: &self.seen,
         };
         let answer = match looking.at(look).await {
             Ok(answer) => answer,
@@ -73,6 +84,7 @@ struct Looking<'a, R> {
     registry: &'a Counted<R>,
     verifier: &'a Verifier,
     limits: &'a Limits,
+    seen: &'a SeenEntries,
 }
 
 impl<R: Registry + Clone> Looking<'_, R> {
@@ -83,7 +95,7 @@ impl<R: Registry + Clone> Looking<'_, R> {
             Subject::Tag(repository, tag) => endpoint::tag(&self.place(repository), tag).await,
             Subject::Image(repository, digest) => image::look(&self.place(repository), digest, look.depth).await,
             Subject::Evidence(repository, beside) => {
-                evidence::look(&self.place(repository), self.verifier, beside).await
+                evidence::look(&self.place(repository), self.verifier, beside, self.seen).await
             }
             Subject::Source(offer) => {
                 let place = self.place(&offer.repository);

@@ -6,7 +6,7 @@ use super::failure::LookError;
 use super::place::Place;
 use super::verdict::Verdict;
 use super::verification::{Expected, Verifier};
-use crate::facts::Evidence;
+use crate::facts::{Evidence, Twice};
 use crate::model::{Admission, ArtifactKind, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};
 use crate::trust::{referrer, signature_manifest};
@@ -15,6 +15,8 @@ use crate::trust::{referrer, signature_manifest};
 #[derive(Debug, Default)]
 pub(super) struct Signed {
     pub found: Vec<Evidence>,
+    /// What was signed more than once.
+    pub twice: Vec<Twice>,
     /// Of the promotion record with the lowest digest.
     pub admission: Option<Arc<Admission>>,
 }
@@ -29,24 +31,30 @@ pub(super) async fn find<R: Registry>(
     signatures: Option<&FetchedManifest>,
 ) -> Result<Signed, LookError> {
     let mut signed = Signed::default();
+    let mut said: Vec<(Digest, Evidence)> = Vec::new();
     for artifact in candidates(place, expected, referrers)? {
         match bundle(place, verifier, expected, &artifact).await? {
             Verdict::Nothing => {}
-            Verdict::Signature { by } => {
+            Verdict::Signature { by, says } => {
                 let kind = ArtifactKind::Signature(SignatureForm::Bundle);
-                signed.found.push(Evidence {
+                let evidence = Evidence {
                     kind,
                     digest: artifact,
                     by,
-                });
+                };
+                signed.found.push(evidence);
+                said.push((says, evidence));
             }
             Verdict::Promotion { by, admission } => {
                 let kind = ArtifactKind::Attestation(AttestationKind::Promotion);
-                signed.found.push(Evidence {
+                let evidence = Evidence {
                     kind,
                     digest: artifact,
                     by,
-                });
+                };
+                signed.found.push(evidence);
+                // Records of one claim are about the same, whenever they were made.
+                said.push((expected.image, evidence));
                 signed.admission.get_or_insert(admission);
             }
         }
@@ -57,29 +65,45 @@ pub(super) async fn find<R: Registry>(
             let Some(entry) = signature_manifest::entry_id(&layer) else {
                 continue;
             };
-            if let Verdict::Signature { by } = payload(place, verifier, expected, &entry, layer).await? {
+            if let Verdict::Signature { by, says } = payload(place, verifier, expected, &entry, layer).await? {
                 let kind = ArtifactKind::Signature(SignatureForm::Tag);
-                signed.found.push(Evidence {
+                let evidence = Evidence {
                     kind,
                     digest: entry,
                     by,
-                });
+                };
+                signed.found.push(evidence);
+                said.push((says, evidence));
             }
         }
     }
     signed.found.sort_unstable();
     signed.found.dedup();
-    for twice in signed.found.windows(2) {
-        if let [kept, other] = twice
-            && (kept.kind, kept.by) == (other.kind, other.by)
-        {
-            tracing::warn!(
-                repository = %place.repository, digest = %expected.image, kind = %kept.kind, by = %kept.by,
-                kept = %kept.digest, other = %other.digest, "one key signed this twice: the first is spread"
-            );
-        }
+    signed.twice = twice(said);
+    for Twice { kept, others } in &signed.twice {
+        tracing::warn!(
+            repository = %place.repository, digest = %expected.image, kind = %kept.kind, by = %kept.by,
+            kept = %kept.digest, others = others.len(), "one key signed this more than once: the lowest digest stays"
+        );
     }
     Ok(signed)
+}
+
+/// What one key says more than once: of each the lowest digest, which every process chooses alike, and the others.
+fn twice(mut said: Vec<(Digest, Evidence)>) -> Vec<Twice> {
+    let group = |(says, evidence): &(Digest, Evidence)| (evidence.kind, evidence.by, *says);
+    said.sort_unstable_by_key(|one| (group(one), one.1.digest));
+    said.dedup();
+    let groups = said.chunk_by(|one, other| group(one) == group(other));
+    groups
+        .filter_map(|group| match group {
+            [(_, kept), others @ ..] if !others.is_empty() => Some(Twice {
+                kept: *kept,
+                others: others.iter().map(|(_, other)| other.digest).collect(),
+            }),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The referrers that can be bundles. The list's artifact type alone proves nothing: go-containerregistry gives the

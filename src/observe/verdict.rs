@@ -14,7 +14,11 @@ pub enum Verdict {
     /// It does not verify, or says something that is not asked for.
     Nothing,
     /// A signature of the image itself.
-    Signature { by: SignerIdentity },
+    Signature {
+        by: SignerIdentity,
+        /// The same for signatures that say the same.
+        says: Digest,
+    },
     /// A promotion record for exactly this public reference and digest.
     Promotion {
         by: SignerIdentity,

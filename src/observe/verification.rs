@@ -99,9 +99,10 @@ impl Verifier {
     /// Judges one layer of a `.sig` manifest; `artifact` is its entry's identity.
     pub fn entry(&self, expected: &Expected, artifact: &Digest, layer: Descriptor, payload: Bytes) -> Verdict {
         let verdict = SignatureEntry::found(layer, payload)
-            .and_then(|entry| entry.verify(&expected.keys.keys, &expected.image))
-            .map(|verified| Verdict::Signature {
+            .and_then(|entry| Ok((entry.says(), entry.verify(&expected.keys.keys, &expected.image)?)))
+            .map(|(says, verified)| Verdict::Signature {
                 by: SignerIdentity::Key(verified.key),
+                says,
             });
         self.settle(expected, artifact, verdict)
     }
@@ -138,7 +139,8 @@ fn judge_bundle(expected: &Expected, bundle: &[u8]) -> Result<Verdict, Verificat
         return Ok(Verdict::Promotion { by, admission });
     }
     statement.expect_predicate(predicate_type::SIGNATURE)?;
-    Ok(Verdict::Signature { by })
+    let says = statement.says;
+    Ok(Verdict::Signature { by, says })
 }
 
 impl Keys {

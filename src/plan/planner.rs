@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::blocked::{Blocked, Cause};
 use super::history;
+use super::if_dropped::IfDropped;
 use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
@@ -53,6 +54,8 @@ pub enum Units {
 pub struct Planned {
     /// In dependency order within each unit.
     pub steps: Vec<Step>,
+    /// Done after these where a registry drops what a tag that moves leaves behind.
+    pub if_dropped: Vec<Step>,
     /// Due, but the manifests say to look only.
     pub withheld: Vec<(Step, Withheld)>,
     pub questions: Vec<Question>,
@@ -66,6 +69,8 @@ pub struct Planned {
 pub struct UnitPlan {
     /// In dependency order.
     pub steps: Vec<Step>,
+    /// Of any image of the repository.
+    pub if_dropped: Vec<Step>,
     pub withheld: Vec<(Step, Withheld)>,
     /// Those about endpoints and lists, which other units ask too, among them.
     pub questions: Vec<Question>,
@@ -73,9 +78,17 @@ pub struct UnitPlan {
     pub blocked: Vec<(Cause, NodeId)>,
     /// What stands under tags that it moves, or waits to move: images of the repository that are one of these or list it,
     /// or may, count too.
-    pub displaces: Vec<Digest>,
+    pub displaces: Vec<Displaced>,
     /// When time alone changes this plan, at the earliest: a back-off ends, patience is over, a fight is forgotten.
     pub due: Option<Timestamp>,
+}
+
+/// What stands under a tag that is to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Displaced {
+    pub manifest: Digest,
+    /// Somebody else set the tag: it may be what stands beside an image, of any.
+    pub is_foreign: bool,
 }
 
 impl UnitPlan {
@@ -145,6 +158,8 @@ pub struct Sum {
     /// Many units ask these.
     endpoints: BTreeMap<TargetId, Question>,
     lists: BTreeMap<RepositoryId, Question>,
+    /// Several tags may leave parts of one image.
+    if_dropped: IfDropped,
     blocked: BTreeMap<Cause, (usize, NodeId)>,
 }
 
@@ -153,6 +168,9 @@ impl Sum {
         self.planned.units += 1;
         self.planned.steps.extend(unit.steps);
         self.planned.withheld.extend(unit.withheld);
+        for step in unit.if_dropped {
+            self.if_dropped.add(step);
+        }
         for question in unit.questions {
             match question.ask {
                 Ask::Endpoint(target) => merge(self.endpoints.entry(target), question),
@@ -181,6 +199,7 @@ impl Sum {
         // Stable: within a class endpoints come before lists, lists before the rest.
         questions.sort_by_key(|question| question.class);
         self.planned.questions = questions;
+        self.planned.if_dropped = self.if_dropped.into_steps();
         self.planned.blocked = self
             .blocked
             .into_iter()
@@ -237,9 +256,9 @@ impl Planner<'_> {
     }
 
     /// Facts of other images of the repository decide too, for they may need this.
-    pub fn displaces(&mut self, old: Digest) {
-        if !self.planned.displaces.contains(&old) {
-            self.planned.displaces.push(old);
+    pub fn displaces(&mut self, displaced: Displaced) {
+        if !self.planned.displaces.contains(&displaced) {
+            self.planned.displaces.push(displaced);
         }
     }
 
@@ -302,6 +321,13 @@ impl Planner<'_> {
             self.planned.steps.push(step);
         }
         true
+    }
+
+    /// What is done only where a registry drops what a tag leaves.
+    pub fn plan_if_dropped(&mut self, step: Step) {
+        if !step.at.is_empty() {
+            self.planned.if_dropped.push(step);
+        }
     }
 
     pub fn withhold(&mut self, step: Step, why: Withheld) {

@@ -18,6 +18,7 @@ pub enum Verb {
     Sign,
     Attach,
     Tag,
+    Remove,
 }
 
 impl Verb {
@@ -28,6 +29,7 @@ impl Verb {
             Self::Sign => "sign",
             Self::Attach => "attach",
             Self::Tag => "tag",
+            Self::Remove => "remove",
         }
     }
 }
@@ -46,6 +48,7 @@ impl Action {
             Self::Sign => Verb::Sign,
             Self::Attach { .. } => Verb::Attach,
             Self::Tag { .. } => Verb::Tag,
+            Self::Remove { .. } => Verb::Remove,
         }
     }
 }
@@ -61,7 +64,8 @@ pub struct StepRecord<'a> {
     /// Empty for signing, which touches no endpoint.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<Cow<'a, str>>,
-    /// What a tag shall stand on, or which artifact is attached. An artifact that this plan makes has no digest yet.
+    /// What a tag shall stand on, which artifact is attached, or which one stays where others are removed. An artifact that
+    /// this plan makes has no digest yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<Digest>,
     /// What a tag stands on now.
@@ -70,6 +74,9 @@ pub struct StepRecord<'a> {
     /// What a tag stands on now gets an anchor tag, `sha256-<hex>.landfall`, before the tag moves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub keeps: bool,
+    /// What is removed: referrer manifests, or entries under the `.sig` tag.
+    #[serde(default, skip_serializing_if = "<[Digest]>::is_empty")]
+    pub removes: Cow<'a, [Digest]>,
     /// What travels with an image.
     #[serde(default, skip_serializing_if = "<[Carried]>::is_empty")]
     pub carried: Cow<'a, [Carried]>,
@@ -101,11 +108,16 @@ impl<'a> StepRecord<'a> {
             Action::Copy { .. } | Action::Sign => (None, None),
             Action::Attach { content, .. } => (content.digest(), None),
             Action::Tag { digest, replaces, .. } => (Some(*digest), *replaces),
+            Action::Remove { keeps, .. } => (Some(*keeps), None),
+        };
+        let removes = match &step.action {
+            Action::Remove { artifacts, .. } => &artifacts[..],
+            _ => &[],
         };
         let (carried, from) = match &step.action {
             Action::Copy { carried, from } => (&carried[..], &from[..]),
             Action::Attach { from, .. } => (&[][..], &from[..]),
-            Action::Sign | Action::Tag { .. } => (&[][..], &[][..]),
+            Action::Sign | Action::Tag { .. } | Action::Remove { .. } => (&[][..], &[][..]),
         };
         let keeps = matches!(step.action, Action::Tag { keeps: true, .. });
         Self {
@@ -117,6 +129,7 @@ impl<'a> StepRecord<'a> {
                 .collect(),
             digest,
             replaces,
+            removes: removes.into(),
             carried: carried.into(),
             from: from
                 .iter()

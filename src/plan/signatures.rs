@@ -40,6 +40,7 @@ impl Planner<'_> {
         let Some(signer) = subject.claim.signer.as_deref() else {
             return Vec::new();
         };
+        self.duplicates(subject, signer);
         let kinds = subject.unit.slots().filter_map(Slot::artifact);
         kinds
             .map(|kind| self.artifact(subject, kind, signer, image_ready))

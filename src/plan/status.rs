@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::blocked::{Blocked, Cause};
 use super::draw::Summary;
+use super::if_dropped::IfDropped;
 use super::planner::{Planned, UnitPlan};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Question};
@@ -44,6 +45,8 @@ pub struct Tally {
     summary: Summary,
     questions: usize,
     withheld: BTreeSet<UnitId>,
+    /// The units whose plans put something back if it was dropped. Several may put back the same.
+    if_dropped: BTreeSet<UnitId>,
     shared: BTreeMap<Ask, Askers>,
     blocked: BTreeMap<Cause, Waiting>,
 }
@@ -63,6 +66,9 @@ impl Tally {
     pub fn add(&mut self, unit: UnitId, plan: &UnitPlan) {
         for step in &plan.steps {
             *self.summary.of_step(step) += Summary::places(step);
+        }
+        if !plan.if_dropped.is_empty() {
+            self.if_dropped.insert(unit);
         }
         for (step, _) in &plan.withheld {
             self.summary.withheld += Summary::places(step);
@@ -93,6 +99,7 @@ impl Tally {
         for step in &plan.steps {
             *self.summary.of_step(step) -= Summary::places(step);
         }
+        self.if_dropped.remove(&unit);
         for (step, _) in &plan.withheld {
             self.summary.withheld -= Summary::places(step);
             self.withheld.remove(&unit);
@@ -127,6 +134,10 @@ impl Tally {
     #[must_use]
     pub fn status(&self, plans: &BTreeMap<UnitId, UnitPlan>) -> Status {
         let withheld = self.withheld.iter().filter_map(|unit| plans.get(unit));
+        let mut if_dropped = IfDropped::default();
+        for plan in self.if_dropped.iter().filter_map(|unit| plans.get(unit)) {
+            plan.if_dropped.iter().cloned().for_each(|step| if_dropped.add(step));
+        }
         let shared_places: usize = self.shared.values().map(Askers::places).sum();
         let first_of = |cause: &Cause, waiting: &Waiting| -> Option<NodeId> {
             let plan = plans.get(waiting.units.first()?)?;
@@ -135,6 +146,7 @@ impl Tally {
         };
         Status {
             summary: Summary {
+                if_dropped: if_dropped.into_steps().iter().map(Summary::places).sum(),
                 blocked: self.blocked.len(),
                 questions: self.summary.questions + shared_places,
                 ..self.summary

@@ -40,6 +40,13 @@ pub enum Action {
         /// it stands nowhere else.
         keeps: bool,
     },
+    /// Takes away what one key signed a second time at the same place.
+    Remove {
+        /// Referrer manifests, or entries under the `.sig` tag.
+        artifacts: Arc<[Digest]>,
+        /// What says the same and stays. Where it does not verify there any more, nothing is removed.
+        keeps: Digest,
+    },
 }
 
 /// Which bytes are attached.
@@ -78,6 +85,10 @@ pub enum Reason {
     Drift,
     /// Somebody allowed landfall to take the tag over.
     Adopted,
+    /// The same key says the same in another one that stays.
+    Duplicate,
+    /// It is done only where the registry drops what a tag that moves leaves behind.
+    IfDropped,
 }
 
 impl Reason {
@@ -97,6 +108,8 @@ impl Reason {
             Self::Moved => "moved",
             Self::Drift => "drift",
             Self::Adopted => "adopted",
+            Self::Duplicate => "duplicate",
+            Self::IfDropped => "if-dropped",
         }
     }
 }

@@ -13,12 +13,35 @@ use crate::model::{Digest, Drift, EndpointIndex, EndpointSet, SignaturePlacement
 impl Planner<'_> {
     pub(super) fn tags(&mut self, subject: &Subject<'_>, image_ready: EndpointSet, artifacts: &[Artifact]) {
         let may_stand = self.tag_may_stand(subject, image_ready, artifacts);
-        for tag in &subject.unit.tags {
-            self.tag(subject, *tag, may_stand, artifacts);
+        // What takes a part of this very image along comes first: the other tags are set once that is put back.
+        let endangering = |planner: &Self, tag: TagId| {
+            let groups = planner.changes(subject, tag).groups.into_iter();
+            groups.fold(EndpointSet::EMPTY, |all, (replaces, because, at)| match replaces {
+                Some(old) if !is_withheld(subject, because) => all | planner.endangers_itself(subject, tag, old, at),
+                _ => all,
+            })
+        };
+        let tags: Vec<(TagId, EndpointSet)> = subject
+            .unit
+            .tags
+            .iter()
+            .map(|tag| (*tag, endangering(self, *tag)))
+            .collect();
+        let (first, rest): (Vec<_>, Vec<_>) = tags.into_iter().partition(|(_, endangers)| !endangers.is_empty());
+        let mut busy = EndpointSet::EMPTY;
+        for (tag, endangers) in first.into_iter().chain(rest) {
+            busy |= self.tag(subject, tag, may_stand - busy, artifacts) & endangers;
         }
     }
 
-    fn tag(&mut self, subject: &Subject<'_>, tag: TagId, may_stand: EndpointSet, artifacts: &[Artifact]) {
+    /// Returns where the tag is moved, and what it leaves has no other tag.
+    fn tag(
+        &mut self,
+        subject: &Subject<'_>,
+        tag: TagId,
+        may_stand: EndpointSet,
+        artifacts: &[Artifact],
+    ) -> EndpointSet {
         let facts = self.facts.tag(tag);
         let node = subject.node(Slot::Tag(tag));
         // For a new claim the list is asked first: what is not in it is known to be absent.
@@ -38,8 +61,9 @@ impl Planner<'_> {
         for (endpoint, found) in conflicts {
             self.block(Cause::Conflict { tag, endpoint, found }, node);
         }
+        let mut all_moved = EndpointSet::EMPTY;
         if groups.is_empty() {
-            return;
+            return all_moved;
         }
         let after = after(subject, artifacts);
         for (replaces, because, at) in groups {
@@ -70,9 +94,12 @@ impl Planner<'_> {
                 Some(old) => self.moves(subject, tag, old, at),
                 None => Moves::free(at),
             };
-            self.emit(subject.target_id, step(false, moves.plain));
+            let moved = self.emit(subject.target_id, step(false, moves.plain));
             self.emit(subject.target_id, step(true, moves.keeping));
+            all_moved |= moved;
+            self.if_dropped(subject, node, moves, moved);
         }
+        all_moved
     }
 
     /// Where a tag is to be set on this image: it is looked at down to its blobs there, whoever wrote it.
@@ -121,7 +148,7 @@ impl Planner<'_> {
         changes
     }
 
-    fn was_declared(&self, tag: TagId, value: Digest) -> bool {
+    pub(super) fn was_declared(&self, tag: TagId, value: Digest) -> bool {
         self.memory
             .declared
             .get(&tag)

@@ -71,20 +71,25 @@ impl Subject<'_> {
 
     /// The endpoints of `at` in the order in which they are read from: the primary, then mirrors, each unit
     /// beginning with another one so that no mirror serves all repairs.
-    pub fn spread(&self, at: EndpointSet) -> impl Iterator<Item = Provider> {
-        let mirrors: Vec<EndpointIndex> = (at - EndpointSet::PRIMARY).iter().collect();
-        let first = if mirrors.is_empty() {
-            0
-        } else {
-            self.id.index() % mirrors.len()
-        };
-        let primary = at.contains(EndpointIndex::PRIMARY).then_some(EndpointIndex::PRIMARY);
-        primary
-            .into_iter()
-            .chain(mirrors.clone().into_iter().skip(first))
-            .chain(mirrors.into_iter().take(first))
-            .map(Provider::Endpoint)
+    pub fn spread(&self, at: EndpointSet) -> impl Iterator<Item = Provider> + use<> {
+        spread(self.id, at)
     }
+}
+
+/// See [`Subject::spread`].
+pub(super) fn spread(unit: UnitId, at: EndpointSet) -> impl Iterator<Item = Provider> + use<> {
+    let mirrors: Vec<EndpointIndex> = (at - EndpointSet::PRIMARY).iter().collect();
+    let first = if mirrors.is_empty() {
+        0
+    } else {
+        unit.index() % mirrors.len()
+    };
+    let primary = at.contains(EndpointIndex::PRIMARY).then_some(EndpointIndex::PRIMARY);
+    primary
+        .into_iter()
+        .chain(mirrors.clone().into_iter().skip(first))
+        .chain(mirrors.into_iter().take(first))
+        .map(Provider::Endpoint)
 }
 
 impl<'a> Planner<'a> {

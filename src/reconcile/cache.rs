@@ -185,6 +185,7 @@ mod tests {
     fn signature() -> Verdict {
         Verdict::Signature {
             by: crate::model::SignerIdentity::Key(Digest::of(b"key")),
+            says: Digest::of(b"statement"),
         }
     }
 

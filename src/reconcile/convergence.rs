@@ -8,7 +8,8 @@ use super::reconciler::Reconciler;
 use super::watch::Watch;
 use crate::execute::{Clock, Stop, World};
 use crate::facts::Bounds;
-use crate::plan::{Scope, Step};
+use crate::graph::Graph;
+use crate::plan::{Planned, Scope, Step};
 use crate::source::Source;
 
 impl<W: World, S: Source> Reconciler<W, S> {
@@ -49,7 +50,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
     }
 
     /// Runs these steps of a plan that was just made, and no others, once. What they changed is looked at afterwards: an
-    /// image that was just copied has attachments and a place that nobody has asked about yet.
+    /// image that was just copied has attachments and a place that nobody has asked about yet. `put_back` chooses from
+    /// what is found due then, because a registry dropped what a tag left, and that is run as well.
     ///
     /// # Errors
     /// Where landfall's own state cannot be read or written.
@@ -57,6 +59,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
         &mut self,
         preview: Pass,
         steps: Vec<Step>,
+        put_back: impl FnOnce(&Graph, &Planned) -> Vec<Step>,
         watch: &dyn Watch,
         stop: &Stop,
     ) -> Result<Pass, ReconcileError> {
@@ -65,13 +68,24 @@ impl<W: World, S: Source> Reconciler<W, S> {
         if !steps.is_empty() {
             pass.ran = self.run(steps, now, watch, stop).await?;
         }
+        self.look_again(&mut pass, watch, stop).await?;
+        let dropped = put_back(&self.engine.graph, &self.engine.planned());
+        if !dropped.is_empty() && !pass.interrupted {
+            let now = self.world.clock().now();
+            pass.ran.extend(self.run(dropped, now, watch, stop).await?);
+            self.look_again(&mut pass, watch, stop).await?;
+        }
+        self.settle(now)?;
+        Ok(pass)
+    }
+
+    async fn look_again(&mut self, pass: &mut Pass, watch: &dyn Watch, stop: &Stop) -> Result<(), ReconcileError> {
         let bounds = self.bounds_since(pass.began);
         let looked = self.pass(&Scope::default(), &bounds, Writes::None, watch, stop).await?;
         pass.requests += looked.requests;
         pass.interrupted = looked.interrupted;
         pass.last = looked.last;
-        self.settle(now)?;
-        Ok(pass)
+        Ok(())
     }
 
     async fn converge_after(

@@ -100,14 +100,12 @@ impl<W: World, S: Source> Reconciler<W, S> {
     /// # Errors
     /// Where the state cannot be read.
     pub fn new(world: Arc<W>, source: Arc<S>, state: Arc<State>, settings: Settings) -> Result<Self, ReconcileError> {
+        let executor = Executor::new(Arc::clone(&world), &settings.execution());
+        let (registry, verdicts) = (world.registry().clone(), settings.verdicts.clone());
+        let observer = Observer::new(registry, settings.observe, settings.limits, verdicts).noting(executor.seen());
         Ok(Self {
-            observer: Arc::new(Observer::new(
-                world.registry().clone(),
-                settings.observe,
-                settings.limits,
-                settings.verdicts.clone(),
-            )),
-            executor: Executor::new(Arc::clone(&world), &settings.execution()),
+            observer: Arc::new(observer),
+            executor,
             engine: Engine::new(settings.lanes),
             admitting: HashMap::new(),
             pause: state.pause()?,

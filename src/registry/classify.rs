@@ -28,13 +28,15 @@ pub(super) fn is_absence(reply: &Reply) -> bool {
     bare || Envelope::parse(&reply.bytes).is_some_and(|envelope| envelope.is_absence())
 }
 
-/// A HEAD answered 404 by something that may not be a registry, or refused by storage to which the registry signed a way
-/// for GET alone (Amazon's S3 and Google's then answer 403): to be asked again by GET, which tells.
+/// A HEAD answered 404 by something that may not be a registry, refused by storage to which the registry signed a way
+/// for GET alone (Amazon's S3 and Google's then answer 403), or forbidden though GET is not (ECR Public, behind proxies):
+/// to be asked again by GET, which tells.
 pub(super) fn is_doubtful(reply: &Reply) -> bool {
     reply.method == Method::HEAD
         && match reply.status {
             StatusCode::NOT_FOUND => !is_absence(reply),
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => reply.elsewhere,
+            StatusCode::FORBIDDEN => true,
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => reply.elsewhere,
             _ => false,
         }
 }

@@ -12,7 +12,7 @@ use super::chunking::Chunking;
 use super::error::RegistryError;
 use super::options::{OptionsError, RegistryOptions, Settings};
 use super::protocol::{
-    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, WritableRegistry,
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, Replaced, WritableRegistry,
 };
 use super::sessions::UploadSessions;
 use crate::http::HttpClient;
@@ -122,6 +122,19 @@ impl WritableRegistry for HttpRegistries {
     ) -> Result<Pushed, RegistryError> {
         self.push_manifest(repository, at, media_type, bytes)
             .instrument(span("put manifest", repository))
+            .await
+    }
+
+    async fn replace_manifest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        standing: Option<&FetchedManifest>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Replaced, RegistryError> {
+        self.replace_shared(repository, tag, standing, media_type, bytes)
+            .instrument(span("replace manifest", repository))
             .await
     }
 

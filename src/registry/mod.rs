@@ -41,5 +41,5 @@ pub use error::{ErrorKind, RegistryError};
 pub use options::{OptionsError, PrefixOptions, RegistryOptions, UploadManner};
 pub use probe::{Granted, Greeting};
 pub use protocol::{
-    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, WritableRegistry,
+    BlobStream, FetchedManifest, ManifestAt, Mount, Pushed, Referrers, Registry, Removal, Replaced, WritableRegistry,
 };

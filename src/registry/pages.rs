@@ -13,7 +13,7 @@ use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
 use super::exchange::Ask;
 use super::link;
-use crate::http::{Reply, on_origin_of};
+use crate::http::{Follow, Reply, on_origin_of};
 
 /// A page with so many names may be one that was cut off.
 pub(super) const FULL: usize = 1_000;
@@ -105,7 +105,9 @@ impl<'a> Pages<'a> {
             return Ok(None);
         };
         self.seen.insert(url.clone());
-        let ask = Ask::new(Method::GET, self.access, url).header(ACCEPT, HeaderValue::from_static(self.accept));
+        let ask = Ask::new(Method::GET, self.access, url)
+            .header(ACCEPT, HeaderValue::from_static(self.accept))
+            .follow(Follow::ToTheSame);
         let reply = self.registries.ask(&ask).await?;
         if reply.status == StatusCode::OK {
             self.next = self.following(&reply)?;

@@ -46,6 +46,16 @@ pub struct Pushed {
     pub subject_acknowledged: bool,
 }
 
+/// What came of a write that rests on what stood there before.
+#[derive(Debug, Clone)]
+pub enum Replaced {
+    Stored(Pushed),
+    /// Something else stands there by now: nothing was written.
+    Changed,
+    /// What stands there could not be read: nothing was written.
+    Unread(RegistryError),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mount {
     Mounted,
@@ -73,6 +83,15 @@ pub struct Referrers {
     pub misplaced: Option<NotReferrers>,
     /// The digests that the registry's own API gave (empty where it has none).
     pub from_api: Vec<Digest>,
+}
+
+impl Referrers {
+    /// What only the fallback index lists.
+    pub fn indexed(&self) -> impl Iterator<Item = &Descriptor> {
+        self.descriptors
+            .iter()
+            .filter(|entry| !self.from_api.contains(&entry.digest))
+    }
 }
 
 /// All registries of the world, addressed by repository, as they are read. An absence (`None`) is only ever what a registry that
@@ -130,6 +149,29 @@ pub trait WritableRegistry: Registry {
         media_type: &str,
         bytes: Bytes,
     ) -> impl Future<Output = Result<Pushed, RegistryError>> + Send;
+
+    /// Stores these bytes under a tag that others write too, if what stands there still is `standing`. It is looked at right
+    /// before the write: registries have no compare-and-swap, and who writes in between is overwritten.
+    fn replace_manifest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        standing: Option<&FetchedManifest>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<Replaced, RegistryError>> + Send {
+        async move {
+            let at = ManifestAt::Tag(tag);
+            match self.manifest(repository, at).await {
+                Err(error) => Ok(Replaced::Unread(error)),
+                Ok(now) if now.as_ref() != standing => Ok(Replaced::Changed),
+                Ok(_) => self
+                    .put_manifest(repository, at, media_type, bytes)
+                    .await
+                    .map(Replaced::Stored),
+            }
+        }
+    }
 
     /// Uploads a blob whose size and digest the descriptor names.
     fn put_blob(

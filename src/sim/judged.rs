@@ -109,6 +109,7 @@ impl WritableRegistry for JudgedRegistries {
     }
 
     async fn delete_manifest(&self, repository: &Repository, digest: &Digest) -> Result<Removal, RegistryError> {
+        self.rules.check_deletion(self.inner.store(), repository, digest);
         self.inner.delete_manifest(repository, digest).await
     }
 

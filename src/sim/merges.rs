@@ -1,12 +1,13 @@
 //! Tags that many write: what was read there last is in what is written next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::registry::Store;
-use crate::model::{Digest, Repository, Tag};
+use crate::model::{Descriptor, Digest, Repository, Tag};
+use crate::trust::signature_manifest::entry_id;
 
 /// The manifests last read under each shared tag. They are parsed only where something is written there.
 #[derive(Debug, Default)]
@@ -23,8 +24,15 @@ impl Merges {
         }
     }
 
-    /// Which of them a write leaves out. Entries of an index may go whose manifests are gone.
-    pub fn lost(&self, store: &Store, repository: &Repository, tag: &Tag, written: &[u8]) -> Vec<String> {
+    /// Which of them a write leaves out. Entries of an index may go whose manifests are gone, and what the plan removes.
+    pub fn lost(
+        &self,
+        store: &Store,
+        repository: &Repository,
+        tag: &Tag,
+        written: &[u8],
+        removed: &BTreeSet<Digest>,
+    ) -> Vec<String> {
         let Some(read) = self.read.get(&(repository.clone(), tag.clone())) else {
             return Vec::new();
         };
@@ -36,9 +44,14 @@ impl Merges {
                 .and_then(|digest| digest.parse::<Digest>().ok());
             is_index && digest.is_none_or(|digest| !store.has_manifest(repository, &digest))
         };
+        let is_removed = |entry: &Value| {
+            let entry = serde_json::from_value::<Descriptor>(entry.clone()).ok();
+            let id = entry.map(|entry| if is_index { Some(entry.digest) } else { entry_id(&entry) });
+            id.flatten().is_some_and(|id| removed.contains(&id))
+        };
         entries(read)
             .iter()
-            .filter(|entry| !written.contains(entry) && !is_gone(entry))
+            .filter(|entry| !written.contains(entry) && !is_gone(entry) && !is_removed(entry))
             .map(Value::to_string)
             .collect()
     }
@@ -73,8 +86,11 @@ mod tests {
         let stands = store.add_manifest(&here, "text/plain", "stands".into());
         let gone = Digest::of(b"gone");
         let (tag, mut merges) = (Tag::referrers_of(&image), Merges::default());
-        let lost =
-            |merges: &Merges, written: &[Digest]| merges.lost(&store, &here, &tag, index(written).as_bytes()).len();
+        let lost = |merges: &Merges, written: &[Digest]| {
+            merges
+                .lost(&store, &here, &tag, index(written).as_bytes(), &BTreeSet::new())
+                .len()
+        };
         assert_eq!(lost(&merges, &[]), 0);
         merges.read(&here, &tag, Some(&index(&[stands, gone]).into()));
         assert_eq!(lost(&merges, &[stands, image]), 0);

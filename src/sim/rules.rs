@@ -29,6 +29,8 @@ struct Allowed {
     /// Images that are copied, or beside which something is attached.
     subjects: BTreeSet<Digest>,
     copies: bool,
+    /// What is removed, what stays for it, and the image both are about.
+    removes: BTreeMap<Digest, (Digest, Digest)>,
 }
 
 /// What a tag needs at one repository before it may stand on a digest.
@@ -155,7 +157,13 @@ impl Rules {
             },
         }
         if let Some(tag) = tag {
-            let lost = book.merges.lost(store, repository, tag, bytes);
+            let removed = book
+                .allowed
+                .get(repository)
+                .map(|allowed| allowed.removes.keys().copied().collect());
+            let lost = book
+                .merges
+                .lost(store, repository, tag, bytes, &removed.unwrap_or_default());
             wrong.extend(lost.into_iter().map(|entry| format!("{tag} loses {entry}")));
         }
         if let Some(tag) = tag.filter(|tag| !tag.is_metadata()) {
@@ -163,6 +171,9 @@ impl Rules {
                 let mut lacks = lacking(store, &digest, needs, &self.verdicts);
                 // Where a registry drops what loses its tag, somebody else may move one after the last look.
                 let drops = store.behaviour(&repository.registry).drops_untagged;
+                if store.has_lost_to_others(&needs.artifacts_at) {
+                    lacks.clear();
+                }
                 let missing = if drops {
                     BTreeSet::new()
                 } else {
@@ -183,6 +194,34 @@ impl Rules {
         }
         book.violations
             .extend(wrong.into_iter().map(|wrong| format!("{repository}: {wrong}")));
+    }
+
+    /// A manifest is about to be deleted.
+    pub fn check_deletion(&self, store: &Store, repository: &Repository, digest: &Digest) {
+        let mut book = self.book();
+        let allowed = book
+            .allowed
+            .get(repository)
+            .and_then(|allowed| allowed.removes.get(digest))
+            .copied();
+        let wrong = match (
+            allowed,
+            book.needs
+                .get(&(repository.clone(), allowed.map_or(*digest, |(_, image)| image))),
+        ) {
+            (Some((keeps, image)), Some(needs)) => {
+                let standing = Standing::read(store, repository, &image, &needs.public_reference, &self.verdicts);
+                let stays = standing
+                    .bundles
+                    .iter()
+                    .chain(&standing.attestations)
+                    .any(|(stands, _)| *stands == keeps);
+                (!stays).then(|| format!("{digest} is deleted, and {keeps}, which says the same, does not stand"))
+            }
+            _ => Some(format!("no step of the plan deletes {digest}")),
+        };
+        book.violations
+            .extend(wrong.map(|wrong| format!("{repository}: {wrong}")));
     }
 
     /// A blob is about to be written.
@@ -263,6 +302,11 @@ impl Watch for Rules {
                         allowed.tags.entry((tag, *digest)).or_default().insert(*replaces);
                     }
                     Action::Sign => {}
+                    Action::Remove { artifacts, keeps } => {
+                        allowed.subjects.insert(unit.digest);
+                        let removes = artifacts.iter().map(|artifact| (*artifact, (*keeps, unit.digest)));
+                        allowed.removes.extend(removes);
+                    }
                 }
             }
         }

@@ -381,9 +381,7 @@ fn draw_behaviour(rng: &mut SmallRng) -> Behaviour {
         head_finds_manifests: rng.random_bool(0.85),
         // Where the registry keeps no list itself either, no bundle could be listed, for good.
         resolves_digest_tags: acknowledges_subject && rng.random_bool(0.2),
-        // What stands beside an image is not spared yet where somebody else sets a tag on it: until it is, seeds do not draw
-        // this, and the tests of plans and of the daemon hold what does.
-        drops_untagged: false,
+        drops_untagged: rng.random_bool(0.3),
         mounts: rng.random_bool(0.5),
         tag_page: rng.random_range(1..5),
         head_trusts_tags: rng.random_bool(0.3),

@@ -40,7 +40,7 @@ struct VerificationMaterial {
     #[serde(default, deserialize_with = "null_is_none_of_them")]
     tlog_entries: Vec<TransparencyLogEntry>,
     #[serde(rename = "timestampVerificationData")]
-    _timestamps: Option<TimestampVerificationData>,
+    timestamps: Option<TimestampVerificationData>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,11 +91,12 @@ pub fn assemble(key: &PublicKey, statement: &[u8], signature: &[u8]) -> Result<V
 /// Verifies that one of `keys` signed a statement about `digest`. What the statement says is handed out unjudged:
 /// see [`VerifiedStatement::expect_predicate`].
 pub fn verify(bundle: &[u8], keys: &[PublicKey], digest: &Digest) -> Result<VerifiedStatement, VerificationError> {
-    let (statement, key) = open(bundle, keys, digest)?;
+    let (statement, key, says) = read(bundle, keys, digest)?;
     Ok(VerifiedStatement {
         predicate_type: statement.predicate_type,
         predicate: statement.predicate,
         key: key.fingerprint(),
+        says,
     })
 }
 
@@ -105,12 +106,29 @@ pub(super) fn open<'k>(
     keys: &'k [PublicKey],
     digest: &Digest,
 ) -> Result<(Statement, &'k PublicKey), VerificationError> {
+    let (statement, key, _) = read(bundle, keys, digest)?;
+    Ok((statement, key))
+}
+
+/// The same, with what it says ([`VerifiedStatement::says`]).
+fn read<'k>(
+    bundle: &[u8],
+    keys: &'k [PublicKey],
+    digest: &Digest,
+) -> Result<(Statement, &'k PublicKey, Digest), VerificationError> {
+    let whole = Digest::of(bundle);
     let bundle = Bundle::parse(bundle)?;
     let (hint, envelope) = bundle.keyed()?;
     // The hint is nobody's word: it decides which key is tried first, not which one counts.
     let (named, others): (Vec<_>, Vec<_>) = keys.iter().partition(|key| key.hint() == *hint);
     let (payload, key) = envelope.open(named.into_iter().chain(others))?;
-    Ok((Statement::parse(&payload, digest)?, key))
+    let statement = Statement::parse(&payload, digest)?;
+    let says = if bundle.is_witnessed() {
+        whole
+    } else {
+        Digest::of(&payload)
+    };
+    Ok((statement, key, says))
 }
 
 /// Whether a bundle is by whom a certificate names: a keyless one. Neither is said of what is of another type, or names both.
@@ -130,6 +148,12 @@ pub fn verify_signature(bundle: &[u8], keys: &[PublicKey], digest: &Digest) -> R
 }
 
 impl Bundle {
+    /// Somebody beside the key vouches for it.
+    fn is_witnessed(&self) -> bool {
+        let material = &self.verification_material;
+        !material.tlog_entries.is_empty() || material.timestamps.is_some()
+    }
+
     fn parse(bundle: &[u8]) -> Result<Self, VerificationError> {
         VerificationError::check_size(WHAT, bundle.len(), LIMITS.document)?;
         serde_json::from_slice(bundle).map_err(|error| VerificationError::malformed(WHAT, error))

@@ -52,6 +52,33 @@ pub fn merge(
     }
 }
 
+/// The index without the entries of these manifests; all else stays as it is, in its order.
+///
+/// # Errors
+/// As [`merge`].
+pub fn without(
+    existing: Option<&[u8]>,
+    subject: &Digest,
+    removed: &[Digest],
+    limits: &Limits,
+) -> Result<Merge<Vec<u8>>, MergeError> {
+    let Some(existing) = existing else {
+        return Ok(Merge::AlreadyThere);
+    };
+    if let Err(what) = referrers_index(existing, None, subject, limits)
+        && what.is_certain()
+    {
+        // It lists none of them.
+        return Ok(Merge::AlreadyThere);
+    }
+    let mut document = Document::found(existing, ManifestKind::Index, limits)?;
+    if document.leave_out(|entry| removed.contains(&entry.digest))? {
+        document.write(limits).map(Merge::Write)
+    } else {
+        Ok(Merge::AlreadyThere)
+    }
+}
+
 fn help(what: &NotReferrers) -> &'static str {
     match what {
         // Nothing that is put there would be served.

@@ -88,6 +88,20 @@ impl Document {
             .ok_or_else(|| MergeError::unreadable(format_args!("`{}` is not a list", self.field)))
     }
 
+    /// Leaves out the entries of which `is` is true. Says whether there were any.
+    pub(super) fn leave_out(&mut self, is: impl Fn(&Descriptor) -> bool) -> Result<bool, MergeError> {
+        let gone: Vec<bool> = self.entries.iter().map(is).collect();
+        if !gone.contains(&true) {
+            return Ok(false);
+        }
+        let written = self.entries_mut()?;
+        let mut position = gone.iter();
+        written.retain(|_| !position.next().copied().unwrap_or(false));
+        let mut position = gone.iter();
+        self.entries.retain(|_| !position.next().copied().unwrap_or(false));
+        Ok(true)
+    }
+
     pub(super) fn config_mut(&mut self) -> Option<&mut Map<String, Value>> {
         self.fields.get_mut("config")?.as_object_mut()
     }

@@ -77,6 +77,17 @@ impl SignatureEntry {
         id(&self.descriptor.digest, self.signature())
     }
 
+    /// The same for entries that say the same: the payload's digest. One with a certificate or an entry of a log beside its
+    /// signature says more, and is like no other.
+    #[must_use]
+    pub fn says(&self) -> Digest {
+        if self.descriptor.annotations.len() == 1 {
+            self.descriptor.digest
+        } else {
+            self.id()
+        }
+    }
+
     /// Verifies that one of `keys` signed `digest` here, see [`simple_signing::verify`].
     pub fn verify(&self, keys: &[PublicKey], digest: &Digest) -> Result<VerifiedPayload, VerificationError> {
         simple_signing::verify(&self.payload, self.signature(), keys, digest)

@@ -84,10 +84,33 @@ pub fn merge_manifest(existing: &[u8], other: &[u8], limits: &Limits) -> Result<
     add(document, &added, limits)
 }
 
-fn add(mut document: Document, added: &[&Descriptor], limits: &Limits) -> Result<Merge<MergedManifest>, MergeError> {
+/// The manifest without these signatures (see [`entry_id`]); all else stays as it is, in its order, but for the config.
+///
+/// # Errors
+/// As [`merge`].
+pub fn without(
+    existing: Option<&[u8]>,
+    removed: &[Digest],
+    limits: &Limits,
+) -> Result<Merge<MergedManifest>, MergeError> {
+    let Some(existing) = existing else {
+        return Ok(Merge::AlreadyThere);
+    };
+    let mut document = Document::found(existing, ManifestKind::Image, limits)?;
+    if !document.leave_out(|layer| entry_id(layer).is_some_and(|id| removed.contains(&id)))? {
+        return Ok(Merge::AlreadyThere);
+    }
+    write(document, &[], limits)
+}
+
+fn add(document: Document, added: &[&Descriptor], limits: &Limits) -> Result<Merge<MergedManifest>, MergeError> {
     if added.is_empty() {
         return Ok(Merge::AlreadyThere);
     }
+    write(document, added, limits)
+}
+
+fn write(mut document: Document, added: &[&Descriptor], limits: &Limits) -> Result<Merge<MergedManifest>, MergeError> {
     let mut blobs = Vec::with_capacity(added.len() + 1);
     let layers = document.entries.iter().chain(added.iter().copied());
     if let Some(found) = &document.config

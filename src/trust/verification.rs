@@ -18,6 +18,9 @@ pub struct VerifiedStatement {
     pub predicate: serde_json::Value,
     /// [`PublicKey::fingerprint`] of the key that signed.
     pub key: Digest,
+    /// The same for what says the same: the statement's bytes. What has entries of a log or timestamps beside it says more,
+    /// and is like nothing else.
+    pub says: Digest,
 }
 
 impl VerifiedStatement {

@@ -7,6 +7,8 @@ mod conformance;
 mod daemon;
 #[cfg(unix)]
 mod deploy;
+mod displaced;
+mod duplicates;
 mod embedded_registry;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]

@@ -8,7 +8,7 @@ use crate::config::{Config, Operation, Refusal};
 use crate::model::{Capability, Descriptor, Digest, Prefix, Repository, RepositoryPath, Tag};
 use crate::registry::{
     BlobStream, Catalog, ErrorKind, FetchedManifest, HttpRegistries, ManifestAt, Mount, Pushed, Referrers, Registry,
-    RegistryError, Removal, WritableRegistry,
+    RegistryError, Removal, Replaced, WritableRegistry,
 };
 
 /// Registries over HTTP, as far as `allow-reads` and `allow-writes` let this process touch them.
@@ -173,6 +173,20 @@ impl WritableRegistry for AllowedRegistries {
     ) -> Result<Pushed, RegistryError> {
         self.allowed(repository, "PUT")?;
         self.registries.put_manifest(repository, at, media_type, bytes).await
+    }
+
+    async fn replace_manifest(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        standing: Option<&FetchedManifest>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Replaced, RegistryError> {
+        self.allowed(repository, "PUT")?;
+        self.registries
+            .replace_manifest(repository, tag, standing, media_type, bytes)
+            .await
     }
 
     async fn put_blob(

@@ -14,7 +14,7 @@ use crate::desired::scalar::{Name, schemas};
 use crate::desired::shape::{Entries, FromToml, List, Located, Reader, Scalar, Value};
 use crate::desired::table::table;
 use crate::desired::target_table::{CarryTable, PRIMARY, TargetTable};
-use crate::model::{AttestationKind, Drift, Prefix, RepoPath, Roots, SignaturePlacement, TargetMode};
+use crate::model::{AttestationKind, Drift, Duplicates, Prefix, RepoPath, Roots, SignaturePlacement, TargetMode};
 
 table!(
     /// kpromo's manifests in this repository, promoted as they stand to a target of their own, named `kpromo`.
@@ -53,6 +53,9 @@ table!(
         /// What happens to a tag that was moved behind landfall's back: it is moved back, or only reported.
         #[schemars(extend("default" = "repair", "examples" = ["report"]))]
         "drift" => drift: Option<Located<Drift>>,
+        /// What happens where the signer's key signed the same image twice at one place.
+        #[schemars(extend("default" = "remove", "examples" = ["report"]))]
+        "duplicates" => duplicates: Option<Located<Duplicates>>,
         /// Whether the registries are written to (`enforce`), or only looked at (`observe`).
         #[schemars(extend("default" = "enforce", "examples" = ["observe"]))]
         "mode" => mode: Option<Located<TargetMode>>,
@@ -83,6 +86,7 @@ impl KpromoTable {
             attest: self.attest.clone(),
             mutable_tags: self.mutable_tags.clone(),
             drift: self.drift.clone(),
+            duplicates: self.duplicates.clone(),
             mode: self.mode.clone(),
             prune: self.prune.clone(),
             carry: self.carry.clone(),

@@ -95,6 +95,7 @@ impl Looker<'_> {
         let place = self.graph.place(self.graph.unit(unit).repository, endpoint);
         EvidenceAnswer {
             found: self.found(&place, unit),
+            twice: Vec::new(),
             missing_carried: self
                 .carried(unit)
                 .iter()

@@ -359,6 +359,7 @@ fn desired(source: &Repository, images: &[Image], choices: &Choices, signer: &Ar
             .collect(),
         signatures: choices.placement,
         drift: Drift::Repair,
+        duplicates: crate::model::Duplicates::Remove,
         mode: TargetMode::Enforce,
         carry: crate::model::Carry::default(),
     };

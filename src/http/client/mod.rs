@@ -90,17 +90,16 @@ impl HttpClient {
         for _ in 0..=MAX_REDIRECTS {
             let mut answer = self.exchange(request, &url, elsewhere).await?;
             answer.elsewhere = elsewhere;
-            let follows =
-                request.follow && request.is_read() && matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308);
-            if !follows {
+            let leads_to = answer.header(LOCATION).map(|location| redirect::target(&url, location));
+            if !request.follows(answer.status, leads_to.as_ref().and_then(|next| next.as_ref().ok())) {
                 return Ok(answer);
             }
             let refuse = |message: String| HttpError::new(HttpErrorKind::NotAllowed, &request.method, &url, message);
-            let Some(location) = answer.header(LOCATION) else {
+            let Some(next) = leads_to else {
                 let message = "redirects to nowhere";
                 return Err(HttpError::new(HttpErrorKind::Malformed, &request.method, &url, message));
             };
-            let next = redirect::target(&url, location).map_err(refuse)?;
+            let next = next.map_err(refuse)?;
             if Secrets::of(request.authorization.as_ref()).stand_in(&next) {
                 return Err(refuse(
                     "redirects to a URL with the credentials in it that were sent".to_owned(),
@@ -207,15 +206,22 @@ impl HttpClient {
         }
     }
 
-    /// Waits for a place to upload from, at the home of those requests.
+    /// Waits for a place to send several requests from ([`Lane::Upload`], [`Lane::Turn`]), at their home.
     ///
     /// # Errors
     /// Where the budget has gone meanwhile.
-    pub async fn reserve(&self, home: &Home, budget: Option<BudgetId>, line: Line) -> Result<Place, HttpError> {
+    pub async fn reserve(
+        &self,
+        home: &Home,
+        budget: Option<BudgetId>,
+        lane: Lane,
+        line: Line,
+    ) -> Result<Place, HttpError> {
+        let method = if lane == Lane::Turn { Method::PUT } else { Method::POST };
         self.budgets
-            .acquire(&home.url, budget, Lane::Upload, line)
+            .acquire(&home.url, budget, lane, line)
             .await
-            .map_err(|refused| HttpError::throttled(refused, &Method::POST, &home.url))
+            .map_err(|refused| HttpError::throttled(refused, &method, &home.url))
     }
 
     /// Waits until the request may be sent to `url`.

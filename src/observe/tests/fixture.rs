@@ -348,6 +348,7 @@ fn target(name: &str, public_name: &str, endpoints: &[&str], carry: &Carry) -> A
         endpoints: endpoints.collect(),
         signatures: SignaturePlacement::Replicate,
         drift: Drift::Repair,
+        duplicates: crate::model::Duplicates::Remove,
         mode: TargetMode::Enforce,
         carry: carry.clone(),
     })

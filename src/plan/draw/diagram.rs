@@ -77,6 +77,6 @@ fn label(graph: &Graph, step: &Step) -> String {
 fn shape(step: &Step) -> Shape {
     match step.action {
         Action::Tag { .. } => Shape::Rounded,
-        Action::Copy { .. } | Action::Sign | Action::Attach { .. } => Shape::Box,
+        Action::Copy { .. } | Action::Sign | Action::Attach { .. } | Action::Remove { .. } => Shape::Box,
     }
 }

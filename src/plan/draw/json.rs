@@ -19,7 +19,7 @@ pub fn json(graph: &Graph, planned: &Planned, standing: &Standing, out: impl io:
         graph,
         planned,
         standing,
-        digest: plan_digest(graph, &planned.steps),
+        digest: plan_digest(graph, planned),
     };
     let mut out = io::BufWriter::new(out);
     serde_json::to_writer(&mut out, &document)?;
@@ -53,6 +53,10 @@ impl Serialize for Document<'_> {
         map.serialize_entry(
             "steps",
             &Each(|| planned.steps.iter().map(|step| StepRecord::new(graph, step))),
+        )?;
+        map.serialize_entry(
+            "ifDropped",
+            &Each(|| planned.if_dropped.iter().map(|step| StepRecord::new(graph, step))),
         )?;
         map.serialize_entry(
             "withheld",

@@ -15,6 +15,9 @@ pub struct Summary {
     pub sign: usize,
     pub attach: usize,
     pub tag: usize,
+    pub remove: usize,
+    /// Done only where a registry drops what a tag leaves.
+    pub if_dropped: usize,
     pub withheld: usize,
     /// Root causes, however much waits for each.
     pub blocked: usize,
@@ -26,6 +29,7 @@ impl Summary {
     #[must_use]
     pub fn of(planned: &Planned) -> Self {
         let mut summary = Self {
+            if_dropped: planned.if_dropped.iter().map(Self::places).sum(),
             withheld: planned.withheld.iter().map(|(step, _)| Self::places(step)).sum(),
             blocked: planned.blocked.len(),
             questions: planned.questions.iter().map(|question| question.at.len()).sum(),
@@ -44,6 +48,7 @@ impl Summary {
             Verb::Sign => &mut self.sign,
             Verb::Attach => &mut self.attach,
             Verb::Tag => &mut self.tag,
+            Verb::Remove => &mut self.remove,
         }
     }
 
@@ -51,14 +56,14 @@ impl Summary {
     pub(in crate::plan) fn places(step: &Step) -> usize {
         match step.action.verb() {
             Verb::Sign => 1,
-            Verb::Copy | Verb::Attach | Verb::Tag => step.at.len(),
+            Verb::Copy | Verb::Attach | Verb::Tag | Verb::Remove => step.at.len(),
         }
     }
 
-    /// Steps that are due.
+    /// Steps that are due, whatever registries do.
     #[must_use]
     pub fn due(&self) -> usize {
-        self.copy + self.sign + self.attach + self.tag
+        self.copy + self.sign + self.attach + self.tag + self.remove
     }
 }
 
@@ -70,12 +75,17 @@ impl fmt::Display for Summary {
             (self.sign, "sign"),
             (self.attach, "attach"),
             (self.tag, "tag"),
+            (self.remove, "remove"),
         ]
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, verb)| format!("{} to {verb}", grouped(count)))
         .collect();
-        formatter.write_str(&due.join(", "))
+        formatter.write_str(&due.join(", "))?;
+        match self.if_dropped {
+            0 => Ok(()),
+            count => write!(formatter, ", {} to put back if dropped", grouped(count)),
+        }
     }
 }
 
@@ -92,6 +102,12 @@ mod tests {
             ..Summary::default()
         };
         assert_eq!(summary.to_string(), "3 to copy, 9,000 to attach");
+        let conditional = Summary {
+            tag: 1,
+            if_dropped: 2,
+            ..Summary::default()
+        };
+        assert_eq!(conditional.to_string(), "1 to tag, 2 to put back if dropped");
         assert_eq!(Summary::default().to_string(), "");
     }
 }

@@ -11,11 +11,11 @@ use super::summary::Summary;
 use crate::facts::Ask;
 use crate::graph::Graph;
 use crate::model::{
-    BlockedReport, Convergence, EndpointIndex, EndpointSet, Foreign, NodeId, Severity, Shortfall, Slot, Standing,
+    BlockedReport, Convergence, EndpointIndex, EndpointSet, Foreign, NodeId, Severity, Shortfall, Slot, Standing, Tag,
     UnitId,
 };
 use crate::plan::record::{endpoint_names, source_name};
-use crate::plan::{Action, Content, Planned, Provider, Step, Withheld};
+use crate::plan::{Action, Content, Planned, Provider, Reason, Step, Withheld};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableOptions {
@@ -58,6 +58,10 @@ pub fn table(graph: &Graph, planned: &Planned, standing: &Standing, options: &Ta
         text: String::new(),
     };
     table.images(planned.steps.iter().map(|step| (step, None)));
+    if !planned.if_dropped.is_empty() {
+        table.heading("Put back if the registry drops what loses its last tag");
+        table.images(planned.if_dropped.iter().map(|step| (step, None)));
+    }
     if !planned.withheld.is_empty() {
         table.heading("Due, but only reported");
         table.images(planned.withheld.iter().map(|(step, why)| (step, Some(*why))));
@@ -179,6 +183,15 @@ impl<'a> Table<'a> {
             ),
             Action::Sign => ("+", Tone::Adds, format!("sign {}", slot_name(step.node.slot))),
             Action::Attach { .. } => ("+", Tone::Adds, format!("attach {}", slot_name(step.node.slot))),
+            Action::Remove { artifacts, keeps } => {
+                let what = slot_name(step.node.slot);
+                let what = match artifacts.len() {
+                    1 => format!("second {what}"),
+                    count => format!("{} further of {what}", grouped(count)),
+                };
+                let action = format!("remove {what} ({} stays)", keeps.short());
+                ("-", Tone::Changes, action)
+            }
             Action::Tag {
                 tag,
                 digest,
@@ -210,6 +223,13 @@ impl<'a> Table<'a> {
             Some(Withheld::ReportOnly) => why.push_str("; the target's drift is \"report\""),
             None => {}
         }
+        let (sign, tone) = match step.because {
+            Reason::IfDropped => ("?", Tone::Changes),
+            _ => (sign, tone),
+        };
+        for tag in self.left_by(step) {
+            let _ = write!(why, ", when {tag} moves");
+        }
         Row {
             sign,
             tone,
@@ -217,6 +237,18 @@ impl<'a> Table<'a> {
             place: self.place(step),
             why,
         }
+    }
+
+    /// The tags whose moves a conditional step waits for.
+    fn left_by(&self, step: &Step) -> Vec<&'a Tag> {
+        let is_conditional = step.because == Reason::IfDropped;
+        let after = step.after.iter().filter(|_| is_conditional);
+        after
+            .filter_map(|dependency| match dependency.node.slot {
+                Slot::Tag(tag) => Some(self.graph.tag(tag).1),
+                _ => None,
+            })
+            .collect()
     }
 
     fn place(&self, step: &Step) -> String {
@@ -238,7 +270,7 @@ impl<'a> Table<'a> {
                 Content::Journal(_) => return Some("as signed before".to_owned()),
                 Content::Known(_) => from,
             },
-            Action::Sign | Action::Tag { .. } => return None,
+            Action::Sign | Action::Tag { .. } | Action::Remove { .. } => return None,
         };
         let first = match from.first()? {
             Provider::Source => {

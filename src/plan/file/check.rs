@@ -87,6 +87,20 @@ impl PlanFile {
     }
 }
 
+impl PlanFile {
+    /// Of what is due after the file's steps were run: what a registry dropped when a tag moved, as far as the file says
+    /// that this is put back.
+    #[must_use]
+    pub fn put_back(&self, graph: &Graph, now_due: &Planned) -> Vec<Step> {
+        let mut check = Check::new(self, graph);
+        let steps = now_due.steps.iter().map(|step| Step {
+            at: check.put_back(step),
+            ..step.clone()
+        });
+        steps.filter(|step| !step.at.is_empty()).collect()
+    }
+}
+
 struct Check<'a> {
     graph: &'a Graph,
     by_node: HashMap<&'a str, &'a [FileStep]>,
@@ -145,7 +159,7 @@ impl<'a> Check<'a> {
         let now = Identity::of(&step.action);
         let mut listed = EndpointSet::EMPTY;
         for planned in self.of_node(step.node) {
-            if planned.identity().verb() != now.verb() {
+            if planned.identity().verb() != now.verb() || planned.if_dropped {
                 continue;
             }
             if now.verb() == Verb::Sign {
@@ -158,7 +172,22 @@ impl<'a> Check<'a> {
             self.same(step.node, endpoint, planned.identity(), now)?;
             listed |= common;
         }
-        Ok(listed)
+        Ok(listed | self.put_back(step))
+    }
+
+    /// Where the file says that this is put back if it was dropped.
+    fn put_back(&mut self, step: &Step) -> EndpointSet {
+        let target = self.graph.target_of(step.node.unit);
+        let now = Identity::of(&step.action);
+        let mut listed = EndpointSet::EMPTY;
+        for planned in self.of_node(step.node).iter().filter(|planned| planned.if_dropped) {
+            let common = self.endpoints(target, planned) & step.at;
+            listed |= common
+                .iter()
+                .filter(|endpoint| self.same(step.node, *endpoint, planned.identity(), now).is_ok())
+                .collect();
+        }
+        listed
     }
 
     fn same(

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use crate::graph::Graph;
 use crate::model::{Carried, CarriedKind, Digest, Tag};
 use crate::plan::record::endpoint_names;
-use crate::plan::{Action, Step, Verb};
+use crate::plan::{Action, Planned, Reason, Step, Verb};
 
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub(super) enum Identity<'a> {
         digest: Digest,
         replaces: Option<Digest>,
         keeps: bool,
+    },
+    Remove {
+        artifacts: &'a [Digest],
+        keeps: Digest,
     },
 }
 
@@ -46,6 +50,10 @@ impl<'a> Identity<'a> {
                 replaces: *replaces,
                 keeps: *keeps,
             },
+            Action::Remove { artifacts, keeps } => Self::Remove {
+                artifacts,
+                keeps: *keeps,
+            },
         }
     }
 
@@ -55,6 +63,7 @@ impl<'a> Identity<'a> {
             Self::Sign => Verb::Sign,
             Self::Attach { .. } => Verb::Attach,
             Self::Tag { .. } => Verb::Tag,
+            Self::Remove { .. } => Verb::Remove,
         }
     }
 }
@@ -86,6 +95,11 @@ impl fmt::Display for Identity<'_> {
                 write!(formatter, "tag {digest} replacing {old}")?;
                 formatter.write_str(if *keeps { " and keeping it" } else { "" })
             }
+            Self::Remove { artifacts, keeps } => {
+                let mut artifacts: Vec<String> = artifacts.iter().map(Digest::to_string).collect();
+                artifacts.sort_unstable();
+                write!(formatter, "remove {} beside {keeps}", artifacts.join(" "))
+            }
         }
     }
 }
@@ -105,6 +119,8 @@ pub(super) struct Named<'a> {
     pub node: &'a str,
     pub endpoints: Vec<&'a str>,
     pub identity: Identity<'a>,
+    /// It is written only where the registry drops what a tag leaves.
+    pub if_dropped: bool,
 }
 
 /// Stands for the endpoint of a step that touches none.
@@ -113,14 +129,16 @@ const NO_ENDPOINT: &str = "-";
 /// A plan's identity: the SHA-256 over one line for each node and endpoint, `NODE TAB ENDPOINT TAB ACTION LF`, sorted
 /// as bytes. How steps are grouped does not matter, nor do sources, reasons and times.
 #[must_use]
-pub fn plan_digest(graph: &Graph, steps: &[Step]) -> Digest {
+pub fn plan_digest(graph: &Graph, planned: &Planned) -> Digest {
     // Sorted by node, a plan is expanded one node at a time: all lines at once would take a gigabyte.
-    let mut named: Vec<(String, &Step)> = steps.iter().map(|step| (graph.node_name(step.node), step)).collect();
+    let steps = planned.steps.iter().chain(&planned.if_dropped);
+    let mut named: Vec<(String, &Step)> = steps.map(|step| (graph.node_name(step.node), step)).collect();
     named.sort_by(|a, b| a.0.cmp(&b.0));
     digest_of_sorted(named.iter().map(|(node, step)| Named {
         node,
         endpoints: endpoint_names(graph, graph.target_of(step.node.unit), step.at).collect(),
         identity: Identity::of(&step.action),
+        if_dropped: step.because == Reason::IfDropped,
     }))
 }
 
@@ -135,7 +153,8 @@ pub(super) fn digest_of_sorted<'a>(steps: impl Iterator<Item = Named<'a>>) -> Di
             feed(&mut hasher, current, &mut lines, &mut buffer);
             current = step.node;
         }
-        let identity = step.identity.to_string();
+        let condition = if step.if_dropped { "if dropped: " } else { "" };
+        let identity = format!("{condition}{}", step.identity);
         if step.endpoints.is_empty() {
             lines.push((NO_ENDPOINT, identity));
         } else {

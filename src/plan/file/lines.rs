@@ -1,5 +1,5 @@
 //! The lines of a plan file. Each is a JSON object, so that a file of any size is written and read in bounded memory
-//! and compared with common tools: first the header, then steps, blocked entries and open questions, then the end.
+//! and compared with common tools: first the header, then steps, those that are done only where a registry drops something, blocked entries and open questions, then the end.
 
 use std::borrow::Cow;
 
@@ -32,6 +32,9 @@ pub(super) struct Version {
 pub(super) enum Line<'a> {
     #[serde(borrow)]
     Step(StepRecord<'a>),
+    /// Done after the steps, where a registry drops what a tag that moves leaves behind.
+    #[serde(borrow)]
+    IfDropped(StepRecord<'a>),
     #[serde(borrow)]
     Blocked(BlockedRecord<'a>),
     Question(QuestionRecord),

@@ -32,6 +32,8 @@ pub(super) struct FileStep {
     pub endpoints: Names,
     content: FileContent,
     line: usize,
+    /// It is done only where the registry drops what a tag leaves.
+    pub if_dropped: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,10 @@ enum FileContent {
         replaces: Option<Digest>,
         keeps: bool,
     },
+    Remove {
+        artifacts: Box<[Digest]>,
+        keeps: Digest,
+    },
 }
 
 impl FileStep {
@@ -63,6 +69,10 @@ impl FileStep {
             } => Identity::Tag {
                 digest: *digest,
                 replaces: *replaces,
+                keeps: *keeps,
+            },
+            FileContent::Remove { artifacts, keeps } => Identity::Remove {
+                artifacts,
                 keeps: *keeps,
             },
         }
@@ -93,7 +103,8 @@ impl PlanFile {
                 parsed => parsed?,
             };
             match line {
-                Line::Step(record) => steps.add(&record, number)?,
+                Line::Step(record) => steps.add(&record, number, false)?,
+                Line::IfDropped(record) => steps.add(&record, number, true)?,
                 // For people who review the file.
                 Line::Blocked(_) | Line::Question(_) => {}
                 Line::End(end) => break end,
@@ -125,7 +136,7 @@ struct Steps {
 }
 
 impl Steps {
-    fn add(&mut self, record: &StepRecord<'_>, line: usize) -> Result<(), PlanFileError> {
+    fn add(&mut self, record: &StepRecord<'_>, line: usize, if_dropped: bool) -> Result<(), PlanFileError> {
         let names: Box<[Box<str>]> = record.endpoints.iter().map(|name| Box::from(&**name)).collect();
         if names.is_empty() != (record.action == Verb::Sign) {
             return Err(malformed(line, "every step but `sign` names its endpoints"));
@@ -145,6 +156,12 @@ impl Steps {
                 replaces: record.replaces,
                 keeps: record.keeps,
             },
+            Verb::Remove => FileContent::Remove {
+                artifacts: record.removes.iter().copied().collect(),
+                keeps: record
+                    .digest
+                    .ok_or_else(|| malformed(line, "a `remove` step has a `digest`: what stays"))?,
+            },
         };
         let endpoints = match self.names.get(&names) {
             Some(known) => Arc::clone(known),
@@ -159,6 +176,7 @@ impl Steps {
             endpoints,
             content,
             line,
+            if_dropped,
         });
         Ok(())
     }
@@ -172,6 +190,7 @@ impl Steps {
             node: &step.node,
             endpoints: step.endpoints.iter().map(|name| &**name).collect(),
             identity: step.identity(),
+            if_dropped: step.if_dropped,
         }));
         if computed != end.digest {
             return Err(PlanFileError::Changed {
@@ -194,7 +213,10 @@ fn refuse_repetition(steps: &[FileStep]) -> Result<(), PlanFileError> {
         for other in &steps[..index] {
             let same_place = step.endpoints.is_empty() && other.endpoints.is_empty()
                 || step.endpoints.iter().any(|name| other.endpoints.contains(name));
-            if same_place && step.identity().verb() == other.identity().verb() {
+            let same_kind = step.identity().verb() == other.identity().verb() && step.if_dropped == other.if_dropped;
+            // Several parts of an image may be put back beside each other.
+            let same_kind = same_kind && (!step.if_dropped || step.identity() == other.identity());
+            if same_place && same_kind {
                 let message = format!("the step of line {} is there twice", other.line);
                 return Err(malformed(step.line, &message));
             }

@@ -18,7 +18,7 @@ pub fn write(
     out: impl Write,
 ) -> io::Result<Digest> {
     let mut out = io::BufWriter::new(out);
-    let digest = plan_digest(graph, &planned.steps);
+    let digest = plan_digest(graph, planned);
     line(
         &mut out,
         &Header {
@@ -29,6 +29,9 @@ pub fn write(
     )?;
     for step in &planned.steps {
         line(&mut out, &Line::Step(StepRecord::new(graph, step)))?;
+    }
+    for step in &planned.if_dropped {
+        line(&mut out, &Line::IfDropped(StepRecord::new(graph, step)))?;
     }
     for report in &standing.blocked {
         line(

@@ -6,8 +6,11 @@ use super::truth::{Truth, World, admission};
 use super::worlds::world;
 use crate::facts::{Answer, Ask, ImageAnswer, SourceAnswer};
 use crate::graph::testing::{Manifests, claim, digest, target};
-use crate::model::{Capabilities, Capability, Digest, EndpointIndex, EndpointSet, Knowledge, TagId, TargetId, UnitId};
-use crate::plan::{Action, Planned};
+use crate::model::{
+    ArtifactKind, Capabilities, Capability, Digest, EndpointIndex, EndpointSet, Knowledge, SignatureForm, Slot, TagId,
+    TargetId, UnitId,
+};
+use crate::plan::{Action, Content, Planned, Provider, Reason};
 
 const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
 const EVERYWHERE: EndpointSet = EndpointSet::first(3);
@@ -95,6 +98,79 @@ fn a_tag_leaves_what_another_endpoint_still_has() {
     let asia = EndpointSet::only(EndpointIndex(1));
     let planned = moving.at(asia).source(SourceAnswer::Absent).planned();
     assert_eq!(moves(&planned), [(asia, false, Some(digest("child")))]);
+}
+
+#[test]
+fn what_stands_elsewhere_is_put_back_if_it_was_dropped() {
+    let mut moving = Moving::new();
+    let asia = EndpointSet::only(EndpointIndex(1));
+    let index = moving.index;
+    let planned = moving.at(asia).source(SourceAnswer::Absent).planned();
+    let [step] = &planned.if_dropped[..] else {
+        panic!("{:?}", planned.if_dropped)
+    };
+    assert_eq!((step.node.unit, step.node.slot), (index, Slot::Image));
+    assert_eq!((step.at, step.because), (asia, Reason::IfDropped));
+    let Action::Copy { from, .. } = &step.action else {
+        panic!("{step:?}")
+    };
+    // Neither from where it may just be gone.
+    assert!(!from.contains(&Provider::Endpoint(EndpointIndex(1))), "{from:?}");
+    assert_eq!(step.after[0].node.slot, Slot::Tag(moving.latest));
+    let planned = moving.know(false).planned();
+    assert_eq!(planned.if_dropped, []);
+}
+
+#[test]
+fn what_an_anchor_keeps_is_not_put_back() {
+    let mut moving = Moving::new();
+    let planned = moving.source(SourceAnswer::Absent).planned();
+    assert_eq!(planned.if_dropped, []);
+}
+
+#[test]
+fn a_signature_that_somebody_set_a_tag_on_is_put_back_as_well() {
+    let manifests =
+        Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
+    let mut world = world(&manifests, Truth::WHOLE);
+    let unit = world.graph.wanted().next().unwrap();
+    let tag = world.graph.unit(unit).tags[0];
+    world.settle();
+    let bundle = ArtifactKind::Signature(SignatureForm::Bundle);
+    let asia = EndpointIndex(1);
+    let Answer::Evidence(evidence) = world.truth.answer(&world.graph, Ask::Evidence(unit), asia) else {
+        panic!("evidence answers evidence")
+    };
+    let ours = *evidence.found.iter().find(|found| found.kind == bundle).unwrap();
+    let whole = ImageAnswer::WholeWith(Arc::default());
+    for endpoint in EVERYWHERE.iter() {
+        world.record(Ask::Image(unit), endpoint, Answer::Image(whole.clone()));
+        world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(evidence.clone()));
+    }
+    world.record(Ask::Tag(tag), asia, Answer::Tag(Some(ours.digest)));
+    let planned = world.settle();
+    assert_eq!(moves(&planned), [(EndpointSet::only(asia), false, Some(ours.digest))]);
+    assert!(
+        world.facts.unit(unit).found.iter().any(|(found, _)| *found == ours),
+        "{:?} {ours:?}",
+        world.facts.unit(unit).found
+    );
+    let put_back = planned.if_dropped.iter().map(|step| (step.node.slot, &step.action));
+    let put_back: Vec<_> = put_back.collect();
+    assert!(
+        matches!(&put_back[..], [(slot, Action::Attach { content: Content::Known(digest), .. })]
+            if *slot == bundle.slot() && *digest == ours.digest),
+        "{put_back:?}"
+    );
+    // And where it stood nowhere else, nor were its bytes kept, it is kept before the tag moves.
+    let mut lacking = evidence;
+    lacking.found.retain(|found| *found != ours);
+    for endpoint in [PRIMARY, EndpointIndex(2)] {
+        world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(lacking.clone()));
+    }
+    world.memory.made.clear();
+    let planned = world.settle();
+    assert_eq!(moves(&planned), [(EndpointSet::only(asia), true, Some(ours.digest))]);
 }
 
 #[test]

@@ -77,6 +77,7 @@ fn lines(graph: &Graph, steps: &[Step]) -> BTreeSet<String> {
                     Some(digest) => format!("attach {digest}"),
                     None => "attach what is signed here".to_owned(),
                 },
+                Action::Remove { artifacts, keeps } => format!("remove {artifacts:?} beside {keeps}"),
                 Action::Tag { digest, replaces, .. } => format!(
                     "tag {digest} replacing {}",
                     replaces.map_or_else(|| "nothing".to_owned(), |digest| digest.to_string())
@@ -111,8 +112,8 @@ fn the_digest_is_the_sum_of_sorted_lines() {
     let planned = world.settle();
     let text: String = lines(&world.graph, &planned.steps).into_iter().collect();
     let expected = Digest::from_bytes(Sha256::digest(text.as_bytes()).into());
-    assert_eq!(plan_digest(&world.graph, &planned.steps), expected);
-    assert_eq!(plan_digest(&world.graph, &[]), Digest::of(b""));
+    assert_eq!(plan_digest(&world.graph, &planned), expected);
+    assert_eq!(plan_digest(&world.graph, &Planned::default()), Digest::of(b""));
 }
 
 #[test]
@@ -253,6 +254,47 @@ fn a_run_that_was_interrupted_after_signing_goes_on_with_the_same_file() {
 }
 
 #[test]
+fn what_is_put_back_if_it_was_dropped_stands_in_the_file_and_is_run_where_it_was() {
+    let mut world = world(Truth::WHOLE);
+    let unit = world.graph.wanted().next().unwrap();
+    let tag = world.graph.unit(unit).tags[0];
+    let below = ImageAnswer::WholeWith([digest("child")].into());
+    for endpoint in world.graph.target(world.graph.target_of(unit)).all_endpoints().iter() {
+        world.record(Ask::Image(unit), endpoint, Answer::Image(below.clone()));
+    }
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(Some(digest("child"))));
+    let planned = world.settle();
+    assert_eq!((planned.steps.len(), planned.if_dropped.len()), (1, 1));
+    let alone = Planned {
+        steps: planned.steps.clone(),
+        ..Planned::default()
+    };
+    assert_ne!(
+        plan_digest(&world.graph, &planned),
+        plan_digest(&world.graph, &alone),
+        "who approves a plan approves this too"
+    );
+    let file = file(&world, &planned);
+    let needed = file.check(&world.graph, &planned, COMMIT, configuration()).unwrap();
+    assert_eq!(needed.steps, planned.steps);
+    // The tag was moved, and the registry kept what it left; or dropped it.
+    world.record(Ask::Tag(tag), ASIA, Answer::Tag(Some(world.graph.unit(unit).digest)));
+    let kept = world.settle();
+    assert_eq!(file.put_back(&world.graph, &kept), []);
+    for lost in [ASIA, PRIMARY] {
+        world.record(Ask::Image(unit), lost, Answer::Image(ImageAnswer::Lacking));
+    }
+    let dropped = world.settle();
+    let put_back = file.put_back(&world.graph, &dropped);
+    assert_eq!(put_back.len(), 1);
+    // What was lost elsewhere meanwhile is no part of what was shown.
+    assert_eq!(put_back[0].at.iter().collect::<Vec<_>>(), [ASIA]);
+    // A run that ended in between goes on with the same file.
+    let needed = file.check(&world.graph, &dropped, COMMIT, configuration()).unwrap();
+    assert_eq!(needed.steps, put_back);
+}
+
+#[test]
 fn damaged_files_are_refused_with_the_line() {
     let mut world = world(Truth::EMPTY);
     let planned = world.settle();
@@ -327,7 +369,7 @@ proptest! {
         let mut world = World::new(Graph::new(&manifests.desired()), truth);
         let planned = world.settle();
         let file = file(&world, &planned);
-        prop_assert_eq!(file.digest(), plan_digest(&world.graph, &planned.steps));
+        prop_assert_eq!(file.digest(), plan_digest(&world.graph, &planned));
         let needed = file.check(&world.graph, &planned, COMMIT, configuration()).unwrap();
         prop_assert_eq!(needed.steps, planned.steps);
         prop_assert_eq!(needed.left_out, Vec::new());

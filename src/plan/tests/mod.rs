@@ -3,6 +3,7 @@
 mod capabilities;
 mod displaced;
 mod drawing;
+mod duplicates;
 mod examples;
 mod files;
 mod properties;

@@ -11,7 +11,8 @@ use crate::facts::{Ask, Bounds, Depth};
 use crate::graph::testing::Manifests;
 use crate::graph::{DependsAt, Graph};
 use crate::model::{
-    ArtifactKind, Drift, EndpointIndex, EndpointSet, NodeId, SignaturePlacement, Slot, TagId, TargetMode, UnitId,
+    ArtifactKind, Digest, Drift, EndpointIndex, EndpointSet, NodeId, SignaturePlacement, Slot, TagId, TargetMode,
+    UnitId,
 };
 use crate::plan::record::endpoint_names;
 use crate::plan::{Action, Cause, Planned, QuestionRecord, Step, StepRecord, explain};
@@ -96,6 +97,15 @@ fn every_step_rests_on_answers(world: &World, planned: &Planned) -> Result<(), T
                 let known = world.facts.tag(*tag);
                 prop_assert!(known.known.answered().contains(endpoint));
                 prop_assert_eq!(known.values.get(endpoint), *replaces);
+            }
+            Action::Remove { artifacts, keeps } => {
+                let stands = |digest: &Digest| {
+                    facts
+                        .found
+                        .iter()
+                        .any(|(found, at)| found.digest == *digest && at.contains(endpoint))
+                };
+                prop_assert!(stands(keeps) && artifacts.iter().all(stands));
             }
             Action::Sign => prop_assert!(false, "signing touches no endpoint"),
         }

@@ -410,6 +410,11 @@ impl World {
                         self.facts.tagged(*tag, endpoint, *digest, self.now);
                     }
                 }
+                Action::Remove { .. } => {
+                    for endpoint in step.at.iter() {
+                        self.facts.doubt(&self.graph, Ask::Evidence(unit), endpoint);
+                    }
+                }
             }
         }
     }

@@ -182,10 +182,11 @@ impl Engine {
                 self.in_flight.spoil(Ask::Evidence(unit), endpoint);
                 self.touch_unit(unit);
             }
-            // Somebody may have set the tag on something that travelled with an image.
+            // Somebody may have set the tag on something that travelled with an image, or on what we signed.
             let units: Vec<UnitId> = self.graph.units_of(repository).collect();
             for unit in units {
-                if self.carries(unit, |item| item.digest == old) {
+                let is_ours = self.facts.unit(unit).found.iter().any(|(found, _)| found.digest == old);
+                if is_ours || self.carries(unit, |item| item.digest == old) {
                     self.doubt(Ask::Evidence(unit), endpoint);
                 }
             }
@@ -230,6 +231,8 @@ impl Engine {
                 }
             }
             Action::Tag { tag, digest, .. } => self.facts.tagged(*tag, endpoint, *digest, now),
+            // A registry may have taken more along.
+            Action::Remove { .. } => self.doubt_unit(unit, endpoint),
         }
         // What failed for want of it may go well now.
         if !self.memory.tried.is_empty() {
@@ -255,6 +258,10 @@ impl Engine {
                 spoil(Ask::Tags(repository));
             }
             Action::Attach { .. } => spoil(Ask::Evidence(unit)),
+            Action::Remove { .. } => {
+                spoil(Ask::Image(unit));
+                spoil(Ask::Evidence(unit));
+            }
             Action::Tag { tag, .. } => {
                 spoil(Ask::Tag(*tag));
                 spoil(Ask::Tags(repository));

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, RepositoryId, UnitId};
-use crate::plan::{Planned, Status, Sum, Tally, UnitPlan};
+use crate::model::{RepositoryId, UnitId};
+use crate::plan::{Displaced, Planned, Status, Sum, Tally, UnitPlan};
 
 #[derive(Debug, Default)]
 pub(super) struct Plans {
     plans: BTreeMap<UnitId, UnitPlan>,
     tally: Tally,
     /// What units take tags away from. They may be settled themselves, and wait for what is asked about others.
-    displaced: BTreeMap<RepositoryId, BTreeMap<UnitId, Vec<Digest>>>,
+    displaced: BTreeMap<RepositoryId, BTreeMap<UnitId, Vec<Displaced>>>,
 }
 
 impl Plans {
@@ -41,7 +41,7 @@ impl Plans {
         }
     }
 
-    fn note_displaced(&mut self, unit: UnitId, repository: RepositoryId, displaced: Vec<Digest>) {
+    fn note_displaced(&mut self, unit: UnitId, repository: RepositoryId, displaced: Vec<Displaced>) {
         if !displaced.is_empty() {
             self.displaced.entry(repository).or_default().insert(unit, displaced);
         } else if let Some(units) = self.displaced.get_mut(&repository) {
@@ -53,7 +53,7 @@ impl Plans {
     }
 
     /// The units of a repository that take a tag away from something of which `concerns` is true.
-    pub fn displacing(&self, repository: RepositoryId, concerns: impl Fn(&Digest) -> bool) -> Vec<UnitId> {
+    pub fn displacing(&self, repository: RepositoryId, concerns: impl Fn(&Displaced) -> bool) -> Vec<UnitId> {
         let units = self.displaced.get(&repository).into_iter().flatten();
         units
             .filter(|(_, displaced)| displaced.iter().any(&concerns))

@@ -51,7 +51,7 @@ pub(super) fn startable(plan: &[Step], room: &Room<'_>) -> Vec<Step> {
             _ => {}
         }
         let left = step.at - at;
-        if !left.is_empty() {
+        if !left.is_empty() && !matches!(step.action, Action::Remove { .. }) {
             *left_out.entry(step.node).or_default() |= left;
         }
         if !at.is_empty() {

@@ -45,11 +45,12 @@ impl Engine {
         }
     }
 
-    /// Those that move a tag away from what this unit is or lists, as far as is known.
+    /// Those that move a tag away from what this unit is or lists, as far as is known, or from what may stand beside it.
     pub(super) fn displacing(&self, id: UnitId) -> Vec<UnitId> {
         let (unit, below) = (self.graph.unit(id), self.facts.unit(id).below.as_ref());
         self.plans.displacing(unit.repository, |displaced| {
-            unit.digest == *displaced || below.is_none_or(|below| below.contains(displaced))
+            let manifest = &displaced.manifest;
+            displaced.is_foreign || unit.digest == *manifest || below.is_none_or(|below| below.contains(manifest))
         })
     }
 

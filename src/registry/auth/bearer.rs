@@ -9,7 +9,7 @@ use super::authorization::Authorization;
 use super::challenge::Challenge;
 use super::scope::Scopes;
 use super::token::Token;
-use crate::http::{HttpClient, Lane, Reply, Request, Retries, http_date};
+use crate::http::{Follow, HttpClient, Lane, Reply, Request, Retries, http_date};
 use crate::registry::access::Access;
 use crate::registry::classify;
 use crate::registry::credentials::{Credentials, Secret};
@@ -133,7 +133,7 @@ impl Bearer {
         }
         let mut request = token_request(Method::GET, url, access);
         request.authorization = Authorization::direct(access, credentials)?.header;
-        request.follow = false;
+        request.follow = Follow::None;
         let mut retries = Retries::new(&http.options().retries);
         Ok(http.fetch(&request, access.limits.answer, &mut retries).await?)
     }

@@ -71,7 +71,23 @@ async fn storage_that_takes_get_alone_does_not_make_a_blob_unreadable() {
     let registries = registries(&server);
     assert!(registries.has_blob(&repository(&server), &blob(BYTES)).await.unwrap());
     assert_eq!(storage.lines(), ["HEAD /bucket/blob", "GET /bucket/blob"]);
-    // The registry's own refusal is one.
+    // Some registries forbid HEAD, and serve what is asked for.
+    let get_alone = TestServer::start(|request| async move {
+        if request.method == "HEAD" {
+            answer(403, &[], "")
+        } else {
+            answer(200, &[], BYTES)
+        }
+    })
+    .await;
+    let registries = self::registries(&get_alone);
+    assert!(
+        registries
+            .has_blob(&repository(&get_alone), &blob(BYTES))
+            .await
+            .unwrap()
+    );
+    // Where GET is refused too, that is one.
     let refusing = TestServer::start(|_| async { answer(403, &[], "") }).await;
     let registries = self::registries(&refusing);
     let refused = registries.has_blob(&repository(&refusing), &blob(BYTES)).await;

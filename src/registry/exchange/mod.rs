@@ -10,7 +10,7 @@ use super::auth::{Authorization, is_too_narrow};
 use super::classify;
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
-use crate::http::{Answer, Lane, Reply, Request, Retries};
+use crate::http::{Answer, Follow, Lane, Reply, Request, Retries};
 
 /// A question, or a write whose body is in memory.
 pub(super) struct Ask<'a> {
@@ -22,6 +22,7 @@ pub(super) struct Ask<'a> {
     lane: Lane,
     limit: usize,
     once: bool,
+    follow: Follow,
 }
 
 impl<'a> Ask<'a> {
@@ -35,6 +36,7 @@ impl<'a> Ask<'a> {
             body: Bytes::new(),
             limit: access.limits.answer,
             once: false,
+            follow: Follow::All,
         }
     }
 
@@ -61,10 +63,19 @@ impl<'a> Ask<'a> {
         self
     }
 
-    /// The answer is a blob.
-    pub(super) fn download(mut self) -> Self {
-        self.lane = Lane::Download;
+    pub(super) fn follow(mut self, follow: Follow) -> Self {
+        self.follow = follow;
         self
+    }
+
+    pub(super) fn lane(mut self, lane: Lane) -> Self {
+        self.lane = lane;
+        self
+    }
+
+    /// The answer is a blob.
+    pub(super) fn download(self) -> Self {
+        self.lane(Lane::Download)
     }
 }
 
@@ -122,7 +133,7 @@ impl HttpRegistries {
                 lane: ask.lane,
                 line: access.line(),
                 budget: access.setting.budget,
-                follow: true,
+                follow: ask.follow,
             };
             let answer = self.http.open(&request, retries).await?;
             let status = answer.status;

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 
-use super::access::Mode;
+use super::access::{Access, Mode};
 use super::classify::{self, error};
 use super::client::HttpRegistries;
 use super::error::{ErrorKind, RegistryError};
 use super::exchange::Ask;
-use super::protocol::{FetchedManifest, ManifestAt, Pushed};
-use crate::http::Reply;
-use crate::model::{Digest, DigestError, Repository, media_type};
+use super::protocol::{FetchedManifest, ManifestAt, Pushed, Replaced};
+use crate::http::{Lane, Reply};
+use crate::model::{Digest, DigestError, Repository, Tag, media_type};
 
 /// "The digest of the uploaded or stored content" (OCI distribution specification, "Pulling manifests").
 const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -148,6 +148,45 @@ impl HttpRegistries {
         bytes: Bytes,
     ) -> Result<Pushed, RegistryError> {
         let access = self.access(repository, Mode::Write)?;
+        self.push_manifest_in(&access, at, media_type, bytes, Lane::Write).await
+    }
+
+    /// The look and the write take one turn: whatever else is sent there waits neither before the one nor between the two.
+    pub(super) async fn replace_shared(
+        &self,
+        repository: &Repository,
+        tag: &Tag,
+        standing: Option<&FetchedManifest>,
+        media_type: &str,
+        bytes: Bytes,
+    ) -> Result<Replaced, RegistryError> {
+        let access = self.access(repository, Mode::Write)?;
+        // A token takes a while, and so comes before the look.
+        self.auth.authorization(&self.http, &access).await?;
+        let budget = access.setting.budget;
+        let _turn = self
+            .http
+            .reserve(&access.home, budget, Lane::Turn, access.line())
+            .await?;
+        let at = ManifestAt::Tag(tag);
+        match self.get_manifest(repository, at).await {
+            Err(error) => return Ok(Replaced::Unread(error)),
+            Ok(now) if now.as_ref() != standing => return Ok(Replaced::Changed),
+            Ok(_) => {}
+        }
+        self.push_manifest_in(&access, at, media_type, bytes, Lane::Follow)
+            .await
+            .map(Replaced::Stored)
+    }
+
+    async fn push_manifest_in(
+        &self,
+        access: &Access<'_>,
+        at: ManifestAt<'_>,
+        media_type: &str,
+        bytes: Bytes,
+        lane: Lane,
+    ) -> Result<Pushed, RegistryError> {
         let url = access.url(&format!("manifests/{at}"));
         let refuse = |kind: ErrorKind, message: String| RegistryError::new(kind, &Method::PUT, &url, message);
         let digest = Digest::of(&bytes);
@@ -166,9 +205,10 @@ impl HttpRegistries {
                 "the manifest's media type is none that HTTP can carry".to_owned(),
             )
         })?;
-        let mut ask = Ask::new(Method::PUT, &access, url.clone())
+        let mut ask = Ask::new(Method::PUT, access, url.clone())
             .header(CONTENT_TYPE, content_type)
-            .body(bytes);
+            .body(bytes)
+            .lane(lane);
         if matches!(at, ManifestAt::Tag(tag) if tag.is_shared()) {
             // What was merged is old by the time a registry that is busy wants to be asked again.
             ask = ask.once();

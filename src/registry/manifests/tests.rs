@@ -278,6 +278,33 @@ async fn a_shared_tag_is_not_written_again_without_another_look() {
 }
 
 #[tokio::test]
+async fn what_many_write_is_looked_at_right_before_it_is_written() {
+    let server = TestServer::start(move |request| async move {
+        match request.line().split(' ').next() {
+            Some("GET") if request.path.contains(".sig") => answer(500, &[], ""),
+            Some("GET") => answer(200, &[("content-type", media_type::OCI_INDEX)], BODY),
+            _ => answer(201, &[], ""),
+        }
+    })
+    .await;
+    let (registries, repository) = (registries(&server), repository(&server));
+    let image = Digest::of(b"image");
+    let [tag, unread] = [Tag::referrers_of(&image), Tag::cosign(&image, "sig")];
+    let standing = registries.manifest(&repository, ManifestAt::Tag(&tag)).await.unwrap();
+    let replace = async |tag: &Tag, standing: Option<&FetchedManifest>| {
+        let body = Bytes::from_static(b"{}");
+        let replaced = registries.replace_manifest(&repository, tag, standing, media_type::OCI_INDEX, body);
+        replaced.await.unwrap()
+    };
+    assert!(matches!(replace(&tag, standing.as_ref()).await, Replaced::Stored(_)));
+    assert!(matches!(replace(&tag, None).await, Replaced::Changed));
+    assert!(matches!(replace(&unread, None).await, Replaced::Unread(_)));
+    let [get, put] = ["GET", "PUT"].map(|method| format!("{method} /v2/team/app/manifests/{tag}"));
+    assert_eq!(server.lines()[..4], [get.clone(), get.clone(), put, get]);
+    assert_eq!(server.count(&format!("PUT /v2/team/app/manifests/{unread}")), 0);
+}
+
+#[tokio::test]
 async fn bytes_that_are_not_what_their_digest_says_are_not_sent() {
     let server = TestServer::start(|_| async { answer(201, &[], "") }).await;
     let other = Digest::of(b"other");

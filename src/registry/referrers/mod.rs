@@ -118,11 +118,13 @@ enum Fallback {
 }
 
 /// Whether the API's first answer means that it has nothing for us: there is no such API (distribution: 404 in plain
-/// text; Amazon: 405; Artifactory: 406; whatever stands in front: a page), or the registry knows no such subject (404
+/// text; Amazon: 405; Artifactory: 406; whatever stands in front: a page; GitHub: 303 to a page elsewhere), or the registry knows no such subject (404
 /// with a code that says so; Quay: 400). The fallback index then tells all.
 fn says_nothing(reply: &Reply) -> bool {
     match reply.status.as_u16() {
         200 => classify::is_html(reply),
+        // To another host: it was not followed.
+        303 => true,
         400 | 404 | 405 | 406 | 501 => {
             !matches!(classify::failure(reply).kind, ErrorKind::Denied | ErrorKind::Throttled)
         }

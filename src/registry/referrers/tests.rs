@@ -107,6 +107,17 @@ async fn registries_without_the_api_have_the_fallback_index() {
 }
 
 #[tokio::test]
+async fn where_the_api_leads_to_something_else_elsewhere_nobody_goes_and_the_fallback_index_tells() {
+    const ELSEWHERE: &str = "http://127.0.0.1:9/-/v2/packages/container/package/app";
+    let see_other = |_: &str| answer(303, &[("location", ELSEWHERE)], "");
+    let server = registry(see_other, || index(&["a"])).await;
+    assert_eq!(names(&found(&server).await.unwrap()), ["a"]);
+    let moved = |_: &str| answer(307, &[("location", ELSEWHERE)], "");
+    let server = registry(moved, || index(&["a"])).await;
+    assert!(found(&server).await.is_err(), "the list itself may stand elsewhere");
+}
+
+#[tokio::test]
 async fn an_error_is_never_an_empty_list() {
     let errors: [(fn() -> Response, ErrorKind); 6] = [
         (|| answer(429, &[], ""), ErrorKind::Throttled),

@@ -15,7 +15,7 @@ use super::protocol::{BlobStream, Mount};
 use super::rewindable::Rewindable;
 use super::transmission::Transmission;
 use super::upload_session::location;
-use crate::http::Reply;
+use crate::http::{Lane, Reply};
 use crate::model::{Descriptor, Repository, RepositoryPath};
 
 const UPLOADS: &str = "blobs/uploads/";
@@ -32,7 +32,10 @@ impl HttpRegistries {
         let access = self.access(repository, Mode::Write)?;
         let setting = access.setting;
         // Only then the session and the token: both may grow old while others upload.
-        let _place = self.http.reserve(&access.home, setting.budget, access.line()).await?;
+        let _place = self
+            .http
+            .reserve(&access.home, setting.budget, Lane::Upload, access.line())
+            .await?;
         let chunked = match setting.upload {
             Some(manner) => manner == UploadManner::Chunked,
             None => self.chunking.is_wanted(&repository.registry, blob.size),

@@ -9,10 +9,26 @@ use super::{Store, WriteKind, Writer};
 use crate::model::{Digest, Repository, Tag};
 
 impl Store {
+    /// Whether something is gone because somebody else moved the last of its tags.
+    #[must_use]
+    pub fn has_lost_to_others(&self, repository: &Repository) -> bool {
+        let state = self.lock();
+        let stands = |digest: &Digest| {
+            let held = state.find(repository);
+            held.is_some_and(|held| held.manifests.contains_key(digest))
+        };
+        let mut dropped = state.dropped.iter();
+        dropped.any(|(place, digest)| place == repository && !stands(digest))
+    }
+
     /// False where the tag was not there, as with everything below.
     pub fn delete_tag(&self, repository: &Repository, tag: &Tag) -> bool {
         self.damage(repository, WriteKind::DeleteTag(tag.clone()), |state| {
-            state.remove_tag(repository, tag)
+            let stood = state.take_tag(repository, tag);
+            if let Some(digest) = &stood {
+                state.let_go_by_others(repository, digest);
+            }
+            stood.is_some()
         })
     }
 
@@ -122,6 +138,23 @@ pub(super) fn corrupted(bytes: &Bytes) -> Bytes {
         None => changed.push(0),
     }
     changed.into()
+}
+
+impl State {
+    /// [`State::let_go`], by somebody whom no plan of ours knows of.
+    pub fn let_go_by_others(&mut self, repository: &Repository, digest: &Digest) {
+        let stood = self
+            .find(repository)
+            .is_some_and(|held| held.manifests.contains_key(digest));
+        self.let_go(repository, digest);
+        if stood
+            && self
+                .find(repository)
+                .is_none_or(|held| !held.manifests.contains_key(digest))
+        {
+            self.dropped.insert((repository.clone(), *digest));
+        }
+    }
 }
 
 #[cfg(test)]

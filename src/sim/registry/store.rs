@@ -45,6 +45,8 @@ pub(super) struct State {
     /// By digest and media type: the same few manifests go to every registry.
     read: HashMap<(Digest, String), Option<Arc<Manifest>>>,
     clock: u64,
+    /// What registries dropped because others moved or removed the last of its tags.
+    pub dropped: BTreeSet<(Repository, Digest)>,
 }
 
 #[derive(Default)]
@@ -114,7 +116,7 @@ impl Store {
         let before = state.contents(repository).tags.insert(tag.clone(), digest);
         let changed = before != Some(digest);
         if let Some(displaced) = before.filter(|before| *before != digest) {
-            state.let_go(repository, &displaced);
+            state.let_go_by_others(repository, &displaced);
         }
         let tag = tag.clone();
         state.record(Writer::Outside, repository, WriteKind::Tag { tag, digest }, changed);
@@ -343,11 +345,16 @@ impl State {
 
     /// False where it was not there.
     pub fn remove_tag(&mut self, repository: &Repository, tag: &Tag) -> bool {
-        let removed = self.find_mut(repository).and_then(|held| held.tags.remove(tag));
+        let removed = self.take_tag(repository, tag);
         if let Some(digest) = removed {
             self.let_go(repository, &digest);
         }
         removed.is_some()
+    }
+
+    /// Removes a tag, whatever becomes of what it stood on.
+    pub fn take_tag(&mut self, repository: &Repository, tag: &Tag) -> Option<Digest> {
+        self.find_mut(repository)?.tags.remove(tag)
     }
 
     /// A tag does not stand on this manifest any more.

@@ -150,8 +150,9 @@ impl Run {
                     found
                         .iter()
                         .for_each(|(_, by)| *by_identity.entry(*by).or_default() += 1);
+                    // A state that was lost signs again, and what says the same then goes. What travelled stays.
                     if let Some((by, times)) = by_identity.iter().find(|(_, times)| **times > 1)
-                        && !self.lost_state
+                        && (!self.lost_state || carried.is_empty())
                     {
                         return Err(format!("{name}: {by} signed it {times} times: {what}"));
                     }

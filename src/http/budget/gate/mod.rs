@@ -28,6 +28,11 @@ pub enum Lane {
     Upload,
     /// A request by somebody who has a place already.
     Part,
+    /// A place to look from at what many write, and to write there right after: whoever has it sends its look as a
+    /// [`Self::Read`], and what rests on that as a [`Self::Follow`].
+    Turn,
+    /// The write of somebody who has a [`Self::Turn`]. It went through the pace when that began, and waits for nothing.
+    Follow,
 }
 
 impl Lane {
@@ -43,19 +48,21 @@ impl Lane {
     /// Whether registries that count reads and writes apart count it among the writes.
     pub(super) fn writes(self) -> bool {
         match self {
-            Self::Write | Self::Upload | Self::Part => true,
+            Self::Write | Self::Upload | Self::Part | Self::Turn | Self::Follow => true,
             Self::Token | Self::Read | Self::Download => false,
         }
     }
 }
 
-const LANES: [Lane; 6] = [
+const LANES: [Lane; 8] = [
     Lane::Token,
     Lane::Read,
     Lane::Write,
     Lane::Download,
     Lane::Upload,
     Lane::Part,
+    Lane::Turn,
+    Lane::Follow,
 ];
 
 /// Who waits together: requests about one repository stand in one line, and the lines are served in turn.
@@ -115,6 +122,9 @@ impl<W> Gate<W> {
                 Lane::Upload => Window::fixed(streams.uploads),
                 // Bounded by the uploads: a part that waited for others to end could keep its own upload from ending.
                 Lane::Part => Window::fixed(usize::MAX),
+                Lane::Turn => Window::fixed(limits.in_flight),
+                // Bounded by the turns.
+                Lane::Follow => Window::fixed(usize::MAX),
             }),
             waiting: LANES.map(|_| FairQueue::default()),
             last: 0,
@@ -250,8 +260,13 @@ impl<W> Gate<W> {
         if lane == Lane::Upload {
             return;
         }
-        let index = self.pace_of(lane);
-        self.paces[index].sent(now);
+        if lane != Lane::Follow {
+            let index = self.pace_of(lane);
+            self.paces[index].sent(now);
+        }
+        if lane == Lane::Turn {
+            return;
+        }
         self.unanswered += 1;
         if let Some((left, _)) = &mut self.left {
             *left = left.saturating_sub(1);
@@ -273,7 +288,7 @@ impl<W> Gate<W> {
     fn ready(&self, lane: Lane) -> Moment {
         match lane {
             // A place to send from; its requests are paced one by one.
-            Lane::Upload => Moment::ZERO,
+            Lane::Upload | Lane::Follow => Moment::ZERO,
             _ => self.pace(lane).next().max(self.kinds.opens(lane)),
         }
     }

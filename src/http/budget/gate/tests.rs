@@ -60,6 +60,33 @@ fn a_configured_rate_is_kept() {
 }
 
 #[test]
+fn the_write_of_a_turn_waits_for_nobody_and_is_paced_with_it() {
+    let mut gate = gate(BudgetLimits {
+        requests_per_second: Some(10.0),
+        ..OPEN
+    });
+    assert!(gate.enter(at(1000), Lane::Turn));
+    assert!(!gate.enter(at(1001), Lane::Write), "the turn has used the pace");
+    gate.wait(Lane::Write, Line(1), (1, 0));
+    assert!(gate.enter(at(1001), Lane::Follow), "those that wait are not waited for");
+    answer(&mut gate, Lane::Follow, at(1002), Verdict::Served, None);
+    gate.leave(Lane::Turn);
+    assert!(admitted(&mut gate, at(1050)).is_empty());
+    assert_eq!(admitted(&mut gate, at(1101)), [(1, 0)]);
+    answer(
+        &mut gate,
+        Lane::Write,
+        at(1102),
+        Verdict::Refused(Some(Duration::from_secs(5))),
+        None,
+    );
+    assert!(
+        !gate.stopped_for(at(1200), Lane::Follow).is_zero(),
+        "what is refused to all is not sent"
+    );
+}
+
+#[test]
 fn tokens_go_before_those_that_wait_for_them_and_lanes_take_turns() {
     let mut gate = gate(OPEN);
     let lanes = [Lane::Read, Lane::Write, Lane::Download, Lane::Token];

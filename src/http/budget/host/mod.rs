@@ -69,7 +69,13 @@ impl HostBudget {
             let mut state = self.lock();
             let now = self.now();
             let stop = state.gate.stopped_for(now, lane);
-            if stop > self.patience {
+            // What rests on a look is not kept until that is old.
+            let patience = if lane == Lane::Follow {
+                Duration::ZERO
+            } else {
+                self.patience
+            };
+            if stop > patience {
                 return Err(Refused { retry_after: stop });
             }
             if state.gate.enter(now, lane) {
@@ -125,8 +131,8 @@ impl HostBudget {
             budget: Arc::clone(self),
             lane,
             sent_at,
-            // A place for an upload sends nothing itself: its parts are what is answered.
-            told: lane == Lane::Upload,
+            // A place for an upload, or a turn, sends nothing itself: its parts are what is answered.
+            told: matches!(lane, Lane::Upload | Lane::Turn),
         }
     }
 
