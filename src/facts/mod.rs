@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, SourceImage};
+pub use answer::{Answer, Evidence, EvidenceAnswer, ImageAnswer, LeftBehind, SourceAnswer, SourceImage};
 pub use expiry::Bounds;
 pub use glimpse::Glimpse;
 pub use memory::{Attempt, Memory};

@@ -10,7 +10,7 @@ use super::table::{
     WRITTEN,
 };
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
-use crate::model::{Admission, CommitId, Digest, Repository, SignerIdentity, Tag};
+use crate::model::{Admission, CommitId, Digest, Obstacle, Repository, SignerIdentity, Tag};
 
 pub(super) const FIRST_ACCEPTED: &str = "first-accepted";
 pub(super) const LEDGER_COMMIT: &str = "ledger-commit";
@@ -151,8 +151,8 @@ impl<'a> Batch<'a> {
         })
     }
 
-    pub fn record_failure(&self, node: &NodeKey, error: &str, at: Timestamp) -> Result<(), StateError> {
-        self.change_attempt(node, at, |attempt| attempt.fail(error, at))
+    pub fn record_failure(&self, node: &NodeKey, obstacle: &Obstacle, at: Timestamp) -> Result<(), StateError> {
+        self.change_attempt(node, at, |attempt| attempt.fail(obstacle, at))
     }
 
     /// Forgets failures, not repairs.
