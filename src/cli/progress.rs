@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use super::Terminal;
 use super::stopping::{Bytes, Running};
@@ -66,7 +67,7 @@ impl Watching {
 }
 
 impl Watch for Watching {
-    fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {
+    fn asking(&self, _graph: &Graph, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex, _now: Timestamp) {
         let asked = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
         if self.bar.length().unwrap_or(0) == 0 {
             self.bar.set_message(match asked {
@@ -76,7 +77,7 @@ impl Watch for Watching {
         }
     }
 
-    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+    fn beginning(&self, graph: &Graph, steps: &[Step], _now: Timestamp) {
         self.running.beginning(graph, steps);
         let steps: usize = steps
             .iter()

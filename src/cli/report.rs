@@ -53,7 +53,7 @@ fn steps(text: &mut String, report: &Report, style: Style) {
         one.node == other.node
             && one.action == other.action
             && one.result == other.result
-            && one.error == other.error
+            && one.obstacle == other.obstacle
             && one.replaces == other.replaces
     };
     let mut lines: Vec<&StepReport> = Vec::new();
@@ -94,8 +94,8 @@ fn steps(text: &mut String, report: &Report, style: Style) {
             let moved = format!("         from {from}\n         to   {to}");
             let _ = writeln!(text, "{}", style.paint(Tone::Quiet, &moved));
         }
-        if let Some(error) = &step.error {
-            let _ = writeln!(text, "         {error}");
+        if let Some(obstacle) = &step.obstacle {
+            let _ = writeln!(text, "         {obstacle}");
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{BlockedReport, CommitId, Diagnostic, Digest, HeldReport, Shortfall};
+    use crate::model::{BlockedReport, CommitId, Diagnostic, Digest, HeldReport, Obstacle, ObstacleKind, Shortfall};
 
     fn step(endpoint: &str, result: StepResult) -> StepReport {
         StepReport {
@@ -153,7 +153,7 @@ mod tests {
             digest: Some(Digest::of(b"declared")),
             replaces: Some(Digest::of(b"foreign")),
             result,
-            error: None,
+            obstacle: None,
         }
     }
 
@@ -200,7 +200,10 @@ mod tests {
         let mut report = report(
             shortfall,
             vec![StepReport {
-                error: Some("PUT http://127.0.0.1:1/v2/: refused".to_owned()),
+                obstacle: Some(std::sync::Arc::new(Obstacle::new(
+                    ObstacleKind::Unreachable,
+                    "PUT http://127.0.0.1:1/v2/: refused",
+                ))),
                 ..step("primary", StepResult::Failed)
             }],
         );
@@ -227,6 +230,7 @@ mod tests {
             nodes: 3,
             example: "production/app:v1".to_owned(),
             access: false,
+            obstacle: None,
         }];
         insta::assert_snapshot!(text(&report, Style::Plain));
         let coloured = text(&report, Style::Coloured);

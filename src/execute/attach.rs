@@ -12,7 +12,9 @@ use super::sign::artifact_kind;
 use super::unit::{StepResult, UnitTask};
 use super::world::World;
 use crate::facts::Evidence;
-use crate::model::{ArtifactKind, Descriptor, Digest, EndpointIndex, Repository, SignatureForm, Slot, Tag};
+use crate::model::{
+    ArtifactKind, Descriptor, Digest, EndpointIndex, Obstacle, ObstacleKind, Repository, SignatureForm, Slot, Tag,
+};
 use crate::plan::{Content, Provider};
 use crate::registry::{ManifestAt, Registry};
 use crate::transfer;
@@ -104,21 +106,25 @@ impl<W: World> UnitTask<W> {
         kind: ArtifactKind,
         digest: Digest,
         place: &Repository,
-    ) -> Result<Verified, String> {
+    ) -> Result<Verified, Obstacle> {
         let artifact = match kind {
             ArtifactKind::Signature(SignatureForm::Tag) => {
                 self.read_entry(&digest, place).await.map(Artifact::Entry)?
             }
             _ => self.read_bundle(&digest, place).await.map(Artifact::Bundle)?,
         };
-        self.verify(kind, artifact).map_err(|failure| failure.to_string())
+        self.verify(kind, artifact)
+            .map_err(|failure| failure.obstacle().clone())
     }
 
-    async fn read_bundle(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, String> {
+    async fn read_bundle(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, Obstacle> {
         let (registry, limits) = (self.world.registry(), &self.shared.limits);
         let read = read_manifest(registry, place, digest, limits).await?;
         if read.manifest.subject.as_ref().map(|subject| subject.digest) != Some(self.view.digest) {
-            return Err(format!("{place}@{digest} does not refer to {}", self.view.digest));
+            return Err(content(format_args!(
+                "{place}@{digest} does not refer to {}",
+                self.view.digest
+            )));
         }
         let mut blobs = Vec::new();
         for blob in read.manifest.blobs() {
@@ -131,20 +137,28 @@ impl<W: World> UnitTask<W> {
         })
     }
 
-    async fn read_entry(&self, id: &Digest, place: &Repository) -> Result<SignatureEntry, String> {
+    async fn read_entry(&self, id: &Digest, place: &Repository) -> Result<SignatureEntry, Obstacle> {
         let (registry, limits) = (self.world.registry(), &self.shared.limits);
         let tag = Tag::cosign(&self.view.digest, "sig");
         let standing = registry
             .manifest(place, ManifestAt::Tag(&tag))
             .await
-            .map_err(|error| error.to_string())?
-            .ok_or_else(|| format!("{place} does not have {tag}"))?;
-        let layers = signature_manifest::parse(&standing.bytes, limits).map_err(|error| error.to_string())?;
+            .map_err(|error| Obstacle::from(&error))?
+            .ok_or_else(|| Obstacle::new(ObstacleKind::Missing, format_args!("{place} does not have {tag}")))?;
+        let layers = signature_manifest::parse(&standing.bytes, limits).map_err(content)?;
         let layer = layers
             .into_iter()
             .find(|layer| signature_manifest::entry_id(layer) == Some(*id))
-            .ok_or_else(|| format!("{place}:{tag} does not hold signature {id}"))?;
+            .ok_or_else(|| {
+                let what = format_args!("{place}:{tag} does not hold signature {id}");
+                Obstacle::new(ObstacleKind::Missing, what)
+            })?;
         let payload = read_small(registry, place, &layer, limits).await?;
-        SignatureEntry::found(layer, payload).map_err(|error| error.to_string())
+        SignatureEntry::found(layer, payload).map_err(content)
     }
+}
+
+/// It was read, and is not what was looked for.
+fn content(why: impl std::fmt::Display) -> Obstacle {
+    Obstacle::new(ObstacleKind::Content, why)
 }

@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::shared_tag::Merged;
 use super::unit::UnitTask;
 use super::world::World;
-use crate::model::{Carried, CarriedKind, Descriptor, Digest, Repository, Tag};
+use crate::model::{Carried, CarriedKind, Descriptor, Digest, Obstacle, Repository, Tag};
 use crate::registry::Pushed;
 use crate::transfer::{Artifact, ImageTree, Lost, TransferError, TreeManifest};
 use crate::trust::{Merge, referrer, signature_manifest};
@@ -152,12 +152,12 @@ impl<W: World> UnitTask<W> {
     async fn load(&self, item: &Carried, sources: &[Repository]) -> Result<Load, Failure> {
         let (registry, limits) = (self.world.registry(), &self.shared.limits);
         let read = self.shared.transfer.read_from(registry, &item.digest, sources, limits);
-        let tree = read.await.map_err(Failure::failed)?;
+        let tree = read.await.map_err(|error| Failure::transfer(&error))?;
         let root = tree.root();
         if let CarriedKind::Referrer { subject } = &item.kind
             && root.manifest.subject.as_ref().map(|found| &found.digest) != Some(subject)
         {
-            return Err(Failure::failed(format_args!(
+            return Err(Failure::content(format_args!(
                 "{} does not refer to {subject}",
                 item.digest
             )));
@@ -180,14 +180,15 @@ impl<W: World> UnitTask<W> {
     }
 
     async fn small_blob(&self, blob: &Descriptor, sources: &[Repository]) -> Result<Bytes, Failure> {
-        let mut errors = Vec::new();
+        let mut obstacles: Vec<Obstacle> = Vec::new();
         for source in sources {
             match read_small(self.world.registry(), source, blob, &self.shared.limits).await {
                 Ok(bytes) => return Ok(bytes),
-                Err(error) => errors.push(error),
+                Err(obstacle) => obstacles.push(obstacle),
             }
         }
-        Err(Failure::failed(errors.join("; ")))
+        let told: Vec<&str> = obstacles.iter().map(|obstacle| &*obstacle.text).collect();
+        Err(Failure::no_source(told.join("; "), obstacles))
     }
 }
 

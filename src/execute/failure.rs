@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 use super::Outcome;
 use super::journal::JournalError;
-use crate::model::Foreign;
-use crate::registry::{ErrorKind, RegistryError};
+use crate::model::{Obstacle, ObstacleKind};
+use crate::registry::RegistryError;
 use crate::transfer::TransferError;
-
-/// Characters of an explanation that are kept.
-const LONGEST: usize = 2_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     kind: Kind,
-    why: Arc<str>,
-    silent: bool,
+    obstacle: Arc<Obstacle>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,23 +25,39 @@ enum Kind {
 impl Failure {
     /// The registry is not as the plan took it to be.
     pub fn stale(why: impl Display) -> Self {
-        Self::new(Kind::Stale, why)
+        Self::new(Kind::Stale, Obstacle::new(ObstacleKind::Changed, why))
     }
 
-    pub fn failed(why: impl Display) -> Self {
-        Self::new(Kind::Failed, why)
+    /// Something on this side: a key, the journal, the plan itself.
+    pub fn local(why: impl Display) -> Self {
+        Self::new(Kind::Failed, Obstacle::new(ObstacleKind::Local, why))
     }
 
-    pub fn uncertain(why: impl Display) -> Self {
-        Self::new(Kind::Uncertain, why)
+    /// What was read is nothing that landfall handles.
+    pub fn content(why: impl Display) -> Self {
+        Self::new(Kind::Failed, Obstacle::new(ObstacleKind::Content, why))
+    }
+
+    /// None of the places to read from gave it.
+    pub fn no_source(why: impl Display, sources: impl IntoIterator<Item = Obstacle>) -> Self {
+        Self::new(Kind::Failed, Obstacle::no_source(why, sources))
+    }
+
+    /// It was written, and what stands there is something else, or nothing.
+    pub fn not_kept(why: impl Display) -> Self {
+        Self::new(Kind::Uncertain, Obstacle::new(ObstacleKind::NotKept, why))
+    }
+
+    /// A look at what was written before.
+    pub fn after_writing(error: &RegistryError) -> Self {
+        let obstacle = Obstacle::from(error);
+        let text = Obstacle::new(obstacle.kind, format_args!("it was written, and then: {error}")).text;
+        Self::new(Kind::Uncertain, Obstacle { text, ..obstacle })
     }
 
     /// A read at the step's own endpoint.
     pub fn reading(error: &RegistryError) -> Self {
-        Self {
-            silent: is_silence(error),
-            ..Self::failed(error)
-        }
+        Self::new(Kind::Failed, error.into())
     }
 
     /// A write at the step's own endpoint.
@@ -55,10 +67,7 @@ impl Failure {
         } else {
             Kind::Failed
         };
-        Self {
-            silent: is_silence(error),
-            ..Self::new(kind, error)
-        }
+        Self::new(kind, error.into())
     }
 
     /// A copy to the step's own endpoint.
@@ -68,67 +77,48 @@ impl Failure {
         } else {
             Kind::Failed
         };
-        Self {
-            silent: error.destination().is_some_and(is_silence),
-            ..Self::new(kind, error)
-        }
+        Self::new(kind, error.into())
     }
 
-    fn new(kind: Kind, why: impl Display) -> Self {
+    fn new(kind: Kind, obstacle: Obstacle) -> Self {
         Self {
             kind,
-            why: one_line(&why.to_string()).into(),
-            silent: false,
+            obstacle: Arc::new(obstacle),
         }
     }
 
-    /// Whether the step's endpoint did not answer at all.
-    pub fn is_silence(&self) -> bool {
-        self.silent
+    pub fn obstacle(&self) -> &Obstacle {
+        &self.obstacle
     }
 }
 
-impl std::fmt::Display for Failure {
+impl Display for Failure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.why)
+        self.obstacle.fmt(formatter)
     }
 }
 
 impl From<JournalError> for Failure {
     fn from(error: JournalError) -> Self {
-        Self::failed(error)
+        Self::local(error)
     }
 }
 
 impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
+        let obstacle = failure.obstacle;
         match failure.kind {
-            Kind::Stale => Self::Stale { why: failure.why },
-            Kind::Failed => Self::Failed { error: failure.why },
-            Kind::Uncertain => Self::Uncertain { error: failure.why },
+            Kind::Stale => Self::Stale { obstacle },
+            Kind::Failed => Self::Failed { obstacle },
+            Kind::Uncertain => Self::Uncertain { obstacle },
         }
     }
-}
-
-/// Registries' own words are part of errors: they may be long, hold line breaks, or control a terminal.
-fn one_line(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", Foreign(&text[..end])),
-        None => Foreign(text).to_string(),
-    }
-}
-
-fn is_silence(error: &RegistryError) -> bool {
-    // What is throttled has waited for long already.
-    matches!(
-        error.kind,
-        ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Throttled
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::ErrorKind;
 
     fn error(kind: ErrorKind) -> RegistryError {
         RegistryError {
@@ -145,29 +135,25 @@ mod tests {
     #[test]
     fn a_broken_write_is_uncertain_and_a_broken_read_is_not() {
         let broken = error(ErrorKind::Interrupted);
-        let text: Arc<str> = "PUT https://one.test/v2/app/manifests/v1: no (status 500)".into();
-        assert_eq!(
+        assert!(matches!(
             Outcome::from(Failure::writing(&broken)),
-            Outcome::Uncertain { error: text.clone() }
-        );
+            Outcome::Uncertain { .. }
+        ));
+        let read = Outcome::from(Failure::reading(&broken));
+        assert!(matches!(&read, Outcome::Failed { .. }));
+        let obstacle = read.obstacle().unwrap();
+        assert_eq!((obstacle.kind, obstacle.status), (ObstacleKind::Interrupted, Some(500)));
         assert_eq!(
-            Outcome::from(Failure::reading(&broken)),
-            Outcome::Failed { error: text }
+            &*obstacle.text,
+            "PUT https://one.test/v2/app/manifests/v1: no (status 500)"
         );
-    }
-
-    #[test]
-    fn an_explanation_is_one_line_of_bounded_length() {
-        let words = |text: &str| Failure::failed(text).to_string();
-        assert_eq!(words("slow\n\u{1b}[31mdown"), "slow\\n\\u{1b}[31mdown");
-        assert_eq!(words(&"x".repeat(5_000)).chars().count(), LONGEST + 1);
     }
 
     #[test]
     fn a_refused_write_changed_nothing() {
         let failure = Failure::writing(&error(ErrorKind::Refused));
         assert!(matches!(Outcome::from(failure.clone()), Outcome::Failed { .. }));
-        assert!(!failure.is_silence());
-        assert!(Failure::writing(&error(ErrorKind::TimedOut)).is_silence());
+        assert!(!failure.obstacle().is_silence());
+        assert!(Failure::writing(&error(ErrorKind::TimedOut)).obstacle().is_silence());
     }
 }

@@ -23,7 +23,7 @@ impl<W: World> UnitTask<W> {
     /// error is no such answer.
     pub(super) async fn gone_from(&self, place: &Repository, index: &Merged) -> Result<BTreeSet<Digest>, Failure> {
         let (registry, limits) = (self.world.registry(), &self.shared.limits);
-        let index = Manifest::parse(&index.manifest, Some(&index.media_type), limits).map_err(Failure::failed)?;
+        let index = Manifest::parse(&index.manifest, Some(&index.media_type), limits).map_err(Failure::content)?;
         let looks = index.manifests.into_iter().map(|entry| async move {
             let found = registry.manifest(place, ManifestAt::Digest(&entry.digest)).await;
             let found = found.map_err(|error| Failure::reading(&error))?;

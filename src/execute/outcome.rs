@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::facts::{Ask, Evidence};
-use crate::model::{EndpointIndex, NodeId};
+use crate::model::{EndpointIndex, NodeId, Obstacle};
 
 /// One step at one endpoint. Signing, which touches no endpoint, reports the primary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,11 @@ pub enum Outcome {
     /// Done; for artifacts, what was signed or now stands, and by whom it is.
     Done { attached: Option<Evidence> },
     /// Something else stood there than the step replaces, or what it builds on was gone: looked at again.
-    Stale { why: Arc<str> },
+    Stale { obstacle: Arc<Obstacle> },
     /// Failed before anything could have changed.
-    Failed { error: Arc<str> },
+    Failed { obstacle: Arc<Obstacle> },
     /// Failed, and the write may have happened all the same.
-    Uncertain { error: Arc<str> },
+    Uncertain { obstacle: Arc<Obstacle> },
     /// A step it waits for did not succeed, or its endpoint had stopped answering by then.
     Skipped,
     /// The pass was told to stop first.
@@ -35,6 +35,15 @@ impl Outcome {
     #[must_use]
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Done { .. })
+    }
+
+    /// What was in the way.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&Arc<Obstacle>> {
+        match self {
+            Self::Stale { obstacle } | Self::Failed { obstacle } | Self::Uncertain { obstacle } => Some(obstacle),
+            Self::Done { .. } | Self::Skipped | Self::Cancelled => None,
+        }
     }
 }
 

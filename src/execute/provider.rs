@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use super::failure::Failure;
 use super::unit::UnitTask;
 use super::world::World;
-use crate::model::{Descriptor, Digest, Limits, Manifest, ManifestError, Repository};
+use crate::model::{Descriptor, Digest, Limits, Manifest, ManifestError, Obstacle, ObstacleKind, Repository};
 use crate::plan::Provider;
 use crate::registry::{FetchedManifest, ManifestAt, Registry};
 
@@ -29,14 +29,17 @@ pub(super) async fn read_manifest<R: Registry>(
     repository: &Repository,
     digest: &Digest,
     limits: &Limits,
-) -> Result<ReadManifest, String> {
+) -> Result<ReadManifest, Obstacle> {
     let fetched = registry
         .manifest(repository, ManifestAt::Digest(digest))
         .await
-        .map_err(|error| error.to_string())?
-        .ok_or_else(|| format!("{repository} does not have {digest}"))?;
+        .map_err(|error| Obstacle::from(&error))?
+        .ok_or_else(|| {
+            let what = format_args!("{repository} does not have {digest}");
+            Obstacle::new(ObstacleKind::Missing, what)
+        })?;
     let manifest = Manifest::parse(&fetched.bytes, fetched.media_type.as_deref(), limits)
-        .map_err(|error| format!("{repository}@{digest}: {error}"))?;
+        .map_err(|error| Obstacle::new(ObstacleKind::Content, format_args!("{repository}@{digest}: {error}")))?;
     Ok(ReadManifest { fetched, manifest })
 }
 
@@ -46,21 +49,25 @@ impl<W: World> UnitTask<W> {
     pub(super) async fn read_from<'t, T>(
         &'t self,
         providers: &[Provider],
-        read: impl Fn(&'t Repository) -> BoxFuture<'t, Result<T, String>>,
+        read: impl Fn(&'t Repository) -> BoxFuture<'t, Result<T, Obstacle>>,
     ) -> Result<T, Failure> {
         let admission = self.admission()?;
-        let mut errors = Vec::new();
+        let mut obstacles = Vec::new();
+        let mut told = Vec::new();
         for provider in providers {
             let (name, repository) = self.view.provider(*provider, admission);
             match read(repository).await {
                 Ok(found) => return Ok(found),
-                Err(error) => errors.push(format!("{name}: {error}")),
+                Err(obstacle) => {
+                    told.push(format!("{name}: {obstacle}"));
+                    obstacles.push(obstacle);
+                }
             }
         }
-        if errors.is_empty() {
-            return Err(Failure::failed("the plan names no place to read it from"));
+        if told.is_empty() {
+            return Err(Failure::no_source("the plan names no place to read it from", []));
         }
-        Err(Failure::failed(errors.join("; ")))
+        Err(Failure::no_source(told.join("; "), obstacles))
     }
 
     /// The image as descriptors name it, read once.
@@ -86,7 +93,7 @@ impl<W: World> UnitTask<W> {
                     self.read_from(&standing, read).await?.fetched.bytes
                 }
             };
-            describe(&bytes, limits).map_err(|error| Failure::failed(format_args!("{}: {error}", self.view.digest)))
+            describe(&bytes, limits).map_err(|error| Failure::content(format_args!("{}: {error}", self.view.digest)))
         })
     }
 }

@@ -15,7 +15,7 @@ use super::unit::UnitTask;
 use super::view::UnitView;
 use super::world::World;
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, EndpointSet, Limits, NodeId, TargetId, UnitId};
+use crate::model::{EndpointIndex, EndpointSet, Limits, NodeId, Obstacle, ObstacleKind, TargetId, UnitId};
 use crate::plan::Step;
 use crate::transfer::{SeenEntries, SharedTags, Transfer};
 
@@ -92,7 +92,7 @@ impl<W: World> Executor<W> {
 
     /// An endpoint has answered: what it did not answer before counts no more.
     pub fn answers(&self, target: TargetId, endpoint: EndpointIndex) {
-        self.shared.silence.heard(target, endpoint, true);
+        self.shared.silence.heard(target, endpoint, None);
     }
 
     /// Does these steps, at each endpoint as soon as what they wait for stands there. Every step has one outcome at each
@@ -245,13 +245,13 @@ impl Drop for Open {
             } = self.steps[step];
             for endpoint in unfinished.iter() {
                 let outcome = if started.contains(endpoint) {
-                    Outcome::Uncertain {
-                        error: if std::thread::panicking() {
-                            "internal error: see the log, and report it".into()
-                        } else {
-                            "stopped while it ran".into()
-                        },
-                    }
+                    let why = if std::thread::panicking() {
+                        "internal error: see the log, and report it"
+                    } else {
+                        "stopped while it ran"
+                    };
+                    let obstacle = Arc::new(Obstacle::new(ObstacleKind::Local, why));
+                    Outcome::Uncertain { obstacle }
                 } else {
                     Outcome::Cancelled
                 };

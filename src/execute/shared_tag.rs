@@ -65,7 +65,7 @@ impl<W: World> UnitTask<W> {
                 None => Cow::Borrowed(&manifest.bytes[..]),
             });
             let merged =
-                merge(kept.as_deref()).map_err(|error| Failure::failed(format_args!("{place}:{tag}: {error}")))?;
+                merge(kept.as_deref()).map_err(|error| Failure::content(format_args!("{place}:{tag}: {error}")))?;
             let merged = match merged {
                 Merge::AlreadyThere => return Ok(()),
                 Merge::Write(merged) => merged,
@@ -121,7 +121,7 @@ impl<W: World> UnitTask<W> {
         if let Some(error) = throttled.filter(|_| writes == 0) {
             return Err(Failure::writing(&error));
         }
-        Err(Failure::uncertain(format_args!(
+        Err(Failure::not_kept(format_args!(
             "{place}:{tag}: another writer kept replacing what was merged into it"
         )))
     }

@@ -77,7 +77,7 @@ impl<W: World> UnitTask<W> {
         signed: &SignedArtifact,
         subject: &Descriptor,
     ) -> Result<Verified, Failure> {
-        let artifact = Artifact::of_signed(signed, subject).map_err(Failure::failed)?;
+        let artifact = Artifact::of_signed(signed, subject).map_err(Failure::local)?;
         self.verify(kind, artifact)
     }
 
@@ -91,7 +91,7 @@ impl<W: World> UnitTask<W> {
         let digest = artifact.digest();
         let by = artifact
             .verify(&expected, &self.shared.limits)
-            .map_err(|error| Failure::failed(format_args!("{digest} does not verify: {error}")))?;
+            .map_err(|error| Failure::local(format_args!("{digest} does not verify: {error}")))?;
         Ok(Verified {
             artifact,
             evidence: Evidence { kind, digest, by },
@@ -103,7 +103,7 @@ impl<W: World> UnitTask<W> {
         let bundle =
             bundle::assemble(&self.current_key()?, statement, &signature).map_err(|error| self.not_the_key(&error))?;
         Ok(SignedArtifact::Bundle {
-            bundle: String::from_utf8(bundle).map_err(Failure::failed)?,
+            bundle: String::from_utf8(bundle).map_err(Failure::local)?,
             predicate_type: predicate_type.to_owned(),
             created: self.world.clock().now(),
         })
@@ -116,7 +116,7 @@ impl<W: World> UnitTask<W> {
             return Err(self.not_the_key(&"the signature is by another key"));
         }
         Ok(SignedArtifact::Simple {
-            payload: String::from_utf8(payload).map_err(Failure::failed)?,
+            payload: String::from_utf8(payload).map_err(Failure::local)?,
             signature: STANDARD.encode(signature),
         })
     }
@@ -124,8 +124,8 @@ impl<W: World> UnitTask<W> {
     async fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let signed = self.world.signers().sign(self.view.signer()?, message).await;
         signed.map_err(|error| match &error.help {
-            Some(help) => Failure::failed(format_args!("{error}: {help}")),
-            None => Failure::failed(error),
+            Some(help) => Failure::local(format_args!("{error}: {help}")),
+            None => Failure::local(error),
         })
     }
 
@@ -146,12 +146,12 @@ impl<W: World> UnitTask<W> {
         let keys = self.view.keys()?;
         keys.into_iter()
             .next()
-            .ok_or_else(|| Failure::failed("the signer has no public key"))
+            .ok_or_else(|| Failure::local("the signer has no public key"))
     }
 
     fn not_the_key(&self, error: &dyn std::fmt::Display) -> Failure {
         let name = self.view.signer.as_ref().map_or("", |signer| &signer.name);
-        Failure::failed(format_args!(
+        Failure::local(format_args!(
             "signer `{name}`: what it signed does not verify with its public key in the manifests ({error}): \
              its private key is another one"
         ))
@@ -160,5 +160,5 @@ impl<W: World> UnitTask<W> {
 
 pub(super) fn artifact_kind(slot: Slot) -> Result<ArtifactKind, Failure> {
     slot.artifact()
-        .ok_or_else(|| Failure::failed("the plan asks for a signature where none belongs"))
+        .ok_or_else(|| Failure::local("the plan asks for a signature where none belongs"))
 }

@@ -27,7 +27,7 @@ impl<W: World> UnitTask<W> {
             Some(media_type) => media_type.clone(),
             None => {
                 Manifest::parse(&manifest.bytes, None, &self.shared.limits)
-                    .map_err(|error| Failure::failed(format_args!("{place}@{digest}: {error}")))?
+                    .map_err(|error| Failure::content(format_args!("{place}@{digest}: {error}")))?
                     .media_type
             }
         };
@@ -82,7 +82,7 @@ impl<W: World> UnitTask<W> {
             .map_err(|error| Failure::reading(&error))?
             .ok_or_else(|| Failure::stale(format_args!("{place}@{digest} is gone")))?;
         let parsed = Manifest::parse(&manifest.bytes, manifest.media_type.as_deref(), &self.shared.limits)
-            .map_err(|error| Failure::failed(format_args!("{place}@{digest}: {error}")))?;
+            .map_err(|error| Failure::content(format_args!("{place}@{digest}: {error}")))?;
         registry
             .put_manifest(place, at, &parsed.media_type, manifest.bytes)
             .await
@@ -91,7 +91,7 @@ impl<W: World> UnitTask<W> {
         if standing.map_err(|error| Failure::reading(&error))? == Some(*digest) {
             return Ok(());
         }
-        Err(Failure::uncertain(format_args!(
+        Err(Failure::not_kept(format_args!(
             "{place}:{anchor} does not stand: {digest}, which claims need, would go with its last tag"
         )))
     }

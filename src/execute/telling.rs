@@ -26,9 +26,10 @@ pub(super) fn ended(view: &UnitView, step: &Step, endpoint: EndpointIndex, outco
             tracing::warn!(at, because, "put back: {what}, {moved}");
         }
         (Outcome::Done { .. }, None) => tracing::info!(at, because, "done: {what}"),
-        (Outcome::Failed { error } | Outcome::Uncertain { error } | Outcome::Stale { why: error }, moved) => {
+        (Outcome::Failed { obstacle } | Outcome::Uncertain { obstacle } | Outcome::Stale { obstacle }, moved) => {
             let moved = moved.map(|moved| format!(", {moved}")).unwrap_or_default();
-            tracing::warn!(at, because, %error, "not done: {what}{moved}");
+            let kind = obstacle.kind.name();
+            tracing::warn!(at, because, kind, error = %obstacle, "not done: {what}{moved}");
         }
         (Outcome::Skipped, _) => tracing::debug!(at, because, "left for later: {what}"),
         (Outcome::Cancelled, _) => tracing::debug!(at, because, "stopped before: {what}"),

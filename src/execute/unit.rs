@@ -193,8 +193,8 @@ impl<W: World> UnitTask<W> {
             return;
         }
         if !matches!(self.steps[position].action, Action::Sign) {
-            let answered = !result.as_ref().is_err_and(Failure::is_silence);
-            self.shared.silence.heard(self.view.target_id, endpoint, answered);
+            let failed = result.as_ref().err().map(Failure::obstacle);
+            self.shared.silence.heard(self.view.target_id, endpoint, failed);
         }
         let outcome = match result {
             Ok(attached) => Outcome::Done { attached },
@@ -227,7 +227,7 @@ impl<W: World> UnitTask<W> {
     pub(super) fn admission(&self) -> Result<&UnitAdmission, Failure> {
         self.admission
             .as_ref()
-            .ok_or_else(|| Failure::failed("the image was not admitted: nothing is written for it"))
+            .ok_or_else(|| Failure::local("the image was not admitted: nothing is written for it"))
     }
 
     /// To be called before anything of this unit is written or signed.

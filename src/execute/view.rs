@@ -79,7 +79,7 @@ impl UnitView {
             .keys()
             .map(|key| {
                 PublicKey::from_pem(key.pem.as_bytes())
-                    .map_err(|error| Failure::failed(format_args!("signer `{}`: public key: {error}", signer.name)))
+                    .map_err(|error| Failure::local(format_args!("signer `{}`: public key: {error}", signer.name)))
             })
             .collect()
     }

@@ -2,16 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Admission, ArtifactKind, Capability, Carried, Digest, Repository, SignerIdentity, Tag};
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The registry refused to say.
-    Forbidden(Arc<str>),
-    /// Anything else: an error, a throttled answer, a half-read list. Holds until the next pass.
-    Unknown(Arc<str>),
-}
+use crate::model::{
+    Admission, ArtifactKind, Capability, Carried, Digest, Obstacle, ObstacleKind, Repository, SignerIdentity, Tag,
+};
 
 /// One endpoint's answer to one [`super::Ask`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +16,16 @@ pub enum Answer {
     Evidence(EvidenceAnswer),
     Tag(Option<Digest>),
     Source(SourceAnswer),
-    Failed(Failure),
+    /// There is none, and why: an error, a refusal, a half-read list. Holds until the next look.
+    Failed(Arc<Obstacle>),
+}
+
+impl Answer {
+    /// No answer, of which nobody told more than this.
+    #[must_use]
+    pub fn failed(kind: ObstacleKind, text: impl std::fmt::Display) -> Self {
+        Self::Failed(Arc::new(Obstacle::new(kind, text)))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub enum SourceAnswer {
     /// The source lacks parts of the image itself.
     Lacking(Arc<[Digest]>),
     /// It cannot be promoted: over a limit, Docker schema 1, not a manifest.
-    Refused(Arc<str>),
+    Refused(Arc<Obstacle>),
 }
 
 impl SourceAnswer {

@@ -6,14 +6,14 @@ use super::answer::{Evidence, Twice};
 use super::question::Ask;
 use super::store::Values;
 use super::{Facts, Known, SourceFact};
-use crate::model::{Carried, EndpointIndex, EndpointSet};
+use crate::model::{Carried, EndpointIndex, EndpointSet, Obstacle};
 
 /// What is known of a place, but for its age.
 #[derive(Debug, PartialEq)]
 pub struct Glimpse {
     known: Known,
     more: More,
-    failure: Option<Arc<str>>,
+    failure: Option<Arc<Obstacle>>,
 }
 
 #[derive(Debug, PartialEq)]

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::answer::{Answer, Evidence, Failure, ImageAnswer, SourceAnswer};
+use super::answer::{Answer, Evidence, ImageAnswer, SourceAnswer};
 use super::question::{Ask, Depth};
 use super::{Facts, SourceFact};
 use crate::graph::Graph;
-use crate::model::{Carried, Digest, EndpointIndex, EndpointSet, RepositoryId, Tag, TagId, UnitId};
+use crate::model::{Carried, Digest, EndpointIndex, EndpointSet, Obstacle, RepositoryId, Tag, TagId, UnitId};
 
 impl Facts {
     /// Takes one endpoint's answer to one question. An answer of another kind than the question is not recorded.
@@ -25,8 +25,8 @@ impl Facts {
         let at = EndpointSet::only(endpoint);
         self.epoch.get_or_insert(now);
         let looked = self.ticks(now);
-        if let Answer::Failed(failure) = answer {
-            self.record_failure(ask, endpoint, failure);
+        if let Answer::Failed(obstacle) = answer {
+            self.record_failure(ask, endpoint, obstacle);
             return;
         }
         self.failures.remove(&(ask, endpoint));
@@ -97,13 +97,10 @@ impl Facts {
         }
     }
 
-    fn record_failure(&mut self, ask: Ask, endpoint: EndpointIndex, failure: Failure) {
+    fn record_failure(&mut self, ask: Ask, endpoint: EndpointIndex, obstacle: Arc<Obstacle>) {
         let at = EndpointSet::only(endpoint);
-        let (forbidden, message) = match failure {
-            Failure::Forbidden(message) => (true, message),
-            Failure::Unknown(message) => (false, message),
-        };
-        self.failures.insert((ask, endpoint), message);
+        let forbidden = obstacle.is_denied();
+        self.failures.insert((ask, endpoint), obstacle);
         let known = match ask {
             Ask::Endpoint(target) => &mut self.endpoints[target.index()],
             Ask::Tags(repository) => {
@@ -135,12 +132,7 @@ impl Facts {
                 return;
             }
             Ask::Source(unit) => {
-                let fact = if forbidden {
-                    SourceFact::Forbidden
-                } else {
-                    SourceFact::Unknown
-                };
-                self.sources.insert(unit, fact);
+                self.sources.insert(unit, SourceFact::Failed);
                 return;
             }
         };

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::Values;
 use crate::model::{
-    Admission, Capabilities, Digest, EndpointIndex, EndpointSet, NodeId, SignerIdentity, TagId, TargetId, UnitId,
+    Admission, Capabilities, Digest, EndpointIndex, EndpointSet, NodeId, Obstacle, SignerIdentity, TagId, TargetId,
+    UnitId,
 };
 
 /// A view of `state` in the graph's numbers, changed by whoever owns `state` and nobody else.
@@ -37,7 +38,7 @@ pub struct Memory {
     /// Where a copy was begun and did not end with every blob verified: what stands there may lack some.
     pub unfinished: HashMap<UnitId, EndpointSet>,
     /// What failed in this pass, and why: the next pass is the retry.
-    pub tried: HashMap<(NodeId, EndpointIndex), Arc<str>>,
+    pub tried: HashMap<(NodeId, EndpointIndex), Arc<Obstacle>>,
     /// What the registries of endpoints can do, where something is known of it.
     pub capabilities: HashMap<(TargetId, EndpointIndex), Capabilities>,
 }
@@ -69,7 +70,8 @@ pub struct Attempt {
     /// Failures since the last success.
     pub failures: u32,
     pub last_failure: Option<Timestamp>,
-    pub error: Arc<str>,
+    /// What the last failure came to.
+    pub obstacle: Option<Arc<Obstacle>>,
     /// When a thing that stood had to be repaired; old ones are dropped.
     pub repairs: Vec<Timestamp>,
 }

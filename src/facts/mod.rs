@@ -12,9 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{
-    Answer, Evidence, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, SourceImage, Twice,
-};
+pub use answer::{Answer, Evidence, EvidenceAnswer, ImageAnswer, LeftBehind, SourceAnswer, SourceImage, Twice};
 pub use expiry::Bounds;
 pub use glimpse::Glimpse;
 pub use memory::{Attempt, Memory};

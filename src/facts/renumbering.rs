@@ -168,9 +168,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::facts::{Answer, Attempt, Bounds, Depth, Evidence, EvidenceAnswer, Failure, ImageAnswer};
+    use crate::facts::{Answer, Attempt, Bounds, Depth, Evidence, EvidenceAnswer, ImageAnswer};
     use crate::graph::testing::{Manifests, claim, digest, release, signed_with, target};
-    use crate::model::{ArtifactKind, NodeId, RepositoryId, SignatureForm, Slot};
+    use crate::model::{ArtifactKind, NodeId, Obstacle, ObstacleKind, RepositoryId, SignatureForm, Slot};
 
     const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
     const ASIA: EndpointIndex = EndpointIndex(1);
@@ -200,7 +200,7 @@ mod tests {
         let mut facts = Facts::new(graph);
         let mut record = |ask, endpoint, answer| facts.record(graph, ask, Depth::Blobs, endpoint, answer, at(1_000));
         let repository = Ask::Tags(RepositoryId(0));
-        let silent = Answer::Failed(Failure::Unknown("refused".into()));
+        let silent = Answer::failed(ObstacleKind::Unreachable, "refused");
         record(Ask::Endpoint(TARGET), PRIMARY, silent);
         for endpoint in [ASIA, EUROPE] {
             record(Ask::Endpoint(TARGET), endpoint, Answer::Endpoint);
@@ -282,7 +282,10 @@ mod tests {
                 .silent_since
                 .insert((TARGET, endpoint), at(i64::from(endpoint.0)));
             memory.attempts.insert((node, endpoint), Attempt::default());
-            memory.tried.insert((node, endpoint), Arc::from("refused"));
+            memory.tried.insert(
+                (node, endpoint),
+                Arc::new(Obstacle::new(ObstacleKind::Refused, "refused")),
+            );
         }
         memory.written.entry(TAG).or_default().set(EUROPE, digest("a"));
         let touched = graph.update(&production(&["europe"]).desired());

@@ -9,7 +9,7 @@ use super::answer::{Evidence, SourceAnswer, Twice};
 use super::question::Ask;
 use crate::graph::Graph;
 use crate::model::{
-    Admission, Carried, Digest, EndpointIndex, EndpointSet, RepositoryId, Tag, TagId, TargetId, UnitId,
+    Admission, Carried, Digest, EndpointIndex, EndpointSet, Obstacle, RepositoryId, Tag, TagId, TargetId, UnitId,
 };
 
 /// What is known of one place at each endpoint. An endpoint in none of the sets was not asked.
@@ -146,8 +146,8 @@ pub struct RepositoryFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceFact {
     Answered(SourceAnswer),
-    Forbidden,
-    Unknown,
+    /// [`Facts::failure`] tells why.
+    Failed,
 }
 
 /// When each endpoint was looked at, in [`Facts::ticks`]; empty until the first answer.
@@ -186,7 +186,7 @@ pub struct Facts {
     /// Where the claim's own place was asked in the source's stead, and did not offer the image whole.
     pub(super) not_standing: HashMap<UnitId, EndpointSet>,
     /// Why a place is unknown or forbidden; there are few of these.
-    pub(super) failures: HashMap<(Ask, EndpointIndex), Arc<str>>,
+    pub(super) failures: HashMap<(Ask, EndpointIndex), Arc<Obstacle>>,
 }
 
 impl Facts {
@@ -244,7 +244,7 @@ impl Facts {
 
     /// Why `ask` has no answer at an endpoint.
     #[must_use]
-    pub fn failure(&self, ask: Ask, endpoint: EndpointIndex) -> Option<&Arc<str>> {
+    pub fn failure(&self, ask: Ask, endpoint: EndpointIndex) -> Option<&Arc<Obstacle>> {
         self.failures.get(&(ask, endpoint))
     }
 

@@ -1,16 +1,14 @@
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{
-    Answer, Ask, Bounds, Depth, Evidence, EvidenceAnswer, Facts, Failure, ImageAnswer, Known, SourceAnswer, SourceFact,
+    Answer, Ask, Bounds, Depth, Evidence, EvidenceAnswer, Facts, ImageAnswer, Known, SourceAnswer, SourceFact,
 };
 use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, release, target};
 use crate::model::{
-    ArtifactKind, Carried, CarriedKind, Digest, EndpointIndex, EndpointSet, RepositoryId, SignatureForm, TagId,
-    TargetId, UnitId,
+    ArtifactKind, Carried, CarriedKind, Digest, EndpointIndex, EndpointSet, ObstacleKind, RepositoryId, SignatureForm,
+    TagId, TargetId, UnitId,
 };
 
 const ASIA: EndpointIndex = EndpointIndex(1);
@@ -171,10 +169,13 @@ fn an_error_is_never_an_absence_and_takes_back_what_was_known() {
     book.record(Ask::Endpoint(TargetId(0)), Answer::Endpoint);
     for ask in places {
         assert_eq!(only_at_asia(known(&book, ask)), PRESENT, "{ask:?}");
-        book.record(ask, Answer::Failed(Failure::Unknown("429".into())));
+        book.record(ask, Answer::failed(ObstacleKind::Throttled, "429"));
         assert_eq!(only_at_asia(known(&book, ask)), UNKNOWN, "{ask:?}");
-        assert_eq!(book.facts.failure(ask, ASIA).map(|error| &**error), Some("429"));
-        book.record(ask, Answer::Failed(Failure::Forbidden("403".into())));
+        assert_eq!(
+            book.facts.failure(ask, ASIA).map(|obstacle| &*obstacle.text),
+            Some("429")
+        );
+        book.record(ask, Answer::failed(ObstacleKind::Denied, "403"));
         assert_eq!(only_at_asia(known(&book, ask)), FORBIDDEN, "{ask:?}");
     }
     assert_eq!(book.facts.tag(TAG).values.get(ASIA), None);
@@ -214,8 +215,8 @@ fn only_what_a_source_offered_whole_outlives_the_pass() {
     let mut book = Book::new();
     book.record(Ask::Source(UNIT), Answer::Source(SourceAnswer::Absent));
     assert!(book.facts.source(UNIT).is_some());
-    book.record(Ask::Source(UnitId(1)), Answer::Failed(Failure::Forbidden("403".into())));
-    assert_eq!(book.facts.source(UnitId(1)), Some(&SourceFact::Forbidden));
+    book.record(Ask::Source(UnitId(1)), Answer::failed(ObstacleKind::Denied, "403"));
+    assert_eq!(book.facts.source(UnitId(1)), Some(&SourceFact::Failed));
     book.facts.begin_pass(&Bounds::FRESH, at(10_000));
     assert_eq!((book.facts.source(UNIT), book.facts.source(UnitId(1))), (None, None));
 }
@@ -372,13 +373,12 @@ impl Book {
                 (Ask::Evidence(UnitId(unit)), Answer::Evidence(answer))
             }
             Event::Fails(number, forbidden) => {
-                let error: Arc<str> = "error".into();
-                let failure = if forbidden {
-                    Failure::Forbidden(error)
+                let kind = if forbidden {
+                    ObstacleKind::Denied
                 } else {
-                    Failure::Unknown(error)
+                    ObstacleKind::Server
                 };
-                (place(number), Answer::Failed(failure))
+                (place(number), Answer::failed(kind, "error"))
             }
             Event::Copied(unit) => return self.facts.copied(&self.graph, UnitId(unit), endpoint, &[], now),
             Event::Attached(unit) => return self.facts.attached(UnitId(unit), endpoint, signature),

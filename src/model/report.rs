@@ -1,9 +1,11 @@
 //! What a reconciliation found and did, in names instead of numbers: for people, JSON and alerts.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CommitId, Convergence, Diagnostic, Digest, Shortfall};
+use super::{CommitId, Convergence, Diagnostic, Digest, Obstacle, Shortfall};
 
 /// How registries stand to a commit: all of it that is told, in one place for `plan`, `apply` and `run`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -60,8 +62,9 @@ pub struct StepReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<Digest>,
     pub result: StepResult,
+    /// Why it was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub obstacle: Option<Arc<Obstacle>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -89,6 +92,9 @@ pub struct BlockedReport {
     pub example: String,
     /// A registry refused access.
     pub access: bool,
+    /// What was said that is in the way, typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub obstacle: Option<Arc<Obstacle>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -65,6 +65,17 @@ impl Registry {
 }
 
 impl Registry {
+    /// Whether this is the host that requests to it go to; the usual ports may be left out.
+    #[must_use]
+    pub fn is_at(&self, host: &str) -> bool {
+        let bare = |name: &'_ str| -> usize {
+            let port = [":443", ":80"].iter().find(|port| name.ends_with(**port));
+            name.len() - port.map_or(0, |port| port.len())
+        };
+        let here = self.connect_to();
+        here[..bare(here)].eq_ignore_ascii_case(&host[..bare(host)])
+    }
+
     /// Whether it is on this machine: the registries that may speak HTTP without TLS and harm nobody.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::failure::{LookError, one_line};
+use super::failure::LookError;
 use super::place::Place;
 use crate::facts::LeftBehind;
-use crate::model::{Carried, CarriedKind, Carry, Digest, Limits, Tag};
+use crate::model::{Carried, CarriedKind, Carry, Digest, Limits, Obstacle, ObstacleKind, Tag};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry, RegistryError};
 use crate::transfer::{ImageTree, TreeAnswer, TreeError};
 
@@ -29,28 +29,29 @@ pub(super) struct Collected {
 
 /// Why nothing can be said of an image, or it cannot be promoted.
 #[derive(Debug)]
-pub(super) enum Obstacle {
-    Refused(String),
+pub(super) enum Refusal {
+    /// It was read, and is not what landfall handles.
+    Unfit(Obstacle),
     Look(LookError),
 }
 
-impl From<LookError> for Obstacle {
+impl From<LookError> for Refusal {
     fn from(error: LookError) -> Self {
         if error.is_about_content() {
-            Self::Refused(error.to_string())
+            Self::Unfit((&error).into())
         } else {
             Self::Look(error)
         }
     }
 }
 
-impl From<RegistryError> for Obstacle {
+impl From<RegistryError> for Refusal {
     fn from(error: RegistryError) -> Self {
         LookError::from(error).into()
     }
 }
 
-impl From<TreeError> for Obstacle {
+impl From<TreeError> for Refusal {
     fn from(error: TreeError) -> Self {
         LookError::from(error).into()
     }
@@ -153,7 +154,9 @@ impl Collected {
     }
 
     fn leave(&mut self, digest: Digest, why: String) {
-        self.left.entry(digest).or_insert_with(|| one_line(&why));
+        self.left
+            .entry(digest)
+            .or_insert_with(|| Obstacle::new(ObstacleKind::Content, why).text);
     }
 
     /// `None` where it is gone, which happens to what is listed, or left behind.

@@ -51,7 +51,11 @@ impl Expectations for Known<'_> {
     }
 
     fn standing(&self, unit: UnitId) -> EndpointSet {
-        self.facts.standing(self.graph, unit)
+        let standing = self.facts.standing(self.graph, unit);
+        let known = self.facts.endpoints(self.graph.target_of(unit));
+        let answering = standing - (known.unknown | known.forbidden);
+        // Where none of them answers, their own words say why.
+        if answering.is_empty() { standing } else { answering }
     }
 }
 

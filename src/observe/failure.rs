@@ -4,14 +4,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::facts::{Answer, Failure};
+use crate::facts::Answer;
 use crate::model::{Digest, ManifestError, Obstacle, ObstacleKind, Repository};
 use crate::registry::{ErrorKind, RegistryError};
 use crate::transfer::TreeError;
 use crate::trust::KeyError;
-
-/// Characters of an error that are kept: registries' own words are part of it.
-const TEXT: usize = 1_000;
 
 #[derive(Debug, Clone, Error)]
 pub(super) enum LookError {
@@ -44,19 +41,7 @@ pub(super) enum LookError {
 impl LookError {
     /// The answer that this is: never an absence.
     pub fn answer(&self) -> Answer {
-        let text = one_line(&self.to_string());
-        Answer::Failed(if self.is_denied() {
-            Failure::Forbidden(text)
-        } else {
-            Failure::Unknown(text)
-        })
-    }
-
-    fn is_denied(&self) -> bool {
-        match self {
-            Self::Registry(error) | Self::Tree(TreeError::Registry(error)) => error.is_denied(),
-            _ => false,
-        }
+        Answer::Failed(Arc::new(self.into()))
     }
 
     /// Whether it was read, and is not what landfall handles: asking again changes nothing.
@@ -81,19 +66,6 @@ impl From<&LookError> for Obstacle {
     }
 }
 
-/// A registry's own words may hold line breaks, or control a terminal.
-pub(super) fn one_line(text: &str) -> Arc<str> {
-    let mut line: String = text
-        .chars()
-        .take(TEXT)
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .collect();
-    if text.chars().nth(TEXT).is_some() {
-        line.push('…');
-    }
-    line.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,17 +80,6 @@ mod tests {
             message: message.to_owned(),
             retry_after: None,
         })
-    }
-
-    #[test]
-    fn a_failure_is_one_line_of_bounded_length() {
-        assert_eq!(
-            error(ErrorKind::Throttled, "slow\n\u{1b}[31mdown").answer(),
-            Answer::Failed(Failure::Unknown(
-                "GET https://one.test/v2/: slow  [31mdown (status 429)".into()
-            ))
-        );
-        assert_eq!(one_line(&"x".repeat(5_000)).chars().count(), TEXT + 1);
     }
 
     #[test]
@@ -138,12 +99,10 @@ mod tests {
             (ErrorKind::Unreachable, false),
             (ErrorKind::Missing, false),
         ] {
-            let answer = error(kind, "").answer();
-            assert_eq!(
-                matches!(answer, Answer::Failed(Failure::Forbidden(_))),
-                forbidden,
-                "{kind:?}"
-            );
+            let Answer::Failed(obstacle) = error(kind, "").answer() else {
+                panic!("{kind:?} is no answer");
+            };
+            assert_eq!(obstacle.is_denied(), forbidden, "{kind:?}");
         }
     }
 }

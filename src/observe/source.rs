@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::collection::{self, Collected, Obstacle};
-use super::failure::{LookError, one_line};
+use super::collection::{self, Collected, Refusal};
+use super::failure::LookError;
 use super::image::below;
 use super::place::Place;
 use super::signed;
@@ -26,8 +26,8 @@ pub(super) async fn look<R: Registry>(
 ) -> Result<Answer, LookError> {
     let offered = match offered(place, verifier, image, expected, travelled, carry).await {
         Ok(offered) => offered,
-        Err(Obstacle::Refused(why)) => SourceAnswer::Refused(one_line(&why)),
-        Err(Obstacle::Look(error)) => return Err(error),
+        Err(Refusal::Unfit(why)) => SourceAnswer::Refused(Arc::new(why)),
+        Err(Refusal::Look(error)) => return Err(error),
     };
     Ok(Answer::Source(offered))
 }
@@ -39,7 +39,7 @@ async fn offered<R: Registry>(
     expected: Option<&Expected>,
     travelled: &[Carried],
     carry: &Carry,
-) -> Result<SourceAnswer, Obstacle> {
+) -> Result<SourceAnswer, Refusal> {
     let tree = match place.tree(image).await? {
         TreeAnswer::Whole(tree) => tree,
         TreeAnswer::Absent => return Ok(SourceAnswer::Absent),

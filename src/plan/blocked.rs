@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::facts::{Ask, LeftBehind};
-use crate::model::{Capability, Digest, EndpointIndex, KnownBy, NodeId, TagId, TargetId, UnitId};
+use crate::model::{Capability, Digest, EndpointIndex, KnownBy, NodeId, Obstacle, TagId, TargetId, UnitId};
 
 /// One root cause, and what waits for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,15 +23,13 @@ pub enum Cause {
     Endpoint {
         target: TargetId,
         endpoint: EndpointIndex,
-        forbidden: bool,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// One place could not be looked at.
     Place {
         ask: Ask,
         endpoint: EndpointIndex,
-        forbidden: bool,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// The source, or every place an admitted image could come from, does not have the digest.
     SourceAbsent {
@@ -43,12 +41,11 @@ pub enum Cause {
     },
     SourceRefused {
         unit: UnitId,
-        why: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     SourceUnreadable {
         unit: UnitId,
-        forbidden: bool,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// It travelled with an admitted image, and neither an endpoint nor the source has it any more. Nothing waits for it.
     CarriedLost {
@@ -95,14 +92,14 @@ pub enum Cause {
     Failed {
         node: NodeId,
         endpoint: EndpointIndex,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// It failed before and is tried again later.
     BackOff {
         node: NodeId,
         endpoint: EndpointIndex,
         until: Timestamp,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// It was repaired again and again: somebody else undoes it.
     Contested {
@@ -150,11 +147,35 @@ impl Cause {
     /// Whether a registry refused access.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        matches!(
-            self,
-            Self::Endpoint { forbidden: true, .. }
-                | Self::Place { forbidden: true, .. }
-                | Self::SourceUnreadable { forbidden: true, .. }
-        )
+        match self {
+            Self::Endpoint { obstacle, .. }
+            | Self::Place { obstacle, .. }
+            | Self::SourceUnreadable { obstacle, .. } => obstacle.is_denied(),
+            _ => false,
+        }
+    }
+
+    /// What a registry, or landfall itself, said that is in the way here.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&Arc<Obstacle>> {
+        match self {
+            Self::Endpoint { obstacle, .. }
+            | Self::Place { obstacle, .. }
+            | Self::SourceRefused { obstacle, .. }
+            | Self::SourceUnreadable { obstacle, .. }
+            | Self::Failed { obstacle, .. }
+            | Self::BackOff { obstacle, .. } => Some(obstacle),
+            Self::SourceAbsent { .. }
+            | Self::SourceLacking { .. }
+            | Self::CarriedLost { .. }
+            | Self::LeftBehind { .. }
+            | Self::SourceWithoutAll { .. }
+            | Self::Upstream { .. }
+            | Self::Conflict { .. }
+            | Self::Silence { .. }
+            | Self::Rotation { .. }
+            | Self::Unsupported { .. }
+            | Self::Contested { .. } => None,
+        }
     }
 }

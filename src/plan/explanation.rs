@@ -10,7 +10,9 @@ use super::remedies::Remedy;
 use super::signatures::ROTATIONS_PER_MINUTE;
 use crate::facts::Ask;
 use crate::graph::Graph;
-use crate::model::{BlockedReport, Capability, Digest, EndpointIndex, KnownBy, TagId, TargetId, UnitId};
+use crate::model::{
+    BlockedReport, Capability, Digest, EndpointIndex, KnownBy, NodeId, Obstacle, ObstacleKind, TagId, TargetId, UnitId,
+};
 
 /// A blocked entry in words. Each remedy names the line or the command that lifts it, as it can be done by whom `advice`
 /// is for.
@@ -30,7 +32,24 @@ pub fn explain(graph: &Graph, blocked: &Blocked, advice: &Advice) -> BlockedRepo
         nodes: blocked.nodes,
         example: graph.node_name(blocked.example),
         access: blocked.cause.is_forbidden(),
+        obstacle: blocked.cause.obstacle().cloned(),
     }
+}
+
+/// Which of two kinds it is, and in words: reading is refused, or failed.
+fn unread([refused, failed]: [&'static str; 2], place: &str, obstacle: &Obstacle) -> (&'static str, String) {
+    let text = printable(&obstacle.text);
+    if obstacle.is_denied() {
+        (refused, format!("reading {place} is refused: {text}"))
+    } else {
+        (failed, format!("{place} could not be read: {text}"))
+    }
+}
+
+/// What names the settings of the registry that a step writes to.
+fn prefix_at(graph: &Graph, node: NodeId, endpoint: EndpointIndex) -> String {
+    let target = graph.target(graph.target_of(node.unit));
+    target.endpoint(endpoint).prefix.to_string()
 }
 
 struct Explanation<'a> {
@@ -46,30 +65,29 @@ impl<'a> Explanation<'a> {
             Cause::Endpoint {
                 target,
                 endpoint,
-                forbidden,
-                error,
-            } => Self::endpoint(graph, *target, *endpoint, *forbidden, error),
+                obstacle,
+            } => Self::endpoint(graph, *target, *endpoint, obstacle),
             Cause::Place {
                 ask,
                 endpoint,
-                forbidden,
-                error,
-            } => Self::place(graph, *ask, *endpoint, *forbidden, error),
+                obstacle,
+            } => Self::place(graph, *ask, *endpoint, obstacle),
             Cause::SourceAbsent { unit } => Self::source_absent(graph, *unit),
             Cause::SourceLacking { unit, missing } => Self::source_lacking(graph, *unit, missing),
-            Cause::SourceRefused { unit, why } => Self {
+            Cause::SourceRefused { unit, obstacle } => Self {
                 kind: "source-refused",
                 subject: image_at_source(graph, *unit),
                 cause: format!(
                     "{} cannot be promoted: {}",
                     image_at_source(graph, *unit),
-                    printable(why)
+                    printable(&obstacle.text)
                 ),
-                remedy: Remedy::PromoteAnother(origin(graph, *unit)),
+                remedy: match obstacle.kind {
+                    ObstacleKind::TooLarge => Remedy::RaiseLimit,
+                    _ => Remedy::PromoteAnother(origin(graph, *unit)),
+                },
             },
-            Cause::SourceUnreadable { unit, forbidden, error } => {
-                Self::source_unreadable(graph, *unit, *forbidden, error)
-            }
+            Cause::SourceUnreadable { unit, obstacle } => Self::source_unreadable(graph, *unit, obstacle),
             Cause::CarriedLost { unit, digests } => Self {
                 kind: "carried-lost",
                 subject: image(graph, *unit),
@@ -126,26 +144,34 @@ impl<'a> Explanation<'a> {
                 capability,
                 known_by,
             } => Self::unsupported(graph, *target, *endpoint, *capability, *known_by),
-            Cause::Failed { node, endpoint, error } => Self {
+            Cause::Failed {
+                node,
+                endpoint,
+                obstacle,
+            } => Self {
                 kind: "failed",
                 subject: node_at(graph, *node, *endpoint),
-                cause: format!("{} failed: {}", node_at(graph, *node, *endpoint), printable(error)),
-                remedy: Remedy::TryAgain,
+                cause: format!(
+                    "{} failed: {}",
+                    node_at(graph, *node, *endpoint),
+                    printable(&obstacle.text)
+                ),
+                remedy: Remedy::of(obstacle, &prefix_at(graph, *node, *endpoint), Remedy::TryAgain),
             },
             Cause::BackOff {
                 node,
                 endpoint,
                 until,
-                error,
+                obstacle,
             } => Self {
                 kind: "back-off",
                 subject: node_at(graph, *node, *endpoint),
                 cause: format!(
                     "{} failed before and waits until {until:.0}: {}",
                     node_at(graph, *node, *endpoint),
-                    printable(error)
+                    printable(&obstacle.text)
                 ),
-                remedy: Remedy::TryAtOnce,
+                remedy: Remedy::of(obstacle, &prefix_at(graph, *node, *endpoint), Remedy::TryAtOnce),
             },
             Cause::Contested {
                 node,
@@ -163,26 +189,23 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    fn endpoint(graph: &'a Graph, target: TargetId, endpoint: EndpointIndex, forbidden: bool, error: &str) -> Self {
+    fn endpoint(graph: &'a Graph, target: TargetId, endpoint: EndpointIndex, obstacle: &Obstacle) -> Self {
         let prefix = &graph.target(target).endpoint(endpoint).prefix;
         let named = endpoint_at(graph, target, endpoint);
-        if forbidden {
-            return Self {
-                kind: "endpoint-forbidden",
-                cause: format!("{named} refuses access: {}", printable(error)),
-                subject: named,
-                remedy: Remedy::Credentials(prefix.to_string()),
-            };
-        }
+        let (kind, does) = match obstacle.kind {
+            _ if obstacle.is_denied() => ("endpoint-forbidden", "refuses access"),
+            ObstacleKind::Throttled => ("endpoint-unreachable", "wants to be left alone"),
+            _ => ("endpoint-unreachable", "does not answer"),
+        };
         Self {
-            kind: "endpoint-unreachable",
-            cause: format!("{named} does not answer: {}", printable(error)),
+            kind,
+            cause: format!("{named} {does}: {}", printable(&obstacle.text)),
             subject: named,
-            remedy: Remedy::Reach(prefix),
+            remedy: Remedy::of(obstacle, &prefix.to_string(), Remedy::Reach(prefix)),
         }
     }
 
-    fn place(graph: &'a Graph, ask: Ask, endpoint: EndpointIndex, forbidden: bool, error: &str) -> Self {
+    fn place(graph: &'a Graph, ask: Ask, endpoint: EndpointIndex, obstacle: &Obstacle) -> Self {
         let target = target_of(graph, ask);
         let place = match ask {
             Ask::Endpoint(_) => endpoint_at(graph, target, endpoint),
@@ -192,19 +215,13 @@ impl<'a> Explanation<'a> {
             Ask::Tag(tag) => tag_at(graph, tag, endpoint),
             Ask::Source(unit) => image_at_source(graph, unit),
         };
-        if forbidden {
-            return Self {
-                kind: "place-forbidden",
-                cause: format!("reading {place} is refused: {}", printable(error)),
-                subject: place,
-                remedy: Remedy::Credentials(graph.target(target).endpoint(endpoint).prefix.to_string()),
-            };
-        }
+        let prefix = graph.target(target).endpoint(endpoint).prefix.to_string();
+        let (kind, cause) = unread(["place-forbidden", "place-unreadable"], &place, obstacle);
         Self {
-            kind: "place-unreadable",
-            cause: format!("{place} could not be read: {}", printable(error)),
+            kind,
+            cause,
             subject: place,
-            remedy: Remedy::AskAgain,
+            remedy: Remedy::of(obstacle, &prefix, Remedy::AskAgain),
         }
     }
 
@@ -230,22 +247,14 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    fn source_unreadable(graph: &'a Graph, unit: UnitId, forbidden: bool, error: &str) -> Self {
+    fn source_unreadable(graph: &'a Graph, unit: UnitId, obstacle: &Obstacle) -> Self {
         let image = image_at_source(graph, unit);
-        if forbidden {
-            let source = source(graph, unit);
-            return Self {
-                kind: "source-forbidden",
-                cause: format!("reading {image} is refused: {}", printable(error)),
-                subject: image,
-                remedy: Remedy::Credentials(source),
-            };
-        }
+        let (kind, cause) = unread(["source-forbidden", "source-unreadable"], &image, obstacle);
         Self {
-            kind: "source-unreadable",
-            cause: format!("{image} could not be read: {}", printable(error)),
+            kind,
+            cause,
             subject: image,
-            remedy: Remedy::AskAgain,
+            remedy: Remedy::of(obstacle, &source(graph, unit), Remedy::AskAgain),
         }
     }
 

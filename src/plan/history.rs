@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::Attempt;
+use crate::model::Obstacle;
 
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
@@ -10,11 +11,19 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(1);
 const CONTEST_REPAIRS: usize = 5;
 pub(super) const CONTEST_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
-/// When a thing that failed may be tried again: twice as long after each failure, an hour at most.
+/// When a thing that failed may be tried again: twice as long after each failure, an hour at most, or later where the
+/// registry asked for that. What ends the same each time waits an hour at once.
 pub(super) fn next_attempt(attempt: &Attempt) -> Option<Timestamp> {
     let last = attempt.last_failure?;
     let doublings = attempt.failures.checked_sub(1)?.min(16);
-    let wait = FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT);
+    let obstacle = attempt.obstacle.as_deref();
+    let own = if obstacle.is_some_and(Obstacle::is_lasting) {
+        LONGEST_WAIT
+    } else {
+        FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
+    };
+    let asked_for = obstacle.and_then(|obstacle| SignedDuration::try_from(obstacle.retry_after?).ok());
+    let wait = own.max(asked_for.unwrap_or_default());
     Some(last.saturating_add(wait).unwrap_or(Timestamp::MAX))
 }
 
@@ -29,7 +38,11 @@ pub(super) fn contested(attempt: &Attempt, now: Timestamp) -> Option<(usize, Tim
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::model::ObstacleKind;
 
     #[test]
     fn waits_double_up_to_an_hour() {
@@ -45,6 +58,27 @@ mod tests {
         assert_eq!(wait(1), Some(30));
         assert_eq!(wait(2), Some(60));
         assert_eq!(wait(1000), Some(3600));
+    }
+
+    #[test]
+    fn a_registry_that_asks_for_more_time_gets_it_and_what_lasts_is_not_hurried() {
+        let wait = |obstacle| {
+            let attempt = Attempt {
+                failures: 1,
+                last_failure: Some(Timestamp::UNIX_EPOCH),
+                obstacle: Some(Arc::new(obstacle)),
+                ..Attempt::default()
+            };
+            next_attempt(&attempt).map(Timestamp::as_second)
+        };
+        let throttled = |seconds| Obstacle {
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..Obstacle::new(ObstacleKind::Throttled, "later")
+        };
+        assert_eq!(wait(throttled(5)), Some(30));
+        assert_eq!(wait(throttled(7_200)), Some(7_200));
+        assert_eq!(wait(Obstacle::new(ObstacleKind::Unsupported, "never")), Some(3_600));
+        assert_eq!(wait(Obstacle::new(ObstacleKind::Server, "now and then")), Some(30));
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl<'a> Planner<'a> {
                 self.source(subject);
                 return None;
             }
-            Some(SourceFact::Forbidden | SourceFact::Unknown) => return Some(Vec::new()),
+            Some(SourceFact::Failed) => return Some(Vec::new()),
             Some(SourceFact::Answered(answer)) => answer.image().map_or(&[][..], |image| &image.carried),
         };
         let lost: Vec<Carried> = gone

@@ -13,7 +13,10 @@ use super::signatures::{ROTATION_WINDOW, ROTATIONS_PER_MINUTE};
 use super::step::{Step, Withheld};
 use crate::facts::{Ask, Class, Depth, Facts, Memory, Question};
 use crate::graph::Graph;
-use crate::model::{Admission, Digest, EndpointIndex, EndpointSet, NodeId, RepositoryId, TargetId, TargetMode, UnitId};
+use crate::model::{
+    Admission, Digest, EndpointIndex, EndpointSet, NodeId, Obstacle, ObstacleKind, RepositoryId, TargetId, TargetMode,
+    UnitId,
+};
 
 /// What is looked at, and how.
 #[derive(Debug, Clone)]
@@ -271,28 +274,26 @@ impl Planner<'_> {
     /// Blocks a node wherever a place could not be looked at.
     pub fn block_failures(&mut self, ask: Ask, forbidden: EndpointSet, unknown: EndpointSet, node: NodeId) {
         for endpoint in (forbidden | unknown).iter() {
-            let forbidden = forbidden.contains(endpoint);
-            let error = self.error(ask, endpoint);
+            let obstacle = self.obstacle(ask, endpoint);
             let cause = match ask {
                 Ask::Endpoint(target) => Cause::Endpoint {
                     target,
                     endpoint,
-                    forbidden,
-                    error,
+                    obstacle,
                 },
                 _ => Cause::Place {
                     ask,
                     endpoint,
-                    forbidden,
-                    error,
+                    obstacle,
                 },
             };
             self.block(cause, node);
         }
     }
 
-    pub fn error(&self, ask: Ask, endpoint: EndpointIndex) -> Arc<str> {
-        self.facts.failure(ask, endpoint).cloned().unwrap_or_default()
+    pub fn obstacle(&self, ask: Ask, endpoint: EndpointIndex) -> Arc<Obstacle> {
+        let known = self.facts.failure(ask, endpoint).cloned();
+        known.unwrap_or_else(|| Arc::new(Obstacle::new(ObstacleKind::Unclassified, "")))
     }
 
     /// Adds a step, less the endpoints where its history holds it back. Returns where it will be done.
@@ -353,8 +354,13 @@ impl Planner<'_> {
         let mut released = at;
         if !self.memory.tried.is_empty() {
             for endpoint in at.iter() {
-                if let Some(error) = self.memory.tried.get(&(node, endpoint)).cloned() {
-                    self.block(Cause::Failed { node, endpoint, error }, node);
+                if let Some(obstacle) = self.memory.tried.get(&(node, endpoint)).cloned() {
+                    let cause = Cause::Failed {
+                        node,
+                        endpoint,
+                        obstacle,
+                    };
+                    self.block(cause, node);
                     released.remove(endpoint);
                 }
             }
@@ -367,14 +373,15 @@ impl Planner<'_> {
                 continue;
             };
             if let Some(until) = history::next_attempt(attempt).filter(|until| self.now < *until) {
-                let error = Arc::clone(&attempt.error);
+                let obstacle = attempt.obstacle.clone();
+                let obstacle = obstacle.unwrap_or_else(|| Arc::new(Obstacle::new(ObstacleKind::Unclassified, "")));
                 self.wake_at(until);
                 self.block(
                     Cause::BackOff {
                         node,
                         endpoint,
                         until,
-                        error,
+                        obstacle,
                     },
                     node,
                 );

@@ -1,15 +1,35 @@
 //! What lifts each kind of obstacle: the one table, for plans, reports and logs.
 
 use super::advice::{Advice, Audience};
-use crate::model::{Capability, KnownBy, Prefix};
+use crate::model::{Capability, KnownBy, Obstacle, ObstacleKind, Prefix};
 
 /// A remedy with the names that it needs. Whatever it proposes works where it is read: see [`Advice`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Remedy<'a> {
     /// A registry refuses access below a prefix.
     Credentials(String),
+    /// This side refuses it: what `allow-reads` and `allow-writes` leave out, or what a registry leads to.
+    Allow(String),
     /// An endpoint does not answer.
     Reach(&'a Prefix),
+    /// A registry wants to be asked less, or later.
+    Wait,
+    /// A registry fails by itself.
+    MendRegistry,
+    /// A registry does not serve what it was given.
+    MendStorage,
+    /// A registry refuses what it is sent.
+    SeeRefusal,
+    /// Something else than a registry seems to answer.
+    SeeWhoAnswers(String),
+    /// A registry does not take it, ever.
+    TakeAway,
+    /// What stands there cannot be read by anybody.
+    Replace,
+    /// More than the limits allow.
+    RaiseLimit,
+    /// Something on this side.
+    PutRight,
     /// Something could not be read.
     AskAgain,
     /// As many as may be were signed anew for now.
@@ -49,12 +69,71 @@ pub(super) enum Remedy<'a> {
 }
 
 impl Remedy<'_> {
+    /// What lifts an obstacle that was met below `prefix`; `by_itself`, where it may pass.
+    pub fn of(obstacle: &Obstacle, prefix: &str, by_itself: Self) -> Self {
+        match obstacle.kind {
+            ObstacleKind::Denied => Self::Credentials(prefix.to_owned()),
+            ObstacleKind::NotAllowed => Self::Allow(prefix.to_owned()),
+            ObstacleKind::Throttled => Self::Wait,
+            ObstacleKind::Server => Self::MendRegistry,
+            ObstacleKind::DigestMismatch | ObstacleKind::NotKept => Self::MendStorage,
+            ObstacleKind::Refused => Self::SeeRefusal,
+            ObstacleKind::Malformed => {
+                Self::SeeWhoAnswers(obstacle.host.as_deref().unwrap_or_else(|| host_of(prefix)).to_owned())
+            }
+            ObstacleKind::Unsupported => Self::TakeAway,
+            ObstacleKind::Content => Self::Replace,
+            ObstacleKind::TooLarge => Self::RaiseLimit,
+            ObstacleKind::Local => Self::PutRight,
+            // One that somebody has to let us into comes first: the others may pass.
+            ObstacleKind::NoSource => match obstacle.sources.iter().find(|source| source.is_denied()) {
+                Some(source) => Self::of(source, source.host.as_deref().unwrap_or(prefix), by_itself),
+                None => by_itself,
+            },
+            ObstacleKind::Unreachable
+            | ObstacleKind::TimedOut
+            | ObstacleKind::Interrupted
+            | ObstacleKind::Missing
+            | ObstacleKind::Changed
+            | ObstacleKind::Unclassified => by_itself,
+        }
+    }
+
     pub fn told(&self, advice: &Advice) -> String {
         match self {
             Self::Credentials(prefix) => format!(
                 "set `read` and `write` under [registries.\"{prefix}\"] in config.toml, and list \"{prefix}\" in \
                  `allow-reads` and `allow-writes` where these are set"
             ),
+            Self::Allow(prefix) => format!(
+                "where the configuration forbids it, list \"{prefix}\" in `allow-reads` and `allow-writes`; where the \
+                 registry leads elsewhere, have it lead to a place as safe as itself"
+            ),
+            Self::Wait => format!(
+                "{} once that is over; where it happens often, a budget with `requests-per-second` in config.toml keeps \
+                 landfall below what the registry allows",
+                advice.again("asks")
+            ),
+            Self::MendRegistry => format!("its own log says why it fails; {}", advice.again("asks")),
+            Self::MendStorage => format!(
+                "see what is wrong with its storage, or with what stands before it; {}",
+                advice.again("tries it")
+            ),
+            Self::SeeRefusal => format!("its own log says more; {}", advice.again("tries it")),
+            Self::SeeWhoAnswers(host) => {
+                let scheme = if advice.plain_http.contains(host) {
+                    "http"
+                } else {
+                    "https"
+                };
+                format!("see who answers there: `curl -i {scheme}://{host}/v2/`")
+            }
+            Self::TakeAway => "promote what it takes, or leave this endpoint out".to_owned(),
+            Self::Replace => format!("delete or replace what stands there; {}", advice.again("looks")),
+            Self::RaiseLimit => {
+                "if so much is right, raise the limit in config.toml: `landfall explain limits` lists them".to_owned()
+            }
+            Self::PutRight => format!("put right what it names; {}", advice.again("tries it")),
             Self::Reach(prefix) => {
                 let host = prefix.registry.connect_to();
                 if advice.plain_http.contains(prefix.registry.as_str()) {
@@ -135,6 +214,10 @@ impl Remedy<'_> {
     }
 }
 
+fn host_of(prefix: &str) -> &str {
+    prefix.split('/').next().unwrap_or(prefix)
+}
+
 /// What to do instead where a registry cannot hold something.
 fn way_out(capability: Capability) -> &'static str {
     match capability {
@@ -155,7 +238,17 @@ mod tests {
         let origin = || "promotions/dns/coredns.toml:3".to_owned();
         vec![
             Remedy::Credentials(prefix.to_string()),
+            Remedy::Allow(prefix.to_string()),
             Remedy::Reach(prefix),
+            Remedy::Wait,
+            Remedy::MendRegistry,
+            Remedy::MendStorage,
+            Remedy::SeeRefusal,
+            Remedy::SeeWhoAnswers("localhost:5000".to_owned()),
+            Remedy::TakeAway,
+            Remedy::Replace,
+            Remedy::RaiseLimit,
+            Remedy::PutRight,
             Remedy::AskAgain,
             Remedy::GoOn,
             Remedy::MendBeforehand,
@@ -182,6 +275,39 @@ mod tests {
                 known_by: KnownBy::Declared,
             },
         ]
+    }
+
+    #[test]
+    fn what_will_not_change_is_not_said_to_be_asked_again() {
+        for kind in ObstacleKind::EVERY {
+            let obstacle = Obstacle::new(kind, "x");
+            let told = Remedy::of(&obstacle, "example.com/images", Remedy::AskAgain).told(&Advice::default());
+            assert!(!told.is_empty());
+            if obstacle.is_lasting() && kind != ObstacleKind::Content {
+                assert!(!told.contains("again"), "{kind}: {told}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_that_lets_nobody_in_is_named_rather_than_one_that_may_come_back() {
+        let denied = Obstacle {
+            host: Some("source.test".into()),
+            ..Obstacle::new(ObstacleKind::Denied, "403")
+        };
+        let broken = Obstacle::new(ObstacleKind::Interrupted, "reset");
+        let remedy = |sources: Vec<Obstacle>| {
+            Remedy::of(
+                &Obstacle::no_source("none", sources),
+                "example.com/images",
+                Remedy::TryAgain,
+            )
+        };
+        assert_eq!(
+            remedy(vec![broken.clone(), denied]),
+            Remedy::Credentials("source.test".to_owned())
+        );
+        assert_eq!(remedy(vec![broken]), Remedy::TryAgain);
     }
 
     fn all(advice: &Advice) -> String {

@@ -208,14 +208,13 @@ impl<'a> Planner<'a> {
                 unit,
                 missing: Arc::clone(missing),
             },
-            Some(SourceFact::Answered(SourceAnswer::Refused(why))) => Cause::SourceRefused {
+            Some(SourceFact::Answered(SourceAnswer::Refused(obstacle))) => Cause::SourceRefused {
                 unit,
-                why: Arc::clone(why),
+                obstacle: Arc::clone(obstacle),
             },
-            Some(fact @ (SourceFact::Forbidden | SourceFact::Unknown)) => Cause::SourceUnreadable {
+            Some(SourceFact::Failed) => Cause::SourceUnreadable {
                 unit,
-                forbidden: *fact == SourceFact::Forbidden,
-                error: self.error(Ask::Source(unit), EndpointIndex::PRIMARY),
+                obstacle: self.obstacle(Ask::Source(unit), EndpointIndex::PRIMARY),
             },
         };
         self.block(cause, gate);

@@ -146,7 +146,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     depth,
                     endpoint,
                 } => {
-                    watch.asking(ask, depth, endpoint);
+                    watch.asking(&self.engine.graph, ask, depth, endpoint, now);
                     let known = Known {
                         graph: &self.engine.graph,
                         facts: &self.engine.facts,
@@ -172,7 +172,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             }
         };
         for (id, unit, steps) in runs {
-            watch.beginning(&self.engine.graph, &steps);
+            watch.beginning(&self.engine.graph, &steps, now);
             let run = Run {
                 id,
                 unit,
@@ -203,6 +203,8 @@ impl<W: World, S: Source> Reconciler<W, S> {
             () = sleep(pause) => return Ok(()),
         };
         let now = self.world.clock().now();
+        let met = batch.iter().filter_map(Event::obstacle);
+        met.for_each(|obstacle| watch.met(obstacle, now));
         let learnt: Vec<Learnt> = batch
             .into_iter()
             .filter_map(|event| self.engine.take(event, now))
@@ -261,9 +263,13 @@ impl<W: World, S: Source> Reconciler<W, S> {
                     .succeeded(batch, graph, &step, endpoint, now, memory)?;
                 Ok(Some(step.node.unit))
             }
-            Learnt::Failed { node, endpoint, error } => {
+            Learnt::Failed {
+                node,
+                endpoint,
+                obstacle,
+            } => {
                 self.recollection
-                    .failed(batch, graph, (node, endpoint), &error, now, memory)?;
+                    .failed(batch, graph, (node, endpoint), &obstacle, now, memory)?;
                 Ok(Some(node.unit))
             }
             Learnt::Touched(unit) => Ok(Some(unit)),
@@ -298,7 +304,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
             admissions: self.admissions(steps.iter().map(|step| step.node.unit), now)?,
             options: self.settings.execution(),
         };
-        watch.beginning(&self.engine.graph, &steps);
+        watch.beginning(&self.engine.graph, &steps, now);
         let outcomes = execute::execute(
             &self.world,
             &self.engine.graph,

@@ -57,7 +57,7 @@ impl<W: World, S: Source> Reconciler<W, S> {
                 .flat_map(|(step, _)| step.at.iter().map(move |endpoint| (step, endpoint)))
                 .map(|(step, endpoint)| StepReport {
                     result: StepResult::Withheld,
-                    error: None,
+                    obstacle: None,
                     ..step_report(&self.engine.graph, step, Some(endpoint), &Outcome::Skipped)
                 })
                 .collect(),
@@ -146,11 +146,11 @@ fn held(revision: &Revision) -> Vec<HeldReport> {
 
 fn step_report(graph: &Graph, step: &Step, endpoint: Option<EndpointIndex>, outcome: &Outcome) -> StepReport {
     let target = graph.target(graph.target_of(step.node.unit));
-    let (result, error) = match outcome {
+    let (result, obstacle) = match outcome {
         Outcome::Done { .. } => (StepResult::Done, None),
-        Outcome::Stale { why } => (StepResult::Stale, Some(why)),
-        Outcome::Failed { error } => (StepResult::Failed, Some(error)),
-        Outcome::Uncertain { error } => (StepResult::Uncertain, Some(error)),
+        Outcome::Stale { obstacle } => (StepResult::Stale, Some(obstacle)),
+        Outcome::Failed { obstacle } => (StepResult::Failed, Some(obstacle)),
+        Outcome::Uncertain { obstacle } => (StepResult::Uncertain, Some(obstacle)),
         Outcome::Skipped => (StepResult::Skipped, None),
         Outcome::Cancelled => (StepResult::Cancelled, None),
     };
@@ -171,6 +171,6 @@ fn step_report(graph: &Graph, step: &Step, endpoint: Option<EndpointIndex>, outc
             _ => None,
         },
         result,
-        error: error.map(ToString::to_string),
+        obstacle: obstacle.cloned(),
     }
 }

@@ -8,8 +8,9 @@ use tokio::task::{Id, JoinSet};
 
 use super::engine::{Event, LookId};
 use crate::execute::{self, Events, Executor, Progress, Run, RunId, Stop, World};
-use crate::facts::{Answer, Failure};
+use crate::facts::Answer;
 use crate::graph::Graph;
+use crate::model::ObstacleKind;
 use crate::observe::{Answered, Look, Observer};
 
 /// Looks and runs under way. Dropping it ends them all.
@@ -112,7 +113,7 @@ impl<W: World> Tasks<W> {
                 let why = "internal error: see the log, and report it";
                 Some(Event::Answered {
                     look: self.look_ids.remove(&error.id())?,
-                    answer: Answer::Failed(Failure::Unknown(why.into())),
+                    answer: Answer::failed(ObstacleKind::Local, why),
                     requests: 0,
                 })
             }

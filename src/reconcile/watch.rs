@@ -6,7 +6,7 @@ use super::engine::Engine;
 use crate::execute::{Progress, Silent};
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
-use crate::model::EndpointIndex;
+use crate::model::{EndpointIndex, Obstacle};
 use crate::plan::Step;
 
 pub trait Watch: Send + Sync {
@@ -14,10 +14,13 @@ pub trait Watch: Send + Sync {
     fn turned(&self, _engine: &Engine, _now: Timestamp) {}
 
     /// This is put to a registry now.
-    fn asking(&self, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex) {}
+    fn asking(&self, _graph: &Graph, _ask: Ask, _depth: Depth, _endpoint: EndpointIndex, _now: Timestamp) {}
 
     /// These steps of one unit, of the plan as it is now, begin.
-    fn beginning(&self, _graph: &Graph, _steps: &[Step]) {}
+    fn beginning(&self, _graph: &Graph, _steps: &[Step], _now: Timestamp) {}
+
+    /// The engine is about to be told of an obstacle.
+    fn met(&self, _obstacle: &Obstacle, _now: Timestamp) {}
 
     fn progress(&self) -> &dyn Progress {
         &Silent

@@ -90,6 +90,16 @@ impl RegistryError {
     pub fn is_denied(&self) -> bool {
         matches!(self.kind, ErrorKind::Denied | ErrorKind::NotAllowed)
     }
+
+    /// Who was asked, with the port where it is not the usual one.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(&self.url).ok()?;
+        let host = url.host_str()?;
+        Some(match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        })
+    }
 }
 
 impl From<ErrorKind> for ObstacleKind {
@@ -118,6 +128,7 @@ impl From<&RegistryError> for Obstacle {
             status: error.status,
             code: error.code.as_deref().map(Into::into),
             retry_after: error.retry_after,
+            host: error.host().map(Into::into),
             ..Self::new(error.kind.into(), error)
         }
     }
@@ -175,6 +186,7 @@ mod tests {
         assert_eq!(obstacle.status, Some(429));
         assert_eq!(obstacle.code.as_deref(), Some("TOOMANYREQUESTS"));
         assert_eq!(obstacle.retry_after, Some(Duration::from_secs(30)));
+        assert_eq!(obstacle.host.as_deref(), Some("example.com"));
         assert_eq!(&*obstacle.text, error.to_string());
         assert!(obstacle.is_silence() && !obstacle.is_denied() && !obstacle.is_lasting());
     }

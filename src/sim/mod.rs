@@ -1,5 +1,6 @@
 //! A seeded, deterministic world: registries with faults, kills, a clock.
 
+mod asked_for_time;
 mod clock;
 mod harm;
 mod history;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use jiff::Timestamp;
 
+use super::asked_for_time::AskedForTime;
 use super::merges::Merges;
 use super::registry::Store;
 use super::standing::Standing;
@@ -13,8 +14,8 @@ use super::verdicts::Verdicts;
 use crate::facts::{Ask, Depth};
 use crate::graph::Graph;
 use crate::model::{
-    Digest, EndpointIndex, EndpointSet, Manifest, Repository, SignaturePlacement, Signer, SignerIdentity, Slot, Tag,
-    UnitId,
+    Digest, EndpointIndex, EndpointSet, Manifest, Obstacle, Repository, SignaturePlacement, Signer, SignerIdentity,
+    Slot, Tag, UnitId,
 };
 use crate::plan::{Action, Status, Step};
 use crate::reconcile::Watch;
@@ -57,6 +58,7 @@ struct Book {
     denied: BTreeSet<(Repository, Tag)>,
     /// Blobs that a registry said it has, and did not.
     lied: BTreeSet<(Repository, Digest)>,
+    asked_for_time: AskedForTime,
 }
 
 /// Looks on as a pass plans, and judges each write.
@@ -89,6 +91,11 @@ impl Rules {
         let mut book = self.book();
         book.allowed.clear();
         book.asked.clear();
+    }
+
+    /// A process ended: what it had heard is gone with it.
+    pub fn restarted(&self) {
+        self.book().asked_for_time.forget();
     }
 
     #[must_use]
@@ -275,8 +282,17 @@ impl Watch for Rules {
         }
     }
 
-    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+    fn met(&self, obstacle: &Obstacle, now: Timestamp) {
+        self.book().asked_for_time.heard(obstacle, now);
+    }
+
+    fn beginning(&self, graph: &Graph, steps: &[Step], now: Timestamp) {
         let mut book = self.book();
+        let early = steps
+            .iter()
+            .filter_map(|step| book.asked_for_time.beginning(graph, step, now));
+        let early: Vec<String> = early.collect();
+        book.violations.extend(early);
         for step in steps {
             let unit = graph.unit(step.node.unit);
             needs(graph, step.node.unit, &mut book.needs);
@@ -313,8 +329,10 @@ impl Watch for Rules {
     }
 
     /// Answering a question takes it out of the next plan; one that comes back again and again is a loop.
-    fn asking(&self, ask: Ask, depth: Depth, endpoint: EndpointIndex) {
+    fn asking(&self, graph: &Graph, ask: Ask, depth: Depth, endpoint: EndpointIndex, now: Timestamp) {
         let mut book = self.book();
+        let early = book.asked_for_time.asking(graph, ask, endpoint, now);
+        book.violations.extend(early);
         let times = book.asked.entry(format!("{ask:?} {endpoint:?} {depth:?}")).or_default();
         *times += 1;
         let times = *times;

@@ -1,7 +1,6 @@
 //! Why a copy did not come about.
 
 use std::fmt;
-use std::time::Duration;
 
 use thiserror::Error;
 
@@ -52,27 +51,30 @@ impl TransferError {
             Self::Destination(_) | Self::NoSource { .. } => None,
         }
     }
-
-    /// The destination's error, where it gave one.
-    #[must_use]
-    pub fn destination(&self) -> Option<&RegistryError> {
-        match self {
-            Self::Destination(error) => Some(error),
-            Self::NoSource { .. } | Self::NotKept { .. } => None,
-        }
-    }
 }
 
 impl From<&TransferError> for Obstacle {
     fn from(error: &TransferError) -> Self {
         match error {
             TransferError::Destination(answer) => answer.into(),
-            TransferError::NoSource { failures, .. } => Self {
-                // As soon as one of them may be asked again, the copy may be tried again.
-                retry_after: failures.iter().filter_map(SourceFailure::retry_after).min(),
-                ..Self::new(ObstacleKind::NoSource, error)
-            },
+            TransferError::NoSource { failures, .. } => {
+                Self::no_source(error, failures.iter().map(|failure| (&failure.problem).into()))
+            }
             TransferError::NotKept { .. } => Self::new(ObstacleKind::NotKept, error),
+        }
+    }
+}
+
+impl From<&SourceProblem> for Obstacle {
+    fn from(problem: &SourceProblem) -> Self {
+        match problem {
+            SourceProblem::Absent => Self::new(ObstacleKind::Missing, "it is not there"),
+            SourceProblem::Incomplete(missing) => Self::new(
+                ObstacleKind::Missing,
+                format_args!("{} parts are not there", missing.len()),
+            ),
+            SourceProblem::Registry(error) => error.into(),
+            SourceProblem::Tree(error) => error.into(),
         }
     }
 }
@@ -123,17 +125,6 @@ pub enum SourceProblem {
     Registry(RegistryError),
     /// What stands there is not what it should be.
     Tree(TreeError),
-}
-
-impl SourceFailure {
-    /// How long the source asked to be left alone.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match &self.problem {
-            SourceProblem::Registry(error) | SourceProblem::Tree(TreeError::Registry(error)) => error.retry_after,
-            SourceProblem::Absent | SourceProblem::Incomplete(_) | SourceProblem::Tree(_) => None,
-        }
-    }
 }
 
 impl fmt::Display for SourceFailure {

@@ -50,7 +50,7 @@ fn signed(duration: Duration) -> SignedDuration {
 struct Watched(Running);
 
 impl Watch for Watched {
-    fn beginning(&self, graph: &Graph, steps: &[Step]) {
+    fn beginning(&self, graph: &Graph, steps: &[Step], _now: Timestamp) {
         self.0.beginning(graph, steps);
     }
 

@@ -252,6 +252,7 @@ mod tests {
             nodes: 3,
             example: "production/app:v1".to_owned(),
             access: false,
+            obstacle: None,
         });
         report
     }
@@ -313,7 +314,7 @@ mod tests {
             digest: Some(Digest::of(b"declared")),
             replaces: Some(Digest::of(b"foreign")),
             result: StepResult::Withheld,
-            error: None,
+            obstacle: None,
         });
         let mut telling = Telling::default();
         insta::assert_snapshot!(told(&telling.report(&report, true)));

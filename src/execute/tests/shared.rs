@@ -123,7 +123,7 @@ async fn an_entry_that_is_taken_away_each_time_is_uncertain() {
     let outcomes = scenario.run(&planned.steps, &context).await;
     assert!(
         outcomes.iter().any(
-            |outcome| matches!(&outcome.outcome, Outcome::Uncertain { error } if error.contains("another writer"))
+            |outcome| matches!(&outcome.outcome, Outcome::Uncertain { obstacle } if obstacle.text.contains("another writer"))
         ),
         "{outcomes:?}"
     );
@@ -201,7 +201,7 @@ async fn an_entry_whose_manifest_cannot_be_read_is_not_left_out() {
     let outcomes = scenario.run(&planned.steps, &context).await;
     assert!(
         outcomes.iter().any(
-            |outcome| matches!(&outcome.outcome, Outcome::Failed { error } if error.contains(&damaged.to_string()))
+            |outcome| matches!(&outcome.outcome, Outcome::Failed { obstacle } if obstacle.text.contains(&damaged.to_string()))
         ),
         "{outcomes:?}"
     );

@@ -155,8 +155,8 @@ async fn a_unit_that_breaks_down_takes_no_other_with_it() {
     )
     .await;
     every_step_has_one_outcome(&planned.steps, &outcomes);
-    let broken = outcomes
-        .iter()
-        .filter(|outcome| matches!(&outcome.outcome, Outcome::Uncertain { error } if error.contains("internal")));
+    let broken = outcomes.iter().filter(
+        |outcome| matches!(&outcome.outcome, Outcome::Uncertain { obstacle } if obstacle.text.contains("internal")),
+    );
     assert!(broken.count() > 0);
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, Failure, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
     Admission, ArtifactKind, Carried, Carry, Claim, Descriptor, Desired, Digest, Drift, Endpoint, EndpointIndex,
@@ -210,7 +210,7 @@ impl Fixture {
     /// Why there is no answer.
     pub async fn unknown(&self, ask: Ask) -> String {
         match self.answer(ask, Depth::Manifests, PRIMARY).await {
-            Answer::Failed(Failure::Unknown(why)) => why.to_string(),
+            Answer::Failed(why) if !why.is_denied() => why.to_string(),
             other => panic!("{other:?}"),
         }
     }

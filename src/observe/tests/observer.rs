@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::fixture::{Fixture, MIRROR, PRIMARY};
-use crate::facts::{Answer, Ask, Depth, Failure};
+use crate::facts::{Answer, Ask, Depth};
 use crate::model::{Digest, EndpointIndex, Limits};
 use crate::observe::{Answered, KeptVerdicts, ObserveLimits, Observer, Verdict};
 use crate::sim::registry::{FaultPlan, Operation, Window};
@@ -60,7 +60,7 @@ async fn a_dead_endpoint_leaves_its_own_places_unknown_only() {
     let dead = FaultPlan::dead(&fixture.at(PRIMARY).registry, Window::ALWAYS);
     fixture.registries.faults().set_plan(dead);
     for answered in observed(&fixture, &every_question(&fixture)).await {
-        let failed = matches!(answered.answer, Answer::Failed(Failure::Unknown(_)));
+        let failed = matches!(&answered.answer, Answer::Failed(why) if why.is_silence());
         let at_dead = answered.endpoint == PRIMARY && !matches!(answered.ask, Ask::Source(_));
         // The source is not there at all, which its registry says.
         assert_eq!(failed, at_dead, "{answered:?}");

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::truth::{Truth, World};
 use super::worlds::world;
-use crate::facts::{Answer, Ask, Attempt, Failure, ImageAnswer, LeftBehind, SourceAnswer, Values};
+use crate::facts::{Answer, Ask, Attempt, ImageAnswer, LeftBehind, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, target, unsigned};
 use crate::graph::{Graph, Notation};
 use crate::model::{
-    Capability, CommitId, Convergence, Diagnostic, Drift, EndpointIndex, HeldReport, KnownBy, NodeId, RefusedReport,
-    Severity, Slot, Standing, TargetId, TargetMode, UnitId,
+    Capability, CommitId, Convergence, Diagnostic, Drift, EndpointIndex, HeldReport, KnownBy, NodeId, Obstacle,
+    ObstacleKind as Kind, RefusedReport, Severity, Slot, Standing, TargetId, TargetMode, UnitId,
 };
 use crate::plan::draw::{Style, TableOptions, diagram, json, table};
 use crate::plan::{Advice, Blocked, Cause, Findings, Planned, Status, explain, standing};
@@ -251,22 +251,37 @@ fn causes() -> (Graph, Vec<Cause>) {
     let chained = find("production", "app", "a");
     let tag = graph.unit(app).tags[0];
     let repository = graph.unit(app).repository;
-    let (target, endpoint, error): (_, _, Arc<str>) = (TargetId(1), EUROPE, "GET https://europe.test/v2/: 401".into());
-    let place = |ask, forbidden| Cause::Place {
+    let (target, endpoint) = (TargetId(1), EUROPE);
+    let met = |kind| {
+        let obstacle = Obstacle {
+            host: Some("europe.test".into()),
+            ..Obstacle::new(kind, format_args!("GET https://europe.test/v2/: it is {kind}"))
+        };
+        Arc::new(obstacle)
+    };
+    let at_endpoint = |kind| Cause::Endpoint {
+        target,
+        endpoint,
+        obstacle: met(kind),
+    };
+    let place = |ask, kind| Cause::Place {
         ask,
         endpoint,
-        forbidden,
-        error: Arc::clone(&error),
+        obstacle: met(kind),
     };
     let node = NodeId {
         unit: app,
         slot: Slot::Image,
     };
     let until = "2026-11-22T03:00:00Z".parse().unwrap();
-    let unreadable = |unit: UnitId, forbidden| Cause::SourceUnreadable {
+    let unreadable = |unit: UnitId, kind| Cause::SourceUnreadable {
         unit,
-        forbidden,
-        error: Arc::clone(&error),
+        obstacle: met(kind),
+    };
+    let failed = |kind| Cause::Failed {
+        node,
+        endpoint,
+        obstacle: met(kind),
     };
     let unsupported = |capability, known_by| Cause::Unsupported {
         target,
@@ -275,22 +290,17 @@ fn causes() -> (Graph, Vec<Cause>) {
         known_by,
     };
     let causes = vec![
-        Cause::Endpoint {
-            target,
-            endpoint,
-            forbidden: false,
-            error: "connection refused".into(),
-        },
-        Cause::Endpoint {
-            target,
-            endpoint,
-            forbidden: true,
-            error: Arc::clone(&error),
-        },
-        place(Ask::Tags(repository), false),
-        place(Ask::Image(app), true),
-        place(Ask::Evidence(app), false),
-        place(Ask::Tag(tag), false),
+        at_endpoint(Kind::Unreachable),
+        at_endpoint(Kind::Denied),
+        at_endpoint(Kind::NotAllowed),
+        at_endpoint(Kind::Throttled),
+        at_endpoint(Kind::Server),
+        place(Ask::Tags(repository), Kind::Malformed),
+        place(Ask::Image(app), Kind::Denied),
+        place(Ask::Image(app), Kind::DigestMismatch),
+        place(Ask::Evidence(app), Kind::Content),
+        place(Ask::Tags(repository), Kind::TooLarge),
+        place(Ask::Tag(tag), Kind::Interrupted),
         Cause::SourceAbsent { unit: app },
         Cause::SourceLacking {
             unit: app,
@@ -298,11 +308,15 @@ fn causes() -> (Graph, Vec<Cause>) {
         },
         Cause::SourceRefused {
             unit: app,
-            why: "it is Docker schema 1".into(),
+            obstacle: met(Kind::Content),
         },
-        unreadable(app, false),
-        unreadable(app, true),
-        unreadable(chained, true),
+        Cause::SourceRefused {
+            unit: app,
+            obstacle: met(Kind::TooLarge),
+        },
+        unreadable(app, Kind::TimedOut),
+        unreadable(app, Kind::Denied),
+        unreadable(chained, Kind::Denied),
         Cause::CarriedLost {
             unit: app,
             digests: [digest("bill of materials")].into(),
@@ -337,16 +351,17 @@ fn causes() -> (Graph, Vec<Cause>) {
         unsupported(Capability::OciIndex, KnownBy::Declared),
         unsupported(Capability::Artifact, KnownBy::Remembered(Timestamp::UNIX_EPOCH)),
         unsupported(Capability::ImmutableTags, KnownBy::Declared),
-        Cause::Failed {
-            node,
-            endpoint,
-            error: Arc::clone(&error),
-        },
+        failed(Kind::Interrupted),
+        failed(Kind::Unsupported),
+        failed(Kind::Refused),
+        failed(Kind::NotKept),
+        failed(Kind::NoSource),
+        failed(Kind::Local),
         Cause::BackOff {
             node,
             endpoint,
             until,
-            error: Arc::clone(&error),
+            obstacle: met(Kind::Throttled),
         },
         Cause::Contested {
             node,
@@ -390,7 +405,10 @@ fn an_error_that_carries_escapes_cannot_steer_the_terminal() {
     let manifests =
         Manifests::new([target("production", &["asia", "europe"])]).with("dns", claim("dns/coredns", "a", &["v1"]));
     let mut world = world(&manifests, Truth::WHOLE);
-    let hostile = Answer::Failed(Failure::Unknown("\u{1b}]0;owned\u{7}\r\n\u{1b}[2J".into()));
+    let hostile = Answer::Failed(Arc::new(Obstacle {
+        text: "\u{1b}]0;owned\u{7}\r\n\u{1b}[2J".into(),
+        ..Obstacle::new(Kind::Unreachable, "")
+    }));
     world.record(Ask::Endpoint(TargetId(0)), EUROPE, hostile);
     let unit = world.graph.wanted().next().unwrap();
     let failed = Attempt::default();

@@ -100,7 +100,7 @@ fn a_plan_file_holds_the_header_the_steps_what_is_open_and_the_end() {
     let second = world.plan();
     insta::assert_snapshot!("open", String::from_utf8(written(&world, &second)).unwrap());
     let unit = world.graph.wanted().next().unwrap();
-    let down = Answer::Failed(crate::facts::Failure::Unknown("connection refused".into()));
+    let down = Answer::failed(crate::model::ObstacleKind::Unreachable, "connection refused");
     world.record(Ask::Source(unit), PRIMARY, down);
     let planned = world.settle();
     insta::assert_snapshot!("steps", String::from_utf8(written(&world, &planned)).unwrap());

@@ -4,10 +4,10 @@ use jiff::SignedDuration;
 
 use super::truth::{Truth, World};
 use super::worlds::{one_image, world};
-use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer, Failure};
+use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer};
 use crate::graph::Graph;
 use crate::graph::testing::{Manifests, claim, digest, key, release, signed_with, target};
-use crate::model::{ArtifactKind, EndpointIndex, EndpointSet, NodeId, TargetId, UnitId};
+use crate::model::{ArtifactKind, EndpointIndex, EndpointSet, NodeId, ObstacleKind, TargetId, UnitId};
 use crate::plan::{Action, Cause, Content, Planned, ROTATIONS_PER_MINUTE, Reason, Verb};
 
 const PRIMARY: EndpointIndex = EndpointIndex::PRIMARY;
@@ -27,7 +27,7 @@ fn tagged_at(planned: &Planned) -> EndpointSet {
 }
 
 fn is_silent(world: &mut World, endpoint: EndpointIndex) {
-    let down = Answer::Failed(Failure::Unknown("connection refused".into()));
+    let down = Answer::failed(ObstacleKind::Unreachable, "connection refused");
     world.record(Ask::Endpoint(TargetId(0)), endpoint, down);
 }
 
@@ -123,7 +123,7 @@ fn while_the_primary_is_silent_the_first_run_waits_as_long_as_it_is_told() {
 fn an_open_question_is_no_silence() {
     let mut world = first_run();
     let id = unit(&world);
-    let throttled = Answer::Failed(Failure::Unknown("429".into()));
+    let throttled = Answer::failed(ObstacleKind::Throttled, "429");
     let repository = world.graph.unit(id).repository;
     world.record(Ask::Tags(repository), EUROPE, Answer::Tags(Some(Vec::new())));
     world.record(Ask::Evidence(id), EUROPE, throttled);

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::facts::{
-    Answer, Ask, Depth, Evidence, EvidenceAnswer, Facts, Failure, ImageAnswer, Memory, SourceAnswer, SourceImage,
-    Values,
+    Answer, Ask, Depth, Evidence, EvidenceAnswer, Facts, ImageAnswer, Memory, SourceAnswer, SourceImage, Values,
 };
 use crate::graph::Graph;
 use crate::graph::testing::release;
 use crate::model::{
     Admission, ArtifactKind, Capability, Carried, CarriedKind, CommitId, Digest, EndpointIndex, EndpointSet, NodeId,
-    PolicyMode, RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
+    Obstacle, ObstacleKind, PolicyMode, RepositoryId, SignerIdentity, Slot, TagId, UnitId, Verdict,
 };
 use crate::plan::{Action, Content, Planned, Scope, plan};
 
@@ -53,11 +52,11 @@ impl Truth {
         self.roll(what, place) < self.standing
     }
 
-    fn failure(&self, what: &str, place: &str) -> Option<Failure> {
+    fn failure(&self, what: &str, place: &str) -> Option<Answer> {
         let roll = self.roll(&format!("failing {what}"), place);
         (roll < self.failing).then(|| match roll % 2 {
-            0 => Failure::Unknown("the connection broke".into()),
-            _ => Failure::Forbidden("no credentials".into()),
+            0 => Answer::failed(ObstacleKind::Interrupted, "the connection broke"),
+            _ => Answer::failed(ObstacleKind::Denied, "no credentials"),
         })
     }
 
@@ -93,7 +92,7 @@ impl Truth {
             Ask::Tag(tag) => self.tag_place(graph, tag, endpoint),
         };
         if let Some(failure) = self.failure(kind, &place) {
-            return Answer::Failed(failure);
+            return failure;
         }
         match ask {
             Ask::Endpoint(_) => Answer::Endpoint,
@@ -198,7 +197,7 @@ impl Truth {
             return match roll % 3 {
                 0 => SourceAnswer::Absent,
                 1 => SourceAnswer::Lacking([Digest::of(b"child")].into()),
-                _ => SourceAnswer::Refused("it is Docker schema 1".into()),
+                _ => SourceAnswer::Refused(Arc::new(Obstacle::new(ObstacleKind::Content, "it is Docker schema 1"))),
             };
         }
         SourceAnswer::Whole(Arc::new(SourceImage {

@@ -94,6 +94,10 @@ impl Engine {
             let group = self.group(unit);
             self.lanes.wait(lane, class, group, Item::Unit(unit));
         }
+        if let Some(pause) = self.paused(ask, endpoint, now).cloned() {
+            self.answer_for(ask, endpoint, &pause, now);
+            return false;
+        }
         self.send_look(lane, ask, depth, endpoint, now, begins);
         true
     }
@@ -107,6 +111,13 @@ impl Engine {
             _ => false,
         };
         if is_busy || self.in_flight.is_asked(ask, endpoint) {
+            return false;
+        }
+        if let Some(until) = self.paused(ask, endpoint, now).map(|pause| pause.until) {
+            if let Ask::Endpoint(_) = ask {
+                // Nobody else asks whether it answers.
+                self.retries.not_before(ask, endpoint, until);
+            }
             return false;
         }
         let depth = self.session.scope.depth;
@@ -157,7 +168,8 @@ impl Engine {
             return false;
         };
         let due = plan.steps.iter().fold(EndpointSet::EMPTY, |all, step| all | step.at);
-        let at: EndpointSet = (due - busy)
+        let (unread, until) = self.unread(unit, &plan.steps, now);
+        let at: EndpointSet = (due - busy - unread)
             .iter()
             .filter(|endpoint| self.lanes.has_room(&Lane::Write(target, *endpoint)))
             .collect();
@@ -172,12 +184,16 @@ impl Engine {
             signing: &signing,
             tag_is_free: &|tag, at| self.in_flight.tag_is_free(tag, at),
         };
-        let steps = startable(&plan.steps, &room);
+        let mut steps = startable(&plan.steps, &room);
+        steps.iter_mut().for_each(|step| self.read_elsewhere(step, now));
         for tag in self.tags_awaited(&plan.steps) {
             self.awaits_tag.entry(tag).or_default().insert(unit);
         }
         if waits_to_rotate {
             self.wake_at(unit, now.saturating_add(SignedDuration::from_secs(1)).unwrap_or(now));
+        }
+        if let Some(until) = until {
+            self.wake_at(unit, until);
         }
         if steps.is_empty() {
             return false;

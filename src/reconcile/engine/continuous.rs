@@ -1,6 +1,6 @@
 //! What makes the engine go on: looks that come again, questions without an answer, commits.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::lanes::Item;
 use super::sweeps::{Periods, Sweeps};
@@ -160,16 +160,18 @@ impl Engine {
         if self.lasts_once() {
             return;
         }
-        let is_open = match answer {
-            Answer::Failed(_) => true,
-            // What a source lacks may be pushed there any moment.
-            Answer::Source(offered) => !matches!(offered, SourceAnswer::Whole(_)),
-            _ => false,
-        };
-        if is_open {
-            self.retries.failed(ask, endpoint, None, now);
-        } else {
-            self.retries.forget(ask, endpoint);
+        match answer {
+            Answer::Failed(obstacle) => {
+                let wait = obstacle
+                    .retry_after
+                    .and_then(|wait| SignedDuration::try_from(wait).ok());
+                self.retries.failed(ask, endpoint, wait, now);
+            }
+            // What a source lacks may be pushed there any moment; what it has and cannot be promoted stays as it is.
+            Answer::Source(SourceAnswer::Absent | SourceAnswer::Lacking(_) | SourceAnswer::WithoutAll { .. }) => {
+                self.retries.failed(ask, endpoint, None, now);
+            }
+            _ => self.retries.forget(ask, endpoint),
         }
     }
 }

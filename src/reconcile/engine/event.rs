@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::in_flight::LookId;
 use crate::execute::{RunId, StepOutcome};
 use crate::facts::{Answer, Ask, Depth, Evidence};
-use crate::model::{EndpointIndex, NodeId, TargetId, UnitId};
+use crate::model::{EndpointIndex, NodeId, Obstacle, TargetId, UnitId};
 use crate::plan::Step;
 
 /// Something happened.
@@ -22,6 +22,21 @@ pub enum Event {
     Finished { run: RunId, outcome: StepOutcome },
     /// All of a run has ended.
     Ended(RunId),
+}
+
+impl Event {
+    /// What was in the way, where something was.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        match self {
+            Self::Answered {
+                answer: Answer::Failed(obstacle),
+                ..
+            } => Some(obstacle),
+            Self::Finished { outcome, .. } => outcome.outcome.obstacle().map(|obstacle| &**obstacle),
+            Self::Answered { .. } | Self::Ended(_) => None,
+        }
+    }
 }
 
 /// What the engine wants begun. There is room for it.
@@ -63,7 +78,7 @@ pub enum Learnt {
     Failed {
         node: NodeId,
         endpoint: EndpointIndex,
-        error: Arc<str>,
+        obstacle: Arc<Obstacle>,
     },
     /// A run of this unit has got so far that its admission is on record, if it came to a write.
     Touched(UnitId),

@@ -10,7 +10,9 @@ use super::lanes::Lane;
 use super::turning::Engine;
 use crate::execute::{Outcome, RunId, StepOutcome};
 use crate::facts::{Answer, Ask, Evidence, Glimpse};
-use crate::model::{Carried, CarriedKind, EndpointIndex, NodeId, SignatureForm, Slot, TagId, UnitId};
+use crate::model::{
+    Carried, CarriedKind, EndpointIndex, NodeId, Obstacle, ObstacleKind, SignatureForm, Slot, TagId, UnitId,
+};
 use crate::plan::{Action, Step};
 
 /// A step that found something else than was planned is planned anew from what is there now, and so is one that was done
@@ -28,6 +30,9 @@ impl Engine {
             if matches!(look.ask, Ask::Endpoint(_) | Ask::Tags(_)) {
                 self.touch_place(look.ask);
             }
+            if let Answer::Failed(obstacle) = &answer {
+                self.heed(obstacle, now);
+            }
             return None;
         }
         let heard = match look.ask {
@@ -41,6 +46,10 @@ impl Engine {
         self.ask_again_unless_answered(look.ask, look.endpoint, &answer, now);
         // It held when it was asked for: whatever changed since is found by the next look.
         let at = look.sent.min(now);
+        let obstacle = match &answer {
+            Answer::Failed(obstacle) => Some(Arc::clone(obstacle)),
+            _ => None,
+        };
         let before = self.facts.glimpse(look.ask, look.endpoint);
         let listed = self.listed(look.ask, look.endpoint);
         // What an image lists may be known by this answer: until now it might have been anything.
@@ -59,6 +68,9 @@ impl Engine {
             if before != self.facts.glimpse(Ask::Tag(tag), look.endpoint) {
                 self.touch_place(Ask::Tag(tag));
             }
+        }
+        if let Some(obstacle) = obstacle {
+            self.heed(&obstacle, now);
         }
         heard
     }
@@ -98,6 +110,9 @@ impl Engine {
         *tries += u32::from(has_ended);
         let is_last_try = *tries >= TRIES;
         self.displace(step, outcome);
+        if let Some(obstacle) = outcome.outcome.obstacle() {
+            self.heed(obstacle, now);
+        }
         match &outcome.outcome {
             Outcome::Done { attached } => {
                 self.succeed(step, endpoint, *attached, now);
@@ -114,8 +129,9 @@ impl Engine {
                     // Whether somebody undoes it again and again, its history tells.
                     self.tries.remove(&place);
                 } else if is_last_try {
-                    let why = format!("it was done {TRIES} times, and was found undone each time").into();
-                    self.memory.tried.insert(place, why);
+                    let why = format_args!("it was done {TRIES} times, and was found undone each time");
+                    let undone = Obstacle::new(ObstacleKind::NotKept, why);
+                    self.memory.tried.insert(place, Arc::new(undone));
                 }
                 Some(Learnt::Succeeded {
                     step: step.clone(),
@@ -131,34 +147,34 @@ impl Engine {
                 Some(Learnt::Touched(unit))
             }
             Outcome::Cancelled => Some(Learnt::Touched(unit)),
-            Outcome::Stale { why } => {
+            Outcome::Stale { obstacle } => {
                 self.doubt_step(step.node, endpoint);
                 if is_last_try && !self.lasts_once() {
                     self.tries.remove(&place);
                     return Some(Learnt::Failed {
                         node: step.node,
                         endpoint,
-                        error: Arc::clone(why),
+                        obstacle: Arc::clone(obstacle),
                     });
                 }
                 if is_last_try {
-                    self.memory.tried.insert(place, Arc::clone(why));
+                    self.memory.tried.insert(place, Arc::clone(obstacle));
                 }
                 Some(Learnt::Touched(unit))
             }
-            Outcome::Failed { error } | Outcome::Uncertain { error } => {
+            Outcome::Failed { obstacle } | Outcome::Uncertain { obstacle } => {
                 self.doubt_step(step.node, endpoint);
                 if step.node.slot == Slot::Image {
                     // What it offered may be gone by now.
                     self.doubt(Ask::Source(unit), EndpointIndex::PRIMARY);
                 }
                 if self.lasts_once() {
-                    self.memory.tried.insert(place, Arc::clone(error));
+                    self.memory.tried.insert(place, Arc::clone(obstacle));
                 }
                 Some(Learnt::Failed {
                     node: step.node,
                     endpoint,
-                    error: Arc::clone(error),
+                    obstacle: Arc::clone(obstacle),
                 })
             }
         }

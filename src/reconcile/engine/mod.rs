@@ -7,6 +7,8 @@ mod event;
 mod in_flight;
 mod lanes;
 mod learn;
+mod left_alone;
+mod pauses;
 mod plans;
 mod retries;
 mod startable;

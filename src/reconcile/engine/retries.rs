@@ -33,6 +33,18 @@ impl Retries {
         self.due.insert((at, ask, endpoint));
     }
 
+    /// Whatever came of it, it is not asked before this moment, and then it is.
+    pub fn not_before(&mut self, ask: Ask, endpoint: EndpointIndex, at: Timestamp) {
+        let failures = match self.places.get(&(ask, endpoint)) {
+            Some((_, due)) if *due >= at && self.due.contains(&(*due, ask, endpoint)) => return,
+            Some((failures, _)) => *failures,
+            None => 0,
+        };
+        self.forget(ask, endpoint);
+        self.places.insert((ask, endpoint), (failures, at));
+        self.due.insert((at, ask, endpoint));
+    }
+
     /// There was one, or nobody wants to know any more.
     pub fn forget(&mut self, ask: Ask, endpoint: EndpointIndex) {
         if let Some((_, at)) = self.places.remove(&(ask, endpoint)) {
@@ -76,6 +88,17 @@ mod tests {
         retries.forget(ASK, HERE);
         assert_eq!(retries.next(), None);
         assert_eq!(wait(&mut retries), Some(5));
+    }
+
+    #[test]
+    fn what_is_left_alone_is_asked_when_its_time_is_over_and_not_before() {
+        let mut retries = Retries::default();
+        retries.failed(ASK, HERE, None, at(0));
+        retries.not_before(ASK, HERE, at(60));
+        retries.not_before(ASK, HERE, at(30));
+        assert_eq!((retries.take(at(59)), retries.take(at(60))), (None, Some((ASK, HERE))));
+        retries.not_before(ASK, HERE, at(90));
+        assert_eq!(retries.next(), Some(at(90)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::event::{Event, Learnt, Turn};
 use super::in_flight::InFlight;
 use super::lanes::{LaneLimits, Lanes};
+use super::pauses::Pauses;
 use super::plans::Plans;
 use super::retries::Retries;
 use super::sweeps::Sweeps;
@@ -69,6 +70,8 @@ pub struct Engine {
     pub(super) cancels: Vec<RunId>,
     pub(super) sweeps: Option<Sweeps>,
     pub(super) retries: Retries,
+    /// They outlive sessions: what a registry asked for holds for the next as well.
+    pub(super) pauses: Pauses,
     is_draining: bool,
 }
 
@@ -101,6 +104,7 @@ impl Engine {
             cancels: Vec::new(),
             sweeps: None,
             retries: Retries::default(),
+            pauses: Pauses::default(),
             is_draining: false,
         }
     }
@@ -133,6 +137,7 @@ impl Engine {
             Units::Only(units) => Some(with_upstream(&self.graph, units)),
         };
         self.touched = self.in_scope();
+        self.keep_away(now);
     }
 
     /// Takes in what happened. What is returned must be remembered before [`Self::turn`] is called.
@@ -152,13 +157,18 @@ impl Engine {
             cancels: std::mem::take(&mut self.cancels),
             ..Turn::default()
         };
-        for unit in std::mem::take(&mut self.touched) {
-            self.replan(unit, now);
+        loop {
+            for unit in std::mem::take(&mut self.touched) {
+                self.replan(unit, now);
+            }
+            if !self.is_draining {
+                self.fill(now, &mut turn.begins);
+            }
+            // What may not be asked now is answered for, and that changes plans.
+            if self.touched.is_empty() {
+                return turn;
+            }
         }
-        if !self.is_draining {
-            self.fill(now, &mut turn.begins);
-        }
-        turn
     }
 
     /// Begins nothing more. What runs comes to its end; looks are given up, for they leave nothing behind.

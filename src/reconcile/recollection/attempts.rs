@@ -10,7 +10,7 @@ use super::Recollection;
 use super::keys::{find_endpoint, node_key};
 use crate::facts::{Answer, Attempt, Memory};
 use crate::graph::Graph;
-use crate::model::{EndpointIndex, NodeId, Slot, TargetId, UnitId};
+use crate::model::{EndpointIndex, NodeId, Obstacle, Slot, TargetId, UnitId};
 use crate::plan::{Action, Step};
 use crate::reconcile::state::{Attempt as AttemptRow, Batch, NodeKey, State, StateError};
 
@@ -150,7 +150,7 @@ impl Recollection {
         let attempt = memory.attempts.entry(at).or_default();
         attempt.failures = 0;
         attempt.last_failure = None;
-        attempt.error = Arc::default();
+        attempt.obstacle = None;
         if repaired {
             attempt.repairs.push(now);
         }
@@ -167,7 +167,7 @@ impl Recollection {
         batch: &Batch<'_>,
         graph: &Graph,
         (node, endpoint): (NodeId, EndpointIndex),
-        error: &Arc<str>,
+        obstacle: &Arc<Obstacle>,
         now: Timestamp,
         memory: &mut Memory,
     ) -> Result<(), StateError> {
@@ -175,11 +175,11 @@ impl Recollection {
             self.copy_failed(graph, node.unit, endpoint, memory);
         }
         let key = node_key(graph, (node, endpoint));
-        batch.record_failure(&key, error, now)?;
+        batch.record_failure(&key, obstacle, now)?;
         let attempt = memory.attempts.entry((node, endpoint)).or_default();
         attempt.failures = attempt.failures.saturating_add(1);
         attempt.last_failure = Some(now);
-        attempt.error = Arc::clone(error);
+        attempt.obstacle = Some(Arc::clone(obstacle));
         self.attempts.set(key, Some(&*attempt));
         Ok(())
     }
@@ -189,7 +189,7 @@ fn attempt(row: &AttemptRow) -> Attempt {
     Attempt {
         failures: row.failures,
         last_failure: (row.failures > 0).then_some(row.last),
-        error: row.error.as_str().into(),
+        obstacle: row.obstacle.clone().map(Arc::new),
         repairs: row.repairs.clone(),
     }
 }

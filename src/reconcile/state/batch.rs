@@ -10,7 +10,7 @@ use super::table::{
     UNFINISHED, WRITTEN,
 };
 use super::{Adoption, Attempt, ClaimKey, JournalEntry, JournalKey, NodeKey, StateError};
-use crate::model::{Admission, CommitId, Digest, Pause, Repository, SignerIdentity, Tag};
+use crate::model::{Admission, CommitId, Digest, Obstacle, Pause, Repository, SignerIdentity, Tag};
 
 pub(super) const FIRST_ACCEPTED: &str = "first-accepted";
 /// The row of the pause.
@@ -153,8 +153,8 @@ impl<'a> Batch<'a> {
         })
     }
 
-    pub fn record_failure(&self, node: &NodeKey, error: &str, at: Timestamp) -> Result<(), StateError> {
-        self.change_attempt(node, at, |attempt| attempt.fail(error, at))
+    pub fn record_failure(&self, node: &NodeKey, obstacle: &Obstacle, at: Timestamp) -> Result<(), StateError> {
+        self.change_attempt(node, at, |attempt| attempt.fail(obstacle, at))
     }
 
     /// Forgets failures, not repairs.

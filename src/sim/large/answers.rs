@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer, Failure, ImageAnswer, SourceAnswer, SourceImage};
+use crate::facts::{Answer, Ask, Evidence, EvidenceAnswer, ImageAnswer, SourceAnswer, SourceImage};
 use crate::graph::Graph;
 use crate::model::{
-    Admission, CommitId, Digest, EndpointIndex, NodeId, PolicyMode, RepoPath, Slot, Source, TagId, TargetId, UnitId,
-    Verdict,
+    Admission, CommitId, Digest, EndpointIndex, NodeId, ObstacleKind, PolicyMode, RepoPath, Slot, Source, TagId,
+    TargetId, UnitId, Verdict,
 };
 
 /// Where the registries are not as they ought to be.
@@ -104,7 +104,7 @@ impl Answers {
             Ask::Source(_) | Ask::Standing(_) => false,
         };
         if is_silent {
-            return Answer::Failed(Failure::Unknown("connection refused".into()));
+            return Answer::failed(ObstacleKind::Unreachable, "connection refused");
         }
         let value = |tag: TagId| {
             let moved = self.moved.get(&(tag, endpoint)).copied();

@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
             Failure::Interrupted => (ErrorKind::Interrupted, None, "connection reset"),
             Failure::Denied => (ErrorKind::Denied, Some(403), "access denied"),
             Failure::Throttled(_) => (ErrorKind::Throttled, Some(429), "too many requests"),
-            Failure::Server => (ErrorKind::Server, Some(503), "service unavailable"),
+            Failure::Server(_) => (ErrorKind::Server, Some(503), "service unavailable"),
             Failure::Unsupported => (ErrorKind::Unsupported, Some(405), "not supported"),
             Failure::Malformed => (
                 ErrorKind::Malformed,
@@ -89,7 +89,7 @@ impl<'a> Call<'a> {
             _ => None,
         };
         let retry_after = match failure {
-            Failure::Throttled(retry_after) => retry_after,
+            Failure::Throttled(retry_after) | Failure::Server(retry_after) => retry_after,
             _ => None,
         };
         let code = code.map(|code| code.to_string());

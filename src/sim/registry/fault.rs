@@ -58,8 +58,8 @@ pub enum Failure {
     Denied,
     /// 429, with `Retry-After` or without.
     Throttled(Option<Duration>),
-    /// 503.
-    Server,
+    /// 503, with `Retry-After` or without.
+    Server(Option<Duration>),
     /// 405.
     Unsupported,
     /// A web page, a list whose pages run in a circle.
@@ -70,20 +70,22 @@ pub enum Failure {
 
 impl Fault {
     /// What plans are drawn from.
-    pub const EVERY: [Self; 31] = [
+    pub const EVERY: [Self; 33] = [
         Self::Fails(Failure::Unreachable),
         Self::Fails(Failure::TimedOut),
         Self::Fails(Failure::Interrupted),
         Self::Fails(Failure::Denied),
         Self::Fails(Failure::Throttled(None)),
         Self::Fails(Failure::Throttled(Some(Duration::from_secs(1)))),
-        Self::Fails(Failure::Server),
+        Self::Fails(Failure::Throttled(Some(Duration::from_secs(300)))),
+        Self::Fails(Failure::Server(None)),
+        Self::Fails(Failure::Server(Some(Duration::from_secs(60)))),
         Self::Fails(Failure::Unsupported),
         Self::Fails(Failure::Malformed),
         Self::Fails(Failure::TooLarge),
         Self::FailsAfterEffect(Failure::TimedOut),
         Self::FailsAfterEffect(Failure::Interrupted),
-        Self::FailsAfterEffect(Failure::Server),
+        Self::FailsAfterEffect(Failure::Server(None)),
         Self::FailsAfterEffect(Failure::Malformed),
         Self::FailsAfterEffect(Failure::TooLarge),
         Self::Slow(Duration::from_secs(20)),

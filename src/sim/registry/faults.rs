@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn the_same_seed_strikes_the_same_requests() {
         let draw = |seed| {
-            let rates = rate(Fault::Fails(Failure::Server), Operations::All, 0.5);
+            let rates = rate(Fault::Fails(Failure::Server(None)), Operations::All, 0.5);
             let faults = Faults::new(Seed(seed), FaultPlan::default().and_everywhere(rates));
             (0..64)
                 .map(|_| faults.draw(&one(), Operation::HeadBlob).is_some())

@@ -139,6 +139,7 @@ impl Run {
     /// What was running when the process ended is gone with it.
     async fn restart(&self, process: Process) -> Result<Process, String> {
         drop(process);
+        self.rules.restarted();
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.start()
     }

@@ -18,7 +18,7 @@ fn counterparts(fault: Fault) -> Vec<Simulated> {
         Fault::TooManyRequests(Some(RetryAfter::Seconds(seconds) | RetryAfter::Date(seconds))) => {
             fails(Failure::Throttled(Some(std::time::Duration::from_secs(seconds))))
         }
-        Fault::Status(_) => fails(Failure::Server),
+        Fault::Status(_) => fails(Failure::Server(None)),
         Fault::ResetBefore => fails(Failure::Interrupted),
         Fault::ResetDuring => vec![S::BreaksOff, S::FailsAfterEffect(Failure::Interrupted)],
         Fault::ResetAfter => vec![S::FailsAfterEffect(Failure::Interrupted)],

@@ -163,7 +163,7 @@ async fn nothing_is_written_before_the_admission_is() {
     assert_eq!(scenario.store.client_writes_since(mark), []);
     assert_eq!(scenario.signatures_made(), 0);
     assert!(pass.at("asia", is_copy).iter().all(|outcome| {
-        matches!(&outcome.outcome, Outcome::Failed { error } if error.contains("the disk is full"))
+        matches!(&outcome.outcome, Outcome::Failed { obstacle } if obstacle.text.contains("the disk is full"))
     }));
 }
 

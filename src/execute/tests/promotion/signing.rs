@@ -21,7 +21,7 @@ async fn what_another_key_signed_is_never_attached() {
     let signed: Vec<_> = pass.at("primary", |step| matches!(step.action, Action::Sign));
     assert_eq!(signed.len(), 3);
     assert!(signed.iter().all(|outcome| {
-        matches!(&outcome.outcome, Outcome::Failed { error } if error.contains("private key is another one"))
+        matches!(&outcome.outcome, Outcome::Failed { obstacle } if obstacle.text.contains("private key is another one"))
     }));
     for name in ENDPOINTS {
         assert!(pass.at(name, is_copy).iter().all(|outcome| outcome.outcome.is_done()));

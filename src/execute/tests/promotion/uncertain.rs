@@ -12,7 +12,7 @@ async fn an_endpoint_that_refuses_a_kind_of_request_stops_nothing_elsewhere() {
         O::HeadManifest,
         O::ReadManifest,
     ] {
-        for failure in [Failure::Denied, Failure::Server, Failure::Unreachable] {
+        for failure in [Failure::Denied, Failure::Server(None), Failure::Unreachable] {
             let scenario = Scenario::new(Choices {
                 faults: fails_at("asia", Fault::Fails(failure), on),
                 ..Choices::default()
@@ -60,7 +60,7 @@ async fn a_write_that_happened_though_its_answer_was_lost_is_uncertain_and_not_r
     let copied = pass.at("asia", is_copy);
     let [copied] = copied[..] else { panic!("{copied:?}") };
     assert!(
-        matches!(&copied.outcome, Outcome::Uncertain { error } if error.contains("PUT https://asia.test/")),
+        matches!(&copied.outcome, Outcome::Uncertain { obstacle } if obstacle.text.contains("PUT https://asia.test/")),
         "{copied:?}"
     );
     scenario.world.registries.inner.faults().stop();
@@ -82,7 +82,7 @@ async fn a_tag_that_moved_since_the_plan_is_left_where_it_is() {
     };
     let tagged = pass.at("asia", is_tag);
     assert!(
-        matches!(&tagged[0].outcome, Outcome::Stale { why } if why.contains("not on nothing")),
+        matches!(&tagged[0].outcome, Outcome::Stale { obstacle } if obstacle.text.contains("not on nothing")),
         "{tagged:?}"
     );
     assert_eq!(scenario.store.tag(&place("asia"), &tag()), Some(sbom.root()));

@@ -9,10 +9,8 @@ fn a_signer_that_failed_is_not_asked_again_in_the_same_pass() {
         unit: unit(&world),
         slot: Slot::Signature(SignatureForm::Bundle),
     };
-    world
-        .memory
-        .tried
-        .insert((node, PRIMARY), "the password is wrong".into());
+    let wrong = Obstacle::new(ObstacleKind::Local, "the password is wrong");
+    world.memory.tried.insert((node, PRIMARY), Arc::new(wrong));
     let planned = world.settle();
     assert!(planned.steps.iter().all(|step| step.node != node));
     assert!(
@@ -37,7 +35,7 @@ fn what_failed_waits_and_what_is_undone_again_and_again_is_left() {
     let failed = Attempt {
         failures: 1,
         last_failure: Some(world.now),
-        error: "reset".into(),
+        obstacle: Some(Arc::new(Obstacle::new(ObstacleKind::Interrupted, "reset"))),
         ..Attempt::default()
     };
     world.memory.attempts.insert((image, ASIA), failed);

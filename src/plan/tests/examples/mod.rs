@@ -9,13 +9,11 @@ use jiff::SignedDuration;
 
 use super::truth::{Truth, World, admission, declared};
 use super::worlds::{one_image, world};
-use crate::facts::{
-    Answer, Ask, Attempt, Class, Depth, EvidenceAnswer, Failure, ImageAnswer, LeftBehind, SourceAnswer, Values,
-};
+use crate::facts::{Answer, Ask, Attempt, Class, Depth, EvidenceAnswer, ImageAnswer, LeftBehind, SourceAnswer, Values};
 use crate::graph::testing::{Manifests, chained, claim, digest, release, target, unsigned};
 use crate::model::{
-    ArtifactKind, AttestationKind, Drift, EndpointIndex, EndpointSet, Incomplete, NodeId, SignatureForm,
-    SignaturePlacement, Slot, TagId, TargetId, UnitId,
+    ArtifactKind, AttestationKind, Drift, EndpointIndex, EndpointSet, Incomplete, NodeId, Obstacle, ObstacleKind,
+    SignatureForm, SignaturePlacement, Slot, TagId, TargetId, UnitId,
 };
 use crate::plan::{Action, Cause, Content, Planned, Provider, Reason, Units, Verb, Withheld};
 
@@ -81,18 +79,14 @@ fn a_dead_mirror_is_one_entry_and_stops_nothing_elsewhere() {
         manifests.with("more", claim(&format!("more/{index}"), "b", &["v1"]))
     });
     let mut world = world(&manifests, Truth::EMPTY);
-    let down = Answer::Failed(Failure::Unknown("connection refused".into()));
+    let down = Answer::failed(ObstacleKind::Unreachable, "connection refused");
     world.record(Ask::Endpoint(TargetId(0)), EUROPE, down);
     let planned = world.settle();
     assert_eq!(planned.blocked.len(), 1);
     assert_eq!(planned.blocked[0].nodes, 21);
     assert!(matches!(
         planned.blocked[0].cause,
-        Cause::Endpoint {
-            endpoint: EUROPE,
-            forbidden: false,
-            ..
-        }
+        Cause::Endpoint { endpoint: EUROPE, .. }
     ));
     let tags = planned.steps.iter().filter(|step| step.action.verb() == Verb::Tag);
     assert_eq!(tags.map(|step| step.at.len()).sum::<usize>(), 21 * 2);
@@ -235,7 +229,7 @@ fn a_signature_that_may_stand_at_a_silent_mirror() -> World {
         let nothing = EvidenceAnswer::default();
         world.record(Ask::Evidence(unit), endpoint, Answer::Evidence(nothing));
     }
-    let down = Answer::Failed(Failure::Unknown("connection refused".into()));
+    let down = Answer::failed(ObstacleKind::Unreachable, "connection refused");
     world.record(Ask::Endpoint(TargetId(0)), EUROPE, down);
     world
 }
@@ -318,10 +312,10 @@ fn a_source_that_cannot_give_the_image_blocks_the_claim() {
     let missing: Arc<[_]> = [digest("child")].into();
     let lacking = SourceAnswer::Lacking(Arc::clone(&missing));
     assert_eq!(refused(lacking), Cause::SourceLacking { unit, missing });
-    let why: Arc<str> = "it is Docker schema 1".into();
+    let obstacle = Arc::new(Obstacle::new(ObstacleKind::Content, "it is Docker schema 1"));
     assert_eq!(
-        refused(SourceAnswer::Refused(Arc::clone(&why))),
-        Cause::SourceRefused { unit, why }
+        refused(SourceAnswer::Refused(Arc::clone(&obstacle))),
+        Cause::SourceRefused { unit, obstacle }
     );
 }
 
@@ -382,11 +376,7 @@ fn what_travelled_and_is_gone_everywhere_is_reported_and_holds_up_nothing_else()
     assert_eq!(causes(&planned), [&Cause::CarriedLost { unit, digests }]);
     assert_eq!(verbs(&planned), [(Verb::Copy, 1)], "the image itself is repaired");
 
-    world.record(
-        Ask::Source(unit),
-        PRIMARY,
-        Answer::Failed(Failure::Unknown("503".into())),
-    );
+    world.record(Ask::Source(unit), PRIMARY, Answer::failed(ObstacleKind::Server, "503"));
     let planned = world.settle();
     assert_eq!(causes(&planned), [] as [&Cause; 0], "the source may have it");
     assert_eq!(verbs(&planned), [(Verb::Copy, 1), (Verb::Copy, 2)]);
@@ -396,7 +386,7 @@ fn what_travelled_and_is_gone_everywhere_is_reported_and_holds_up_nothing_else()
 fn an_unknown_place_authorises_no_write_and_is_asked_in_the_next_pass() {
     let mut world = world(&one_image(), Truth::WHOLE);
     let unit = unit(&world);
-    let failed = Answer::Failed(Failure::Unknown("429".into()));
+    let failed = Answer::failed(ObstacleKind::Throttled, "429");
     world.record(Ask::Image(unit), ASIA, failed);
     let planned = world.settle();
     assert_eq!(planned.steps, []);

@@ -78,7 +78,10 @@ fn with_primary_only_a_tag_at_a_mirror_waits_for_signatures_at_the_primary() {
         unit: unit(&world),
         slot: Slot::Attestation(AttestationKind::Promotion),
     };
-    world.memory.tried.insert((node, PRIMARY), "reset".into());
+    world.memory.tried.insert(
+        (node, PRIMARY),
+        Arc::new(Obstacle::new(ObstacleKind::Interrupted, "reset")),
+    );
     let planned = world.settle();
     assert!(planned.steps.iter().all(|step| step.action.verb() != Verb::Tag));
 }

@@ -5,7 +5,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::execute::SignedArtifact;
-use crate::model::{ArtifactKind, PolicyMode, RepoPath, SignatureForm, SignerIdentity, Verdict};
+use crate::model::{
+    ArtifactKind, Obstacle, ObstacleKind, PolicyMode, RepoPath, SignatureForm, SignerIdentity, Verdict,
+};
 
 const A: CommitId = CommitId([0xa; 20]);
 const B: CommitId = CommitId([0xb; 20]);
@@ -83,7 +85,7 @@ fn everything_that_was_kept_is_there_for_the_next_process() {
                 batch.adopt(&repository, &tag, &adoption)?;
                 batch.journal(&key, &entry)?;
                 batch.keep_ledger(A, [(&repository, &tag, row.clone())])?;
-                batch.record_failure(&node(), "no", at(7))?;
+                batch.record_failure(&node(), &Obstacle::new(ObstacleKind::Refused, "no"), at(7))?;
                 batch.set_silent(&node(), Some(at(8)))
             })
             .unwrap();
@@ -156,24 +158,35 @@ fn a_batch_that_fails_never_happened() {
 fn failures_are_counted_until_a_success_and_repairs_stay() {
     let state = State::in_memory().unwrap();
     let attempt = || state.attempts().unwrap().get(&node()).cloned();
+    let later = Obstacle {
+        retry_after: Some(std::time::Duration::from_secs(90)),
+        ..Obstacle::new(ObstacleKind::Throttled, "later")
+    };
     for second in 1..=3 {
         state
-            .write(|batch| batch.record_failure(&node(), "refused", at(second)))
+            .write(|batch| batch.record_failure(&node(), &later, at(second)))
             .unwrap();
     }
     let failed = attempt().unwrap();
-    assert_eq!((failed.failures, failed.last, &*failed.error), (3, at(3), "refused"));
+    assert_eq!((failed.failures, failed.last), (3, at(3)));
+    assert_eq!(failed.obstacle, Some(later));
     state.write(|batch| batch.record_success(&node(), at(4))).unwrap();
     assert_eq!(attempt(), None);
     for second in 0..40 {
         state.write(|batch| batch.record_repair(&node(), at(second))).unwrap();
     }
     state
-        .write(|batch| batch.record_failure(&node(), &"x".repeat(10_000), at(41)))
+        .write(|batch| {
+            batch.record_failure(
+                &node(),
+                &Obstacle::new(ObstacleKind::Server, "x".repeat(10_000)),
+                at(41),
+            )
+        })
         .unwrap();
     state.write(|batch| batch.record_success(&node(), at(42))).unwrap();
     let repaired = attempt().unwrap();
-    assert_eq!((repaired.failures, repaired.last, repaired.error.len()), (0, at(42), 0));
+    assert_eq!((repaired.failures, repaired.last, repaired.obstacle), (0, at(42), None));
     assert_eq!(repaired.repairs.len(), Attempt::REPAIRS_KEPT);
     assert_eq!(repaired.repairs.last(), Some(&at(39)));
 }
