@@ -60,6 +60,13 @@ impl Failure {
         Self::new(Kind::Failed, error.into())
     }
 
+    /// A write at the step's own endpoint that changed nothing, and what can be done about it.
+    pub fn explained(error: &RegistryError, remedy: &str) -> Self {
+        let obstacle = Obstacle::from(error);
+        let text = Obstacle::new(obstacle.kind, format_args!("{error}: {remedy}")).text;
+        Self::new(Kind::Failed, Obstacle { text, ..obstacle })
+    }
+
     /// A write at the step's own endpoint.
     pub fn writing(error: &RegistryError) -> Self {
         let kind = if error.is_uncertain() {

@@ -38,7 +38,7 @@ impl<W: World> UnitTask<W> {
         // Registries that drop more than they were asked to are found out at once.
         match self.read_artifact(kind, keeps, place).await {
             Ok(_) => Ok(None),
-            Err(error) => Err(Failure::uncertain(format_args!(
+            Err(error) => Err(Failure::not_kept(format_args!(
                 "what says the same was to stay, and does not verify any more: {error}"
             ))),
         }
@@ -78,10 +78,11 @@ impl<W: World> UnitTask<W> {
             Err(error) if error.kind == ErrorKind::Unsupported && !lists(&self.listed(place).await?, artifact) => {
                 Ok(())
             }
-            Err(error) if error.kind == ErrorKind::Unsupported => Err(Failure::failed(format_args!(
-                "{error}: this registry does not delete manifests. Declare `manifest-deletion = false` among its \
-                 `capabilities`, or have the target say `duplicates = \"report\"`"
-            ))),
+            Err(error) if error.kind == ErrorKind::Unsupported => Err(Failure::explained(
+                &error,
+                "this registry does not delete manifests. Declare `manifest-deletion = false` among its `capabilities`, or \
+                 have the target say `duplicates = \"report\"`",
+            )),
             Err(error) => Err(Failure::writing(&error)),
         }
     }

@@ -131,6 +131,6 @@ fn unread(writes: usize, error: &RegistryError) -> Failure {
     if writes == 0 {
         Failure::reading(error)
     } else {
-        Failure::uncertain(format_args!("it was written, and then: {error}"))
+        Failure::after_writing(error)
     }
 }

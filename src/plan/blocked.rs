@@ -124,9 +124,9 @@ impl Cause {
     #[must_use]
     pub fn lifts_by_itself(&self) -> bool {
         match self {
-            Self::Endpoint { forbidden, .. }
-            | Self::Place { forbidden, .. }
-            | Self::SourceUnreadable { forbidden, .. } => !forbidden,
+            Self::Endpoint { obstacle, .. }
+            | Self::Place { obstacle, .. }
+            | Self::SourceUnreadable { obstacle, .. } => !obstacle.is_denied(),
             Self::Upstream { .. }
             | Self::Silence { .. }
             | Self::Rotation { .. }

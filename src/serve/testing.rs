@@ -20,6 +20,7 @@ fn europe_is_down() -> BlockedReport {
         nodes: 3,
         example: "production/dns/coredns:v1".to_owned(),
         access: false,
+        obstacle: None,
     }
 }
 
@@ -136,7 +137,7 @@ pub fn report() -> Report {
         digest: Some(Digest::of(b"coredns")),
         replaces: None,
         result,
-        error: None,
+        obstacle: None,
     };
     Report {
         schema_version: 1,

@@ -49,7 +49,7 @@ impl AskedForTime {
         let from: &[Provider] = match &step.action {
             Action::Sign => return None,
             Action::Copy { from, .. } | Action::Attach { from, .. } => from,
-            Action::Tag { .. } => &[],
+            Action::Remove { .. } | Action::Tag { .. } => &[],
         };
         let read = from.iter().filter_map(|provider| match provider {
             Provider::Endpoint(endpoint) => Some(at(graph, target, *endpoint)),

@@ -143,6 +143,6 @@ impl Engine {
 fn providers(step: &Step) -> &[Provider] {
     match &step.action {
         Action::Copy { from, .. } | Action::Attach { from, .. } => from,
-        Action::Sign | Action::Tag { .. } => &[],
+        Action::Sign | Action::Remove { .. } | Action::Tag { .. } => &[],
     }
 }

@@ -12,6 +12,7 @@ use super::daemon::{LANDFALL, options, promotion};
 use super::{Process, commit, process};
 use crate::execute::Stop;
 use crate::facts::{Ask, Bounds, Depth};
+use crate::graph::Graph;
 use crate::model::EndpointIndex;
 use crate::plan::Scope;
 use crate::reconcile::engine::Engine;
@@ -37,7 +38,7 @@ impl Watch for Stopping {
         }
     }
 
-    fn asking(&self, _: Ask, _: Depth, _: EndpointIndex) {
+    fn asking(&self, _: &Graph, _: Ask, _: Depth, _: EndpointIndex, _: Timestamp) {
         if self.at_looks && self.turns.load(Ordering::Relaxed) > self.turn {
             self.stop.drain();
         }
