@@ -9,6 +9,7 @@ mod desired;
 mod diagnostic;
 mod digest;
 mod endpoint;
+mod exception;
 mod foreign;
 mod limits;
 mod line_index;
@@ -40,6 +41,7 @@ pub use desired::{Claim, Desired, Endpoint, Origin, Policies, Policy, ProjectCla
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::{Digest, DigestError};
 pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
+pub use exception::{Exception, FINDINGS};
 pub use foreign::Foreign;
 pub use limits::Limits;
 pub use line_index::LineIndex;

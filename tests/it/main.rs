@@ -1,6 +1,7 @@
 //! Tests of several modules together, over loopback.
 
 mod attacks;
+mod audit;
 mod capabilities;
 mod conformance;
 mod daemon;
@@ -27,3 +28,4 @@ mod simulation;
 mod small_site;
 mod snapshot;
 mod verdict;
+mod why;

@@ -73,7 +73,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reconcile",
         ],
     ),
-    ("audit", &["model", "source", "desired", "trust", "reconcile"]),
+    (
+        "audit",
+        &[
+            "model",
+            "source",
+            "desired",
+            "registry",
+            "transfer",
+            "trust",
+            "reconcile",
+        ],
+    ),
     (
         "adoption",
         &["model", "yaml", "desired", "registry", "trust", "assembly"],
