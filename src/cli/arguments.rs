@@ -9,10 +9,10 @@ use tracing::level_filters::LevelFilter;
 
 use super::guard::Dialect;
 use super::{
-    AcceptCommand, AdoptCommand, ApplyCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
+    AcceptCommand, AdoptCommand, ApplyCommand, AuditCommand, CompletionsCommand, DemoCommand, DoctorCommand, ExitCode,
     ExplainCommand, FmtCommand, GraphCommand, ImportCommand, InitCommand, KeyCommand, ListCommand, LogCommand, Output,
     PauseCommand, PlanCommand, ReconcileCommand, ResumeCommand, RunCommand, SchemaCommand, SnapshotCommand,
-    StatusCommand, Terminal, ValidateCommand, VerifyCommand,
+    StatusCommand, Terminal, ValidateCommand, VerifyCommand, WhyCommand,
 };
 use crate::graph::Notation;
 
@@ -90,6 +90,8 @@ pub enum WrittenFormat {
     Csv,
     /// Each image once, as `REFERENCE@DIGEST`, for other programs' command lines
     Digests,
+    /// One page that holds everything, and asks no network
+    Html,
 }
 
 impl WrittenFormat {
@@ -143,6 +145,8 @@ pub enum Command {
     Graph(GraphCommand),
     List(ListCommand),
     Log(LogCommand),
+    Why(WhyCommand),
+    Audit(AuditCommand),
     Plan(PlanCommand),
     Apply(ApplyCommand),
     Run(RunCommand),
@@ -163,12 +167,13 @@ pub enum Command {
 impl Command {
     /// The formats that it writes.
     const fn formats(&self) -> &'static [WrittenFormat] {
-        use WrittenFormat::{Csv, Digests, Github, Json, Sarif, Text};
+        use WrittenFormat::{Csv, Digests, Github, Html, Json, Sarif, Text};
         match self {
             Self::Run(_) => &[Text],
             Self::Validate(_) => &[Text, Json, Github, Sarif],
             Self::List(_) => &[Text, Json, Csv, Digests],
             Self::Log(_) => &[Text, Json, Csv],
+            Self::Audit(_) => &[Text, Json, Sarif, Html],
             _ => &[Text, Json],
         }
     }
@@ -193,6 +198,8 @@ impl Command {
             Self::Graph(command) => command.run(common, &mut output),
             Self::List(command) => command.run(common, &mut output),
             Self::Log(command) => command.run(common, &mut output),
+            Self::Why(command) => command.run(common, &mut output),
+            Self::Audit(command) => command.run(common, &mut output),
             Self::Plan(command) => command.run(common, terminal, &mut output),
             Self::Apply(command) => command.run(common, terminal, &mut output),
             Self::Run(command) => command.run(common, terminal),

@@ -18,10 +18,10 @@ use crate::source::SourceError;
 /// |---|---|
 /// | 0 | as desired; `plan` without `--detailed-exitcode` where all could be looked at; `run` ended by SIGTERM |
 /// | 1 | failed |
-/// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`, `verify`; what is left out |
+/// | 2 | differences or findings: `plan` and `validate` with `--detailed-exitcode`, `fmt --check`, `audit`, `verify`; what is left out |
 /// | 3 | invalid manifests, configuration or usage |
 /// | 4 | access refused |
-/// | 5 | partly converged; `plan` where not all could be looked at |
+/// | 5 | partly converged; `plan`, `audit` and `why` where not all could be looked at |
 /// | 130 | interrupted |
 ///
 /// Where several apply: 130, then 3, 4, 1, 5, 2.

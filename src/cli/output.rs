@@ -30,7 +30,7 @@ impl Dialect {
         match common.written {
             WrittenFormat::Json | WrittenFormat::Sarif => Self::Json,
             WrittenFormat::Github => Self::Commands,
-            WrittenFormat::Csv | WrittenFormat::Digests => Self::Text { colours: false },
+            WrittenFormat::Csv | WrittenFormat::Digests | WrittenFormat::Html => Self::Text { colours: false },
             WrittenFormat::Text => Self::Text {
                 colours: terminal.style == Style::Coloured,
             },

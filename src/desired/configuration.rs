@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::model::{BlobId, Diagnostic, Digest, RepoPath, Repository, Tag, Target, Tree, TreeFile};
+use crate::model::{BlobId, Diagnostic, Digest, Exception, RepoPath, Repository, Tag, Target, Tree, TreeFile};
 
 use super::code;
+use super::exceptions;
 use super::finding::{Finding, Report, quoted};
 use super::kpromo;
 use super::landfall_file::LandfallFile;
@@ -37,6 +38,7 @@ pub(super) struct Configuration {
     pub projects: BTreeMap<Arc<str>, Project>,
     pub kpromo: Option<kpromo::Rule>,
     retags: HashMap<(Repository, Tag), Vec<Digest>>,
+    pub exceptions: Vec<Exception>,
     pub warnings: Vec<Diagnostic>,
 }
 
@@ -154,6 +156,7 @@ fn compile(
         projects,
         kpromo,
         retags,
+        exceptions: exceptions::exceptions(file),
         warnings: Vec::new(),
     }
 }

@@ -64,6 +64,28 @@ impl Scalar for TypeGlob {
     }
 }
 
+/// A pattern for names of images and repositories, with or without `:TAG` or `@DIGEST`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ImageGlob(pub Glob);
+
+impl Scalar for ImageGlob {
+    fn parse(text: &str) -> Result<Self, Finding> {
+        let compiled = glob(text).and_then(|_| {
+            let literal = GlobBuilder::new(text).literal_separator(true).build();
+            literal.map_err(|error| error.kind().to_string())
+        });
+        compiled.map(Self).map_err(|why| {
+            let help =
+                "patterns are like `registry.example.com/legacy/**`, `**/coredns:v1`; `*` stays within a segment";
+            invalid(text, "images", &why).help(help)
+        })
+    }
+
+    fn schema() -> Schema {
+        not_empty()
+    }
+}
+
 /// Says why where it is none.
 fn glob(text: &str) -> Result<Glob, String> {
     if text.is_empty() {
@@ -83,4 +105,4 @@ fn not_empty() -> Schema {
     json_schema!({ "type": "string", "minLength": 1 })
 }
 
-schemas!(TagGlob, TypeGlob);
+schemas!(TagGlob, TypeGlob, ImageGlob);

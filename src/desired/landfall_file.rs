@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use crate::model::{AttestationKind, Digest, PolicyMode, Repository, SignatureForm, Tag};
 
 use super::code;
+use super::exceptions::ExceptionTable;
 use super::finding::Finding;
 use super::kpromo::KpromoTable;
 use super::scalar::{KeyPath, Name, Reason, SourceGrant, TargetPath, Version};
@@ -46,6 +47,14 @@ table!(
             "reason": "v1.9.3 was pushed from the wrong branch",
         }]]))]
         "retags" => retags: Option<Tables<RetagTable>>,
+        /// What `landfall audit` may find, known and accepted until a day.
+        #[schemars(extend("examples" = [[{
+            "image": "registry.example.com/legacy/**",
+            "findings": ["unexpected-repository"],
+            "reason": "from before landfall; goes with the old cluster",
+            "expires": "2026-12-31",
+        }]]))]
+        "exceptions" => exceptions: Option<Tables<ExceptionTable>>,
         /// kpromo's manifests in this repository, promoted as they stand.
         #[schemars(extend("examples" = [{
             "root": "registry.k8s.io",

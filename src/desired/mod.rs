@@ -7,6 +7,7 @@ pub mod code;
 mod configuration;
 mod conflicts;
 mod directive;
+mod exceptions;
 mod finding;
 mod format;
 mod glob;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{CommitId, Desired, Diagnostic, Digest, Origin, ProjectClaims, RepositoryPath, Tag};
+use crate::model::{CommitId, Desired, Diagnostic, Digest, Exception, Origin, ProjectClaims, RepositoryPath, Tag};
 
 use super::claims;
 use super::code;
@@ -35,6 +35,14 @@ pub struct Resolved {
     pub diagnostics: Vec<Diagnostic>,
     configuration: Arc<Configuration>,
     projects: Vec<Arc<Project>>,
+}
+
+impl Resolved {
+    /// What an audit is to pass over.
+    #[must_use]
+    pub fn exceptions(&self) -> &[Exception] {
+        &self.configuration.exceptions
+    }
 }
 
 /// A claim that is held back.

@@ -10,6 +10,7 @@ mod desired;
 mod diagnostic;
 mod digest;
 mod endpoint;
+mod exception;
 mod foreign;
 mod limits;
 mod line_index;
@@ -44,6 +45,7 @@ pub use desired::{Claim, Desired, Endpoint, Origin, Policies, Policy, ProjectCla
 pub use diagnostic::{Diagnostic, Severity};
 pub use digest::{Digest, DigestError};
 pub use endpoint::{EndpointIndex, EndpointSet, MAX_ENDPOINTS};
+pub use exception::{Exception, FINDINGS};
 pub use foreign::Foreign;
 pub use limits::Limits;
 pub use line_index::LineIndex;

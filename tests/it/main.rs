@@ -1,6 +1,7 @@
 //! Tests of several modules together, over loopback.
 
 mod attacks;
+mod audit;
 mod beside_a_daemon;
 mod capabilities;
 mod conformance;
@@ -31,3 +32,4 @@ mod simulation;
 mod small_site;
 mod snapshot;
 mod verdict;
+mod why;

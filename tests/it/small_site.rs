@@ -13,7 +13,7 @@ use landfall::sim::Seed;
 use landfall::sim::images::{Image, ImageRecipe};
 use landfall::sim::registry::Store;
 use landfall::source::author::{self, Identity, Layout};
-use landfall::trust::key_file;
+use landfall::trust::{PrivateKey, PrivateKeyFile, key_file};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 
@@ -147,6 +147,12 @@ impl Site {
 
     pub async fn landfall(&self, arguments: &[&str]) -> Output {
         landfall(self.folder.path(), &[arguments, &["--config", "config.toml"]].concat()).await
+    }
+
+    /// The signer's key.
+    pub fn key(&self) -> PrivateKey {
+        let file = PrivateKeyFile::parse(&fs::read(self.path("release.key")).unwrap()).unwrap();
+        file.open(PASSWORD.as_bytes()).unwrap()
     }
 
     pub fn at(registry: &EmbeddedRegistry, path: &str) -> Repository {

@@ -73,8 +73,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "reconcile",
         ],
     ),
-    ("audit", &["model", "source", "desired", "trust", "reconcile"]),
     ("serve", &["model"]),
+    (
+        "audit",
+        &[
+            "model",
+            "source",
+            "desired",
+            "registry",
+            "transfer",
+            "trust",
+            "reconcile",
+        ],
+    ),
     (
         "adoption",
         &["model", "yaml", "desired", "registry", "trust", "assembly"],

@@ -11,6 +11,8 @@ use miette::{IntoDiagnostic as _, Report, miette};
 
 pub(super) use kept::log_at;
 use selection::Selection;
+pub(super) use selection::concerns;
+pub(super) use write::entry as write_entry;
 
 use super::arguments::WrittenFormat;
 use super::exit_code::Ended as _;

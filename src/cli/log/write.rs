@@ -18,7 +18,8 @@ pub fn text(entries: &[LogEntry], output: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn entry(entry: &LogEntry, output: &mut dyn Write) -> io::Result<()> {
+/// A commit, with what it changed.
+pub fn entry(entry: &LogEntry, output: &mut dyn Write) -> io::Result<()> {
     let time = entry
         .committer
         .time
