@@ -8,6 +8,8 @@ use super::{ImageStatus, Pause, Standing, Status};
 /// Something that somebody asks a running daemon for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
+    /// Whether the loop comes around, and a commit is followed. It costs next to nothing: probes ask it all the time.
+    Turn,
     /// How everything stands.
     Status,
     /// How an image stands: a tag, a digest, a public reference or a place.
@@ -36,6 +38,10 @@ pub enum Request {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
+    Turned {
+        /// A commit is followed, and was planned.
+        is_following: bool,
+    },
     Status(Box<Status>),
     Images(Vec<ImageStatus>),
     Standing {

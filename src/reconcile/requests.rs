@@ -80,6 +80,10 @@ impl<W: World, S: Source> Reconciler<W, S> {
         let Asked { request, reply } = asked;
         let advice = &requests.advice;
         let (answer, taken) = match request {
+            Request::Turn => {
+                let is_following = self.revision.is_some();
+                (Ok(Reply::Turned { is_following }), Taken::Answered)
+            }
             Request::Status => (Ok(Reply::Status(Box::new(self.observe(requests)))), Taken::Answered),
             Request::Reconcile { only } => match self.reconcile_now(only.as_deref()) {
                 Ok(units) => return Taken::Waits(Waiting { units, reply }),

@@ -30,18 +30,33 @@ pub enum AskError {
 }
 
 impl Daemon {
-    /// How everything stands. The loop answers at once, so that a late answer means that it hangs.
+    /// How everything stands.
     ///
     /// # Errors
-    /// Where it hangs or stops, or too many ask.
+    /// Where the loop hangs or stops, or too many ask.
     pub async fn status(&self) -> Result<Box<Status>, AskError> {
-        let answer = self.ask(Request::Status);
-        match tokio::time::timeout(self.turn_time, answer).await {
-            Ok(Ok(Reply::Status(status))) => Ok(status),
-            Ok(Ok(_)) => Err(RequestError::Failed("an answer to something else".to_owned()).into()),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Err(AskError::Hangs(self.turn_time)),
+        match self.ask_at_once(Request::Status).await? {
+            Reply::Status(status) => Ok(status),
+            _ => Err(unexpected()),
         }
+    }
+
+    /// Whether the loop comes around; says whether a commit is followed.
+    ///
+    /// # Errors
+    /// Where the loop hangs or stops, or too many ask.
+    pub async fn turns(&self) -> Result<bool, AskError> {
+        match self.ask_at_once(Request::Turn).await? {
+            Reply::Turned { is_following } => Ok(is_following),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Asks what the loop answers at once, so that a late answer means that it hangs.
+    async fn ask_at_once(&self, request: Request) -> Result<Reply, AskError> {
+        tokio::time::timeout(self.turn_time, self.ask(request))
+            .await
+            .map_err(|_| AskError::Hangs(self.turn_time))?
     }
 
     /// Asks, and waits for as long as it takes.
@@ -59,4 +74,9 @@ impl Daemon {
         // The loop drops what it has not answered when it ends.
         Ok(answer.await.map_err(|_| AskError::Stopping)??)
     }
+}
+
+/// Another answer than the request has. It would be a fault of this program.
+pub(super) fn unexpected() -> AskError {
+    RequestError::Failed("an answer to something else".to_owned()).into()
 }

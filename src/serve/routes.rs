@@ -12,8 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
-use super::{Access, AskError, ServeLimits, Service, metrics, text};
-use crate::model::{ImageStatus, Reply, Request, RequestError, Shortfall};
+use super::{Access, ServeLimits, Service, ask, metrics, text};
+use crate::model::{ImageStatus, Reply, Request, Shortfall};
 
 type Answer = Result<Response, Problem>;
 
@@ -54,19 +54,19 @@ async fn not_this_way() -> Problem {
 
 /// The loop comes around. Registries' answers play no part.
 async fn healthz(State(service): State<Service>) -> Answer {
-    service.daemon.status().await?;
+    service.daemon.turns().await?;
     Ok("ok\n".into_response())
 }
 
 /// A commit is followed and was planned once. Registries' answers play no part.
 async fn readyz(State(service): State<Service>) -> Answer {
-    match service.daemon.status().await?.standing {
-        Some(_) => Ok("ok\n".into_response()),
-        None => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no commit is followed yet",
-        )),
+    if service.daemon.turns().await? {
+        return Ok("ok\n".into_response());
     }
+    Err(Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no commit is followed yet",
+    ))
 }
 
 async fn scrape(State(service): State<Service>) -> Answer {
@@ -289,5 +289,5 @@ fn as_header(shortfall: &Shortfall) -> Option<HeaderValue> {
 }
 
 fn unexpected() -> Problem {
-    AskError::from(RequestError::Failed("an answer to something else".to_owned())).into()
+    ask::unexpected().into()
 }

@@ -24,6 +24,7 @@ struct Loop {
 
 fn answer(request: &Request) -> Result<Reply, RequestError> {
     match request {
+        Request::Turn => Ok(Reply::Turned { is_following: true }),
         Request::Status => Ok(Reply::Status(Box::new(status()))),
         Request::Image { reference } if reference == "coredns" => Ok(Reply::Images(vec![image(); 150])),
         Request::Image { reference } => Err(RequestError::NotFound(format!("nothing is called `{reference}`"))),

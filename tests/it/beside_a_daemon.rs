@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
+use tokio::net::UnixDatagram;
 
+use crate::program;
 use crate::small_site::{CONVERGED, Daemon, Site, said};
 
 async fn running() -> (Site, Daemon) {
@@ -113,4 +115,39 @@ async fn the_socket_is_its_owners_alone_and_is_gone_with_the_daemon() {
     let output = site.landfall(&["status"]).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(said(&output).contains("no `landfall run` listens"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_that_it_is_ready_that_it_lives_and_that_it_stops() {
+    let site = Site::set().await;
+    site.promote();
+    let accepted = site.landfall(&["accept", "main"]).await;
+    assert_eq!(accepted.status.code(), Some(0), "{accepted:?}");
+    let path = site.path("notify.sock");
+    let told = UnixDatagram::bind(&path).unwrap();
+    let mut command = program::command(site.folder.path(), &["run", "--config", "config.toml"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
+    let mut run = Daemon::start(command);
+    let mut heard = Vec::new();
+    // Whoever is told that it is ready may ask it.
+    while heard.last().map(String::as_str) != Some("WATCHDOG=1") {
+        heard.push(next(&told).await);
+    }
+    assert_eq!(heard[0], "READY=1", "{heard:?}");
+    let output = site.landfall(&["status"]).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(run.stop().await, Some(0), "{}", run.said);
+    while heard.last().map(String::as_str) != Some("STOPPING=1") {
+        heard.push(next(&told).await);
+    }
+}
+
+async fn next(told: &UnixDatagram) -> String {
+    let mut message = [0; 256];
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), told.recv(&mut message)).await;
+    let length = waited.expect("systemd is told nothing").unwrap();
+    String::from_utf8(message[..length].to_vec())
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }

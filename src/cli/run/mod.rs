@@ -1,6 +1,8 @@
 //! `landfall run`: keeps registries as the branch says.
 
 mod serving;
+mod summary;
+mod supervision;
 mod telling;
 
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use miette::{IntoDiagnostic as _, Report, WrapErr as _};
 use tokio::sync::mpsc;
 
 use self::serving::Serving;
+use self::summary::Summary;
+use self::supervision::Supervision;
 use self::telling::{Level, Line, Telling};
 use super::session::runtime;
 use super::stopping::{Running, stop_on_signals};
@@ -111,6 +115,8 @@ impl RunCommand {
             };
             let metrics = Arc::new(Metrics::default());
             let serving = Serving::start(&session.config, asked, Arc::clone(&metrics)).await?;
+            let _summary = Summary::begin(serving.daemon.clone());
+            let _supervision = Supervision::begin(serving.daemon.clone(), stop.clone());
             let mut heard = Heard {
                 telling: Telling::default(),
                 advice,

@@ -14,6 +14,7 @@ use crate::serve::{Access, Daemon, Listener, Metrics, ServeLimits, Service, Toke
 
 /// What serves, until it is stopped.
 pub struct Serving {
+    pub daemon: Daemon,
     stop: CancellationToken,
     serving: JoinSet<()>,
 }
@@ -27,7 +28,11 @@ impl Serving {
             asked,
             turn_time: limits.turn_time,
         };
-        let router = router(Service { daemon, metrics }, &limits);
+        let service = Service {
+            daemon: daemon.clone(),
+            metrics,
+        };
+        let router = router(service, &limits);
         let mut listeners = vec![(Listener::socket(&config.serve.socket).into_diagnostic()?, Access::All)];
         if let Some(address) = config.serve.address {
             let token = config.serve.token.as_ref().map(|source| token(source, config));
@@ -42,7 +47,7 @@ impl Serving {
             tracing::info!(at = listener.place(), access = ?access, "answers");
             serving.spawn(serve(listener, router.clone(), access, limits, stop.clone()));
         }
-        Ok(Self { stop, serving })
+        Ok(Self { daemon, stop, serving })
     }
 
     /// Lets what is being answered end.
