@@ -214,7 +214,7 @@ const CASES: &[(&str, Tamper, &[&str])] = &[
     ),
     (
         "a blob is lost",
-        |site| assert!(site.store.lose_blob(&mirror(site), &site.image.blobs()[0].digest)),
+        |site| assert!(site.store.lose_blob(&mirror(site), &site.image.blobs()[0].descriptor.digest)),
         &["incomplete europe team/app@image"],
     ),
     (
