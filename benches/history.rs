@@ -10,10 +10,10 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use landfall::desired::{Accepted, Ledger, ParseCache, parse, resolve};
 use landfall::reconcile::history::declare;
 use landfall::reconcile::read_tree;
-use landfall::source::{GitRepository, Location, Options, Source as _};
+use landfall::source::{GitRepository, Options, Source as _};
 
 fn open(path: &std::path::Path) -> GitRepository {
-    GitRepository::open(&Location::from(path.to_owned()), Options::default()).expect("git made it")
+    GitRepository::open(path, Options::default()).expect("git made it")
 }
 
 fn ledger(criterion: &mut Criterion) {

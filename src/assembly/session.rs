@@ -1,17 +1,16 @@
 //! The composition root: from the configuration to a repository, its memory, and a reconciler of the world outside.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::known_registries::KnownRegistries;
-use super::{AllowedRegistries, AssemblyError, registries, signers};
+use super::{AllowedRegistries, AssemblyError, Opening, registries, repository, signers};
 use crate::config::Config;
 use crate::execute::{AssembledWorld, SystemClock};
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
 use crate::reconcile::{Reconciler, Settings, StateJournal};
 use crate::signing::KeyFileSigners;
-use crate::source::{GitRepository, Location, Options, SubPath};
+use crate::source::Repository;
 
 /// What the cache may hold: about 500,000 verdicts.
 pub const CACHE_BYTES: u64 = 256 << 20;
@@ -22,29 +21,9 @@ pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJour
 /// An opened repository with the memory and the reconciler that go with it.
 pub struct Session {
     pub config: Arc<Config>,
-    pub source: Arc<GitRepository>,
+    pub source: Arc<Repository>,
     pub state: Arc<State>,
-    pub reconciler: Reconciler<RealWorld, GitRepository>,
-}
-
-/// The repository of this name, else the one of the configuration, else the current directory.
-///
-/// # Errors
-/// Where it cannot be opened.
-pub fn repository(named: Option<&str>, config: &Config) -> Result<GitRepository, AssemblyError> {
-    let here = Path::new(".");
-    let location = match (named, &config.git.url) {
-        (Some(text), _) => Location::parse(text, here),
-        (None, Some(text)) => Location::parse(text, &config.git.base),
-        (None, None) => Location::parse(".", here),
-    }
-    .map_err(AssemblyError::Location)?;
-    let options = Options {
-        branch: config.git.branch.clone(),
-        folder: SubPath::parse(&config.git.folder).map_err(AssemblyError::Location)?,
-        limits: config.limits,
-    };
-    GitRepository::open(&location, options).map_err(AssemblyError::Repository)
+    pub reconciler: Reconciler<RealWorld, Repository>,
 }
 
 impl Session {
@@ -52,8 +31,8 @@ impl Session {
     ///
     /// # Errors
     /// Where the repository or the state cannot be opened, or the configuration cannot be used.
-    pub fn assemble(named: Option<&str>, config: Arc<Config>) -> Result<Self, AssemblyError> {
-        let source = Arc::new(repository(named, &config)?);
+    pub fn assemble(named: Option<&str>, config: Arc<Config>, opening: Opening<'_>) -> Result<Self, AssemblyError> {
+        let source = Arc::new(repository(named, &config, opening)?);
         let state = Arc::new(State::open(&config.storage.state)?);
         let world = AssembledWorld {
             registry: registries(&config)?,
@@ -64,11 +43,14 @@ impl Session {
         let cache = Arc::new(Cache::open(&config.storage.cache, CACHE_BYTES));
         let defaults = Settings::default();
         let settings = Settings {
-            git_url: named
-                .map(str::to_owned)
-                .or_else(|| config.git.url.clone())
-                .unwrap_or_else(|| source.path().display().to_string())
-                .into(),
+            git_url: match source.remote() {
+                Some(remote) => remote.url().to_string(),
+                None => named
+                    .map(str::to_owned)
+                    .or_else(|| config.git.url.clone())
+                    .unwrap_or_else(|| source.name()),
+            }
+            .into(),
             limits: config.limits,
             requests_per_pass: config
                 .work

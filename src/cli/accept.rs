@@ -8,7 +8,7 @@ use serde_json::json;
 use super::daemon::have_done;
 use super::session::configuration;
 use super::{Common, ExitCode, WithExitCode as _};
-use crate::assembly::Session;
+use crate::assembly::{Opening, Session};
 use crate::source::Source as _;
 
 /// Follow this commit from now on, whatever was followed before
@@ -29,7 +29,7 @@ impl AcceptCommand {
         if let Some(code) = have_done(common, &config, "accept", &body, output)? {
             return Ok(code);
         }
-        let mut session = Session::open(common)?;
+        let mut session = Session::open_for(common, Opening::Once(&[&self.revision]))?;
         let commit = session
             .source
             .resolve(&self.revision)

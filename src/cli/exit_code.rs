@@ -166,8 +166,7 @@ impl Ends for SourceError {
     fn exit_code(&self) -> ExitCode {
         match self {
             // What was named is not there, or nothing that is read.
-            Self::Transport { .. }
-            | Self::Location { .. }
+            Self::Location { .. }
             | Self::SubPath { .. }
             | Self::NotARepository { .. }
             | Self::ObjectFormat { .. }
@@ -181,6 +180,10 @@ impl Ends for SourceError {
             Self::MissingObject { .. } | Self::Corrupt { .. } | Self::TooLarge { .. } | Self::Git { .. } => {
                 ExitCode::Failed
             }
+            Self::NotLookedAt { .. } => ExitCode::Failed,
+            Self::Remote(error) if error.fault.is_of_credentials() => ExitCode::AccessRefused,
+            Self::Remote(error) if error.fault.is_passing() => ExitCode::Failed,
+            Self::Remote(_) => ExitCode::Invalid,
         }
     }
 }

@@ -10,12 +10,12 @@ use super::exit_code::{Ended as _, Ends as _};
 use super::progress::Watching;
 pub use super::stopping::stop_on_signals;
 use super::{Common, ErrorOutput, ExitCode, Terminal, WithExitCode as _};
-use crate::assembly::{self, Session};
+use crate::assembly::{self, Opening, Session};
 use crate::config::{Config, Environment};
 use crate::model::{CommitId, Severity};
 use crate::plan::{Advice, Audience, Scope};
 use crate::reconcile::{Following, Pass, ReconcileError, read_tree};
-use crate::source::{GitRepository, Source as _};
+use crate::source::{Repository, Source as _};
 
 /// The configuration that the command line names, or that is found.
 ///
@@ -32,8 +32,9 @@ pub fn configuration(common: &Common) -> Result<Arc<Config>, Report> {
 ///
 /// # Errors
 /// Where it cannot be opened.
-pub fn repository(common: &Common, config: &Config) -> Result<GitRepository, Report> {
-    assembly::repository(common.repo.as_deref(), config).ended()
+pub fn repository(common: &Common, config: &Config) -> Result<Repository, Report> {
+    let revisions: Vec<&str> = common.revision.as_deref().into_iter().collect();
+    assembly::repository(common.repo.as_deref(), config, Opening::Once(&revisions)).ended()
 }
 
 /// A commit, looked at.
@@ -47,8 +48,15 @@ impl Session {
     /// # Errors
     /// Where the configuration, the repository or the state cannot be opened.
     pub fn open(common: &Common) -> Result<Self, Report> {
+        let revisions: Vec<&str> = common.revision.as_deref().into_iter().collect();
+        Self::open_for(common, Opening::Once(&revisions))
+    }
+
+    /// # Errors
+    /// As those of [`Self::open`].
+    pub fn open_for(common: &Common, opening: Opening<'_>) -> Result<Self, Report> {
         let config = configuration(common)?;
-        Self::assemble(common.repo.as_deref(), config).ended()
+        Self::assemble(common.repo.as_deref(), config, opening).ended()
     }
 
     /// The commit that the command line names, else the newest.

@@ -31,6 +31,8 @@ pub enum ConfigError {
     },
     #[error("[registries.\"{prefix}\"] in config.toml: {reason}")]
     Registry { prefix: Prefix, reason: String },
+    #[error("[git] in config.toml: {reason}")]
+    Git { reason: String },
     #[error("{}: `{prefix}` names the budget `{budget}`, which does not exist: {help}", file.display())]
     UnknownBudget {
         file: PathBuf,

@@ -9,9 +9,10 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::capabilities::CapabilityKeys;
+use super::git::{GitKeys, GitLimitKeys};
 use super::scalar::{Address, Count, Period, Rate, Size};
 use super::{Credential, SignerSettings};
-use crate::model::{CommitId, Prefix};
+use crate::model::Prefix;
 
 /// The runtime configuration of landfall: what does not stand in Git. Paths are relative to this file.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +27,7 @@ pub(super) struct File {
     #[schemars(extend("examples" = [["staging.example.com"]]))]
     pub allow_reads: Option<Vec<Prefix>>,
     /// The desired-state repository.
-    #[schemars(extend("examples" = [{ "url": "/srv/releases.git", "branch": "main" }]))]
+    #[schemars(extend("examples" = [{ "url": "https://git.example.com/acme/releases.git", "branch": "main" }]))]
     pub git: GitKeys,
     /// Where landfall keeps what it must remember.
     #[schemars(extend("examples" = [{ "state": "/var/lib/landfall", "cache": "/var/cache/landfall" }]))]
@@ -58,28 +59,6 @@ pub(super) struct File {
     /// Limits on what comes from outside, and on the work done at once.
     #[schemars(extend("examples" = [{ "manifest": "8 MiB", "concurrency": 8 }]))]
     pub limits: LimitKeys,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
-pub(super) struct GitKeys {
-    /// The desired-state repository: a path or a file:// URL. Where left out: what `--repo` names, else the current
-    /// directory.
-    #[schemars(extend("examples" = ["/srv/releases.git"]))]
-    pub url: Option<String>,
-    /// The branch to follow. Where left out: the one that HEAD points to.
-    #[schemars(extend("examples" = ["main"]))]
-    pub branch: Option<String>,
-    /// The folder in the repository that holds landfall.toml. Where left out: its root.
-    #[schemars(extend("examples" = ["registries"]))]
-    pub path: Option<String>,
-    /// How often to look for commits, beside being told of them.
-    #[schemars(extend("default" = "1m", "examples" = ["30s"]))]
-    pub interval: Option<Period>,
-    /// The commit to begin with: what came before is not looked at.
-    #[schemars(with = "String")]
-    #[schemars(extend("examples" = ["0123456789abcdef0123456789abcdef01234567"]))]
-    pub floor: Option<CommitId>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -266,6 +245,9 @@ pub(super) struct LimitKeys {
     /// How long to wait for registries.
     #[schemars(extend("examples" = [{ "connect": "5s", "commit": "10m" }]))]
     pub timeouts: TimeoutKeys,
+    /// What one look at a desired-state repository elsewhere may take.
+    #[schemars(extend("examples" = [{ "pack": "64 MiB", "time": "2m" }]))]
+    pub git: GitLimitKeys,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]

@@ -11,9 +11,10 @@ use super::environment::SYSTEM_CONFIG;
 use super::file::{File, LimitKeys, TimeoutKeys};
 use super::scalar::{Count, Period, Size};
 use super::{
-    BudgetSettings, ConfigError, Environment, RegistrySettings, SecretSource, SignerSettings, budget, registries,
+    BudgetSettings, ConfigError, Environment, GitSettings, RegistrySettings, SecretSource, SignerSettings, budget,
+    registries,
 };
-use crate::model::{CommitId, Digest, Limits, Prefix, Registry, Repository};
+use crate::model::{Digest, Limits, Prefix, Registry, Repository};
 
 /// A configuration with every default and path resolved. It holds no secrets, only where they are.
 #[derive(Debug, Clone)]
@@ -37,20 +38,6 @@ pub struct Config {
     pub work: Work,
     pub environment: Environment,
     digest: Digest,
-}
-
-/// The desired-state repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GitSettings {
-    /// As it is written; a relative path is meant from `base`.
-    pub url: Option<String>,
-    pub base: PathBuf,
-    pub branch: Option<String>,
-    /// The folder that holds `landfall.toml`, as it is written; empty for the repository's root.
-    pub folder: String,
-    /// How often to look for commits, beside being told of them.
-    pub interval: Duration,
-    pub floor: Option<CommitId>,
 }
 
 /// Where a daemon answers.
@@ -94,7 +81,6 @@ pub struct Timeouts {
     pub commit: Option<Duration>,
 }
 
-const GIT_INTERVAL: Duration = Duration::from_secs(60);
 const OBSERVE_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
 impl Config {
@@ -206,14 +192,7 @@ fn resolve(keys: &File, file: Option<&Path>, environment: Environment) -> Result
                 .as_ref()
                 .map(|path| SecretSource::File(folder.join(path))),
         },
-        git: GitSettings {
-            url: keys.git.url.clone(),
-            base: folder.to_owned(),
-            branch: keys.git.branch.clone(),
-            folder: keys.git.path.clone().unwrap_or_default(),
-            interval: period(keys.git.interval).unwrap_or(GIT_INTERVAL),
-            floor: keys.git.floor,
-        },
+        git: GitSettings::resolve(&keys.git, &keys.limits.git, folder)?,
         storage: Storage {
             state,
             cache: place(keys.storage.cache.as_deref(), folder, environment.cache_home(), "cache")?,

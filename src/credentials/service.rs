@@ -137,7 +137,7 @@ impl Services {
             .map_err(|_| format!("{service} answers with something other than text"))
     }
 
-    /// The answer, if it is 200.
+    /// The answer, if it is one of success.
     pub(super) async fn ask(&self, mut question: Question) -> Result<Reply, String> {
         let service = question.service;
         let home = Home {
@@ -161,7 +161,7 @@ impl Services {
                 continue;
             }
             let reply = answer.map_err(|error| format!("{service}: {error}"))?;
-            if reply.status == StatusCode::OK {
+            if matches!(reply.status, StatusCode::OK | StatusCode::CREATED) {
                 return Ok(reply);
             }
             let code = error_code(&reply.bytes)

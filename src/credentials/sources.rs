@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ambient::{Ambient, AmbientSource};
-use super::helper::{HelperLimits, Helpers};
+use super::helper::Helpers;
+use super::program::HelperLimits;
 use super::stored::{StoredLogins, server};
 use crate::config::{Credential, Environment, HelperName, SecretSource};
 use crate::http::ClientOptions;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reqwest::{Method, redirect::Policy};
+use reqwest::{Method, Proxy, redirect::Policy};
 use url::{Host, Url};
 
 use super::certificates::{CertificateFiles, Certificates, Watched};
@@ -52,10 +52,10 @@ struct ConnectorKey {
 
 impl Connectors {
     pub(super) fn new(options: ClientOptions) -> Self {
-        let proxies = if options.environment_proxy {
-            environment_proxies()
-        } else {
-            HashSet::new()
+        let proxies = match &options.proxy {
+            Some(proxy) => proxy.host_str().map(str::to_owned).into_iter().collect(),
+            None if options.environment_proxy => environment_proxies(),
+            None => HashSet::new(),
         };
         Self {
             trusted: Vec::new(),
@@ -127,14 +127,19 @@ impl Connectors {
         let authorities = built
             .certificates
             .map_or(&[][..], |certificates| &certificates.authorities);
+        let proxy = self.options.proxy.clone().map(Proxy::all).transpose();
+        let proxy = proxy.map_err(|error| format!("the proxy cannot be used: {}", root_cause(&error)))?;
         let builder = || {
             let mut builder = reqwest::Client::builder()
                 .user_agent(&self.options.user_agent)
                 .connect_timeout(self.options.timeouts.connect)
                 .redirect(Policy::none())
                 .referer(false);
-            if built.direct || !self.options.environment_proxy {
-                builder = builder.no_proxy();
+            match &proxy {
+                _ if built.direct => builder = builder.no_proxy(),
+                Some(proxy) => builder = builder.proxy(proxy.clone()),
+                None if !self.options.environment_proxy => builder = builder.no_proxy(),
+                None => {}
             }
             match built.allowed {
                 // Who we are is told to the registry itself, and to nobody it names.

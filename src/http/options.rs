@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::least_rate::LeastRate;
 
 /// Settings of an [`super::HttpClient`].
@@ -13,6 +15,8 @@ pub struct ClientOptions {
     pub retries: RetryPolicy,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count. Loopback is always reached directly.
     pub environment_proxy: bool,
+    /// The proxy that counts instead.
+    pub proxy: Option<Url>,
 }
 
 impl Default for ClientOptions {
@@ -23,6 +27,7 @@ impl Default for ClientOptions {
             concurrency: Concurrency::default(),
             retries: RetryPolicy::default(),
             environment_proxy: true,
+            proxy: None,
         }
     }
 }

@@ -108,7 +108,7 @@ fn branch_hint(repository: &gix::Repository, branch: &str) -> Option<String> {
     (!local.is_empty()).then(|| format!("; there are {}", shown(&local)))
 }
 
-fn shown(names: &[String]) -> String {
+pub(super) fn shown(names: &[String]) -> String {
     const MOST: usize = 8;
     let mut text = names
         .iter()

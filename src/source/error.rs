@@ -4,16 +4,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::remote::RemoteError;
 use crate::model::{BlobId, CommitId};
 
 /// Every message names the repository, what was asked of it, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SourceError {
-    #[error("{url}: network transports are not supported by this version: clone it and give the path of the clone")]
-    Transport {
-        /// Without credentials.
-        url: String,
-    },
     #[error("`{text}` names no Git repository: {reason}")]
     Location { text: String, reason: String },
     #[error("`{path}` is not a folder inside a repository: {reason}")]
@@ -101,6 +97,20 @@ pub enum SourceError {
         doing: String,
         reason: String,
     },
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
+    #[error("{url}: it was not looked at yet, and there is no clone of it")]
+    NotLookedAt { url: String },
+}
+
+impl SourceError {
+    /// Whether something is not as Git wrote it: where that is a clone of landfall's own, it is made anew.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::MissingObject { .. } | Self::Corrupt { .. } | Self::NotARepository { .. } | Self::Git { .. }
+        )
+    }
 }
 
 impl miette::Diagnostic for SourceError {}

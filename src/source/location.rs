@@ -3,17 +3,20 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::SourceError;
+use super::remote::{RemoteUrl, without_credentials};
 
-/// A repository on this machine.
+/// A repository on this machine, or elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location(PathBuf);
+pub enum Location {
+    Local(PathBuf),
+    Remote(RemoteUrl),
+}
 
 impl Location {
-    /// Reads a path or a `file://` URL; relative paths are taken from `base`.
+    /// Reads a path or a URL; relative paths are taken from `base`.
     ///
     /// # Errors
-    /// [`SourceError::Transport`] for what would need the network, [`SourceError::Location`] for anything else that
-    /// is no path.
+    /// [`SourceError::Location`] for what is neither, or cannot be used.
     pub fn parse(text: &str, base: &Path) -> Result<Self, SourceError> {
         let bad = |reason: &str| SourceError::Location {
             text: text.to_owned(),
@@ -23,54 +26,41 @@ impl Location {
             return Err(bad("it is empty"));
         }
         let Some((scheme, _)) = text.split_once("://") else {
-            if is_scp_form(text) && !base.join(text).exists() {
-                return Err(SourceError::Transport { url: text.to_owned() });
+            if base.join(text).exists() {
+                return Ok(Self::Local(base.join(text)));
             }
-            return Ok(Self(base.join(text)));
+            let remote = RemoteUrl::parse(text)?;
+            return Ok(remote.map_or_else(|| Self::Local(base.join(text)), Self::Remote));
         };
-        match scheme.to_ascii_lowercase().as_str() {
-            "file" => {
-                let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
-                let path = url
-                    .to_file_path()
-                    .map_err(|()| bad("a file URL must hold an absolute path of this machine: file:///path"))?;
-                Ok(Self(path))
-            }
-            "http" | "https" | "ssh" | "git" | "git+ssh" | "ssh+git" | "ftp" | "ftps" => Err(SourceError::Transport {
-                url: without_credentials(text),
+        if scheme.eq_ignore_ascii_case("file") {
+            let url = url::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+            let path = url
+                .to_file_path()
+                .map_err(|()| bad("a file URL must hold an absolute path of this machine: file:///path"))?;
+            return Ok(Self::Local(path));
+        }
+        match RemoteUrl::parse(text)? {
+            Some(url) => Ok(Self::Remote(url)),
+            None => Err(SourceError::Location {
+                text: without_credentials(text),
+                reason: "expected a path, or a URL that begins with https://, ssh:// or file://".to_owned(),
             }),
-            _ => Err(bad("expected a path or a file:// URL")),
         }
     }
 
+    /// Where it is, if it is on this machine.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Local(path) => Some(path),
+            Self::Remote(_) => None,
+        }
     }
 }
 
 impl From<PathBuf> for Location {
     fn from(path: PathBuf) -> Self {
-        Self(path)
-    }
-}
-
-/// `user@host:path`: a colon before the first slash, as git tells it apart (git-clone, "GIT URLS").
-fn is_scp_form(text: &str) -> bool {
-    text.split_once(':')
-        .is_some_and(|(host, _)| !host.is_empty() && !host.contains(['/', '\\']))
-}
-
-fn without_credentials(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut parsed) => {
-            // Fails only for URLs without a host, which carry no credentials.
-            let _ = parsed.set_username("");
-            let _ = parsed.set_password(None);
-            parsed.set_query(None);
-            parsed.to_string()
-        }
-        Err(_) => url.split("://").next().unwrap_or_default().to_owned() + "://…",
+        Self::Local(path)
     }
 }
 
@@ -118,7 +108,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<PathBuf, SourceError> {
-        Location::parse(text, Path::new("/base")).map(|location| location.path().to_owned())
+        Location::parse(text, Path::new("/base")).map(|location| location.path().unwrap().to_owned())
     }
 
     #[test]
@@ -130,18 +120,19 @@ mod tests {
     }
 
     #[test]
-    fn network_urls_are_refused_without_repeating_their_credentials() {
+    fn urls_of_the_network_are_elsewhere_unless_such_a_path_is_here() {
+        let folder = tempfile::TempDir::new().unwrap();
         for url in [
             "https://git.example.com/a",
             "ssh://git@git.example.com/a",
-            "git@git.example.com:a/b",
+            "git@git.example.com:a",
         ] {
-            let error = parse(url).unwrap_err();
-            assert!(matches!(error, SourceError::Transport { .. }), "{url}");
-            assert!(error.to_string().contains("clone it and give the path"), "{error}");
+            let location = Location::parse(url, folder.path()).unwrap();
+            assert!(matches!(location, Location::Remote(_)), "{url}");
         }
-        let error = parse("https://user:secret@git.example.com/a?token=secret").unwrap_err();
-        assert!(!error.to_string().contains("secret"), "{error}");
+        std::fs::create_dir(folder.path().join("git@git.example.com:a")).unwrap();
+        let location = Location::parse("git@git.example.com:a", folder.path()).unwrap();
+        assert!(location.path().is_some());
     }
 
     #[test]

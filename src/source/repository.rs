@@ -8,7 +8,7 @@ use gix::odb::pack::cache::lru::MemoryCappedHashmap;
 use super::object::{Objects, object_id, reason, sha1};
 use super::replay::{self, Reading, Stretch};
 use super::tree::{self, Contents};
-use super::{Change, CommitInfo, Entry, Location, Source, SourceError, SubPath, Visitor, changes, commits, format};
+use super::{Change, CommitInfo, Entry, Source, SourceError, SubPath, Visitor, changes, commits, format};
 use crate::model::{CommitId, Limits, RepoPath, Roots, Tree, TreeFile};
 
 /// What of a repository is followed.
@@ -31,26 +31,42 @@ pub struct GitRepository {
 }
 
 /// No object that landfall reads comes near this size; a delta's base may be larger than the object made from it.
-const LARGEST_OBJECT: u64 = 64 << 20;
+pub(super) const LARGEST_OBJECT: u64 = 64 << 20;
+
+/// Packs that are open at once: a repository that nobody tidies up has hundreds, and gix finds nothing in those beyond.
+const MOST_PACKS: u16 = 2_048;
 
 /// Bytes of objects that are kept because others may be stored as differences from them: what changes little is stored
 /// as long chains of differences.
 const DELTA_BASES: usize = 64 << 20;
 
+/// Neither the environment nor the user's configuration may say what a commit holds. Replacement objects would let one
+/// commit id stand for another's content.
+pub(super) fn isolated() -> gix::open::Options {
+    gix::open::Options::isolated()
+        .object_store_slots(gix::odb::store::init::Slots::Given(MOST_PACKS))
+        .config_overrides([
+            "core.useReplaceRefs=false".to_owned(),
+            format!("gitoxide.objects.allocLimit={LARGEST_OBJECT}"),
+        ])
+}
+
 impl GitRepository {
     /// # Errors
     /// [`SourceError::NotARepository`], also for repositories in a format that this version does not read.
-    pub fn open(location: &Location, options: Options) -> Result<Self, SourceError> {
-        let path = location.path().to_owned();
-        // Isolated: neither the environment nor the user's configuration may say what a commit holds. Replacement
-        // objects would let one commit id stand for another's content.
-        let repository = gix::open::Options::isolated()
-            .config_overrides([
-                "core.useReplaceRefs=false".to_owned(),
-                format!("gitoxide.objects.allocLimit={LARGEST_OBJECT}"),
-            ])
-            .open(&path)
-            .map_err(|error| format::refusal(&path, &reason(&error)))?;
+    pub fn open(path: &Path, options: Options) -> Result<Self, SourceError> {
+        Self::open_named(path, path.to_owned(), options)
+    }
+
+    /// The clone of a repository elsewhere, which errors name by its URL.
+    pub(super) fn open_clone(clone: &Path, url: &str, options: Options) -> Result<Self, SourceError> {
+        Self::open_named(clone, url.into(), options)
+    }
+
+    fn open_named(place: &Path, path: PathBuf, options: Options) -> Result<Self, SourceError> {
+        let repository = isolated()
+            .open(place)
+            .map_err(|error| format::refusal(place, &reason(&error)))?;
         format::check(&path, &repository)?;
         Ok(Self {
             repository,
@@ -60,7 +76,7 @@ impl GitRepository {
         })
     }
 
-    /// Where it is.
+    /// Where it is; for a clone, the URL of what it is a clone of.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -240,7 +256,7 @@ mod tests {
     #[test]
     fn a_folder_without_a_repository_says_what_is_expected() {
         let folder = tempfile::TempDir::new().unwrap();
-        let open = |path: &Path| GitRepository::open(&Location::from(path.to_owned()), Options::default());
+        let open = |path: &Path| GitRepository::open(path, Options::default());
         for path in [folder.path().to_owned(), folder.path().join("missing")] {
             let error = open(&path).map(drop).unwrap_err();
             assert!(matches!(error, SourceError::NotARepository { .. }));
@@ -257,7 +273,7 @@ mod tests {
             let history = History::new();
             let config = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\t";
             fs::write(history.path().join("config"), format!("{config}{extension}\n")).unwrap();
-            let opened = GitRepository::open(&Location::from(history.path()), Options::default());
+            let opened = GitRepository::open(&history.path(), Options::default());
             let error = opened.map(drop).unwrap_err();
             let is_told = matches!(
                 error,

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 
 use super::author::{self, Identity, Layout, NewCommit, Parents};
-use super::{GitRepository, Location, Options};
+use super::{GitRepository, Options};
 use crate::model::CommitId;
 
 pub(super) const AUTHOR: Identity<'static> = Identity {
@@ -45,7 +45,7 @@ impl History {
     }
 
     pub fn open_with(&self, options: Options) -> GitRepository {
-        GitRepository::open(&Location::from(self.path()), options).unwrap()
+        GitRepository::open(&self.path(), options).unwrap()
     }
 
     pub fn gix(&self) -> gix::Repository {

@@ -14,6 +14,7 @@ mod embedded_registry;
 mod fault_matrix;
 #[path = "../faults/mod.rs"]
 mod faults;
+mod git_host;
 mod hostile_names;
 mod kpromo;
 mod list;
@@ -23,6 +24,7 @@ mod monitoring;
 mod program;
 #[cfg(unix)]
 mod quick_start;
+mod remote;
 #[path = "../sampling/mod.rs"]
 mod sampling;
 mod shared_metadata;

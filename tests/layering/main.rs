@@ -12,7 +12,8 @@ mod circles;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("yaml", &["model"]),
-    ("source", &["model"]),
+    // Repositories elsewhere are reached by the one HTTP client.
+    ("source", &["model", "http"]),
     ("desired", &["model", "yaml"]),
     ("config", &["model"]),
     ("graph", &["model"]),

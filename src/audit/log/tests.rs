@@ -10,7 +10,7 @@ use crate::desired::Ledger;
 use crate::model::{CommitId, Digest};
 use crate::reconcile::history;
 use crate::source::author::{self, Identity, Layout, NewCommit, Parents};
-use crate::source::{GitRepository, Location, Options};
+use crate::source::{GitRepository, Options};
 
 const RULES: &str = r#"version = 1
 
@@ -73,7 +73,7 @@ impl History {
     }
 
     fn open(&self) -> GitRepository {
-        GitRepository::open(&Location::from(self.folder.path().to_owned()), Options::default()).unwrap()
+        GitRepository::open(self.folder.path(), Options::default()).unwrap()
     }
 
     fn log(&self, head: CommitId) -> Vec<LogEntry> {

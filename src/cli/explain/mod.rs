@@ -177,10 +177,11 @@ fn write_keys(output: &mut dyn Write, keys: &[KeyLine<'_>]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, Environment};
+    use crate::config::{Config, Environment, GitLimits, GitSettings};
     use crate::http;
     use crate::model::Limits;
     use crate::reconcile::Settings;
+    use crate::source::remote::FetchLimits;
 
     fn explained(key: Option<&str>, format: Format) -> Result<String, Report> {
         let mut output = Vec::new();
@@ -268,7 +269,14 @@ mod tests {
         let (said, silent) = (read(&text), read(""));
         assert!(text.lines().count() > 25, "{text}");
         assert_eq!((said.limits, silent.limits), (Limits::default(), Limits::default()));
-        assert_eq!(said.git, silent.git);
+        let fetch = FetchLimits::default();
+        let limits = GitLimits {
+            pack: Some(fetch.pack_bytes),
+            objects: Some(fetch.objects),
+            time: Some(fetch.time),
+            connect: Some(fetch.connect),
+        };
+        assert_eq!(said.git, GitSettings { limits, ..silent.git });
         assert_eq!(said.observe_interval, silent.observe_interval);
         assert_eq!(said.allow_writes, silent.allow_writes);
         let timeouts = http::Timeouts::default();

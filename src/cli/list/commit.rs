@@ -47,8 +47,8 @@ pub fn commit_at(source: &GitRepository, at: Option<&str>) -> Result<CommitId, R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Options;
     use crate::source::author::{self, Identity, Layout};
-    use crate::source::{Location, Options};
 
     /// A repository with commits made at these times.
     fn history(times: &[&str]) -> (tempfile::TempDir, GitRepository, Vec<CommitId>) {
@@ -63,7 +63,7 @@ mod tests {
             author::commit(folder.path(), "main", &files, "m", author, time.parse().unwrap()).unwrap()
         });
         let commits = commits.collect();
-        let source = GitRepository::open(&Location::from(folder.path().to_owned()), Options::default()).unwrap();
+        let source = GitRepository::open(folder.path(), Options::default()).unwrap();
         (folder, source, commits)
     }
 

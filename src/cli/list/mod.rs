@@ -14,9 +14,10 @@ use listing::{Listing, Selection};
 
 use super::arguments::WrittenFormat;
 use super::exit_code::Ended as _;
-use super::session::{configuration, repository};
+use super::session::configuration;
 use super::validate::ledger_at;
 use super::{Common, ErrorOutput, ExitCode, WithExitCode as _};
+use crate::assembly::{Opening, repository};
 use crate::desired::Resolved;
 use crate::model::{CommitId, counted};
 use crate::reconcile::{ReconcileError, history};
@@ -54,8 +55,12 @@ impl ListCommand {
     /// Where the repository cannot be read, its commit is refused, or what is named is not there.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let config = configuration(common)?;
-        let source = repository(common, &config)?;
         let at = self.at.as_deref().or(common.revision.as_deref());
+        // A date is found in the branch's history; only a commit's full id may be of something else.
+        let elsewhere = at.filter(|at| common.revision.is_some() || at.parse::<CommitId>().is_ok());
+        let opening = Opening::Once(elsewhere.as_slice());
+        let source = repository(common.repo.as_deref(), &config, opening).ended()?;
+        let source = source.here().ended()?;
         let commit = commit_at(&source, at)?;
         let resolved = asked_for(&source, commit)?;
         let selection = Selection {

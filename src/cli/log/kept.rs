@@ -115,13 +115,13 @@ fn write(path: &Path, folder: &str, commit: CommitId, entries: &[LogEntry]) -> i
 mod tests {
     use super::*;
     use crate::cli::validate::tests::{Repository, manifest};
+    use crate::source::Options;
     use crate::source::author::Parents;
-    use crate::source::{Location, Options};
 
     const PATH: &str = "promotions/dns/coredns.toml";
 
     fn open(repository: &Repository) -> GitRepository {
-        GitRepository::open(&Location::from(repository.path()), Options::default()).unwrap()
+        GitRepository::open(&repository.path(), Options::default()).unwrap()
     }
 
     fn moved(moves: std::ops::Range<usize>) -> (Repository, Vec<CommitId>) {

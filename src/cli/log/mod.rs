@@ -64,7 +64,7 @@ impl LogCommand {
     /// Where the repository cannot be read, or what is named is nowhere in its history.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let config = configuration(common)?;
-        let source = repository(common, &config)?;
+        let source = repository(common, &config)?.here().ended()?;
         let head = match &common.revision {
             Some(revision) => source.resolve(revision),
             None => source.head(),

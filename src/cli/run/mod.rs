@@ -4,6 +4,7 @@ mod serving;
 mod summary;
 mod supervision;
 mod telling;
+mod wakening;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,16 +20,17 @@ use self::telling::{Level, Line, Telling};
 use super::session::runtime;
 use super::stopping::{Running, stop_on_signals};
 use super::{Common, ExitCode, Terminal, advice, signers};
-use crate::assembly::{RealWorld, Session, claims_refused};
+use crate::assembly::{Opening, RealWorld, Session, claims_refused};
 use crate::config::Config;
 use crate::execute::{Progress, Stop};
 use crate::facts::Depth;
 use crate::graph::Graph;
 use crate::model::CommitId;
 use crate::plan::{Advice, Audience, Step};
-use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Requests, Wake, Watch};
+use crate::reconcile::{Following, Loop, Pass, ReconcileError, Reconciler, Requests, Watch};
 use crate::serve::Metrics;
-use crate::source::{GitRepository, Source as _, Watcher};
+use crate::source::remote::Wanted;
+use crate::source::{Repository, Source as _, SourceError};
 
 /// Requests that may wait for the loop at once.
 const WAITING_REQUESTS: usize = 64;
@@ -68,7 +70,7 @@ impl RunCommand {
     /// Where configuration, repository or state cannot be opened, a signer's key does not do, or the state fails: then a
     /// new start finds out whether it can be used again. What else goes wrong later is logged and tried again.
     pub fn run(self, common: &Common, _terminal: &Terminal) -> Result<ExitCode, Report> {
-        let mut session = Session::open(common)?;
+        let mut session = Session::open_for(common, Opening::Lasting)?;
         let by_hand = advice::advice(common, &session.config, Audience::Command);
         self.begin(&mut session, &by_hand)?;
         let options = Loop {
@@ -83,24 +85,10 @@ impl RunCommand {
             let watched = Watched::default();
             watched.0.tell_what_a_stop_waits_for(&stop);
             let (sender, mut wakes) = mpsc::channel(1);
-            match Watcher::new(&session.source) {
-                Ok(mut watcher) => {
-                    tokio::spawn(async move {
-                        loop {
-                            if let Err(error) = watcher.changed().await {
-                                tracing::warn!(%error, "the branch is looked at by its interval only");
-                                return;
-                            }
-                            // One wake-up that waits is enough.
-                            let _ = sender.try_send(Wake);
-                        }
-                    });
-                }
-                Err(error) => tracing::warn!(%error, "the branch is looked at by its interval only"),
-            }
+            let _looks = wakening::begin(&session.source, session.config.git.interval, sender)?;
             tracing::info!(
                 version = env!("CARGO_PKG_VERSION"),
-                repository = %session.source.path().display(),
+                repository = session.source.name(),
                 branch = session.source.branch().into_diagnostic()?,
                 commits = ?session.config.git.interval,
                 registries = ?session.config.observe_interval,
@@ -154,10 +142,11 @@ impl RunCommand {
     /// What the configuration names and does not open is wrong from the start. A signer that it does not name is told of,
     /// since what others signed can be kept all the same.
     async fn check_signers(&self, session: &mut Session) -> Result<(), Report> {
-        let head = session.source.head().into_diagnostic()?;
-        if session.reconciler.follow(head, Following::Accept).is_err() {
-            // The loop says why.
-            return Ok(());
+        // Where the head is not known or not followed, the loop says why.
+        if let Ok(head) = session.source.head()
+            && let Err(error) = session.reconciler.follow(head, Following::Accept)
+        {
+            tracing::debug!(%error, "signers are not checked at the head");
         }
         let wanted = signers::wanted(session.reconciler.graph());
         let faults = signers::check(&session.config, &wanted).await?;
@@ -173,7 +162,8 @@ impl RunCommand {
     /// Without an accepted commit nothing is written until `floor` says where to begin.
     fn begin(&self, session: &mut Session, advice: &Advice) -> Result<(), Report> {
         let branch = session.source.branch().into_diagnostic()?;
-        if session.state.accepted(&branch).into_diagnostic()?.is_some() {
+        if let Some(accepted) = session.state.accepted(&branch).into_diagnostic()? {
+            keep_accepted(session, accepted);
             return Ok(());
         }
         let head = session.source.head().into_diagnostic()?;
@@ -191,6 +181,20 @@ impl RunCommand {
     }
 }
 
+/// What was accepted is kept from the start, whatever became of the branch meanwhile.
+fn keep_accepted(session: &mut Session, accepted: CommitId) {
+    if let Some(remote) = session.source.remote()
+        && matches!(session.source.commit(accepted), Err(SourceError::NoSuchCommit { .. }))
+        && let Err(error) = remote.look(Wanted::Commit(accepted))
+    {
+        tracing::warn!(%error, commit = %accepted, "the commit that was followed before cannot be had any more");
+    }
+    // The loop follows the head, and tells why where it cannot.
+    if let Err(error) = session.reconciler.follow(accepted, Following::Accept) {
+        tracing::warn!(%error, commit = %accepted, "the commit that was followed before cannot be kept");
+    }
+}
+
 /// Puts what the loop tells into the log.
 struct Heard {
     telling: Telling,
@@ -205,7 +209,7 @@ struct Heard {
 }
 
 impl Heard {
-    fn hear(&mut self, reconciler: &Reconciler<RealWorld, GitRepository>, result: Result<&Pass, ReconcileError>) {
+    fn hear(&mut self, reconciler: &Reconciler<RealWorld, Repository>, result: Result<&Pass, ReconcileError>) {
         let lines = match result {
             Ok(pass) => {
                 let passes = std::slice::from_ref(pass);

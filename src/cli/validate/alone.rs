@@ -1,11 +1,9 @@
 //! Manifests as they stand, judged as `apply` would.
 
-use std::path::Path;
-
 use miette::{IntoDiagnostic as _, miette};
 
 use super::kept_ledger::ledger_at;
-use super::place::{self, Judged, Place, work_tree};
+use super::place::{Judged, Place, work_tree};
 use super::report::{Counts, Head, History, Report};
 use crate::cli::directory::tree_from_directory;
 use crate::cli::{ExitCode, WithExitCode as _};
@@ -14,16 +12,16 @@ use crate::model::{CommitId, Diagnostic};
 use crate::reconcile::{history, read_tree};
 use crate::source::{GitRepository, Source as _, SourceError};
 
-/// Judges a commit or, where none is named, what lies in `directory`: as a commit of it would be.
+/// Judges a commit or, where none is named, what lies in the directory: as a commit of it would be.
 ///
 /// # Errors
 /// Where the directory or the repository cannot be read, or there is no such revision.
-pub(super) fn judge(directory: &Path, revision: Option<&str>) -> miette::Result<Report> {
+pub(super) fn judge(place: Place, revision: Option<&str>) -> miette::Result<Report> {
     let Place {
         directory,
         repository,
         is_checkout,
-    } = place::open(directory)?;
+    } = place;
     let Some(repository) = repository else {
         if revision.is_some() {
             return Err(miette!(

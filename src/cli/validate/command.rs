@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use miette::{IntoDiagnostic as _, WrapErr as _, miette};
 
 use super::comparison::compare;
-use super::{alone, github, json, sarif, text};
+use super::place::Place;
+use super::{alone, github, json, place, sarif, text};
+use crate::assembly::{Opening, repository};
 use crate::cli::arguments::WrittenFormat;
+use crate::cli::exit_code::Ended as _;
+use crate::cli::session::configuration;
 use crate::cli::{Common, ExitCode, WithExitCode as _};
 use crate::source::Location;
 
@@ -41,15 +45,15 @@ impl ValidateCommand {
     /// Where the directory or the repository cannot be read, or `output` not written.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> miette::Result<ExitCode> {
         let format = common.written;
-        let directory = self.place(common)?;
+        let place = self.place(common)?;
         let report = match &self.base {
-            None => alone::judge(&directory, common.revision.as_deref())?,
+            None => alone::judge(place, common.revision.as_deref())?,
             Some(base) => {
                 let head = match (self.head.as_deref(), common.revision.as_deref()) {
                     (Some(_), Some(_)) => return Err(twice("--head", "--revision")),
                     (head, revision) => head.or(revision),
                 };
-                compare(&directory, base, head)?
+                compare(place, base, head)?
             }
         };
         match format {
@@ -71,11 +75,11 @@ impl ValidateCommand {
 }
 
 impl ValidateCommand {
-    /// The directory that the command line names.
-    fn place(&self, common: &Common) -> miette::Result<PathBuf> {
+    /// What the command line names.
+    fn place(&self, common: &Common) -> miette::Result<Place> {
         match (&self.directory, &common.repo) {
-            (Some(directory), None) => Ok(directory.clone()),
-            (None, None) => Ok(PathBuf::from(".")),
+            (Some(directory), None) => place::open(directory),
+            (None, None) => place::open(Path::new(".")),
             (Some(directory), Some(repo)) if directory.as_path() != Path::new(repo) => {
                 Err(twice("the argument", "--repo or LANDFALL_REPO"))
             }
@@ -83,9 +87,23 @@ impl ValidateCommand {
                 let location = Location::parse(repo, Path::new("."))
                     .into_diagnostic()
                     .with_exit_code(ExitCode::Invalid)?;
-                Ok(location.path().to_owned())
+                match location {
+                    Location::Local(path) => place::open(&path),
+                    Location::Remote(_) => self.elsewhere(common),
+                }
             }
         }
+    }
+}
+
+impl ValidateCommand {
+    /// The commits that the command line names, of a repository elsewhere.
+    fn elsewhere(&self, common: &Common) -> miette::Result<Place> {
+        let config = configuration(common)?;
+        let named = [&self.base, &self.head, &common.revision];
+        let revisions: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
+        let source = repository(common.repo.as_deref(), &config, Opening::Once(&revisions)).ended()?;
+        place::elsewhere(&source)
     }
 }
 

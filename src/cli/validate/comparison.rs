@@ -7,7 +7,7 @@ use std::thread;
 use miette::{IntoDiagnostic as _, miette};
 
 use super::kept_ledger::ledger_at;
-use super::place::{self, Judged as Change, Place, work_tree};
+use super::place::{Judged as Change, Place, work_tree};
 use super::report::{Comparison, Counts, Head, History, Report};
 use crate::cli::{ExitCode, WithExitCode as _};
 use crate::desired::review::{ClaimChange, Merged, Review, Side, Sides, merge, review};
@@ -16,17 +16,17 @@ use crate::model::{CommitId, Diagnostic, Tree};
 use crate::reconcile::{history, read_tree};
 use crate::source::{GitRepository, Source as _, SourceError};
 
-/// Judges what `head` (without one: what lies in `directory`) changes since it and `base` part, as it will be once it
+/// Judges what `head` (without one: what lies in the directory) changes since it and `base` part, as it will be once it
 /// is merged into `base`.
 ///
 /// # Errors
 /// Where the revisions cannot be found or read, a shallow clone included.
-pub fn compare(directory: &Path, base: &str, head: Option<&str>) -> miette::Result<Report> {
+pub fn compare(place: Place, base: &str, head: Option<&str>) -> miette::Result<Report> {
     let Place {
         directory,
         repository,
         is_checkout,
-    } = place::open(directory)?;
+    } = place;
     let repository = repository
         .ok_or_else(|| {
             miette!(

@@ -188,8 +188,8 @@ pub(in crate::cli) fn meeting<S: Source>(
 mod tests {
     use super::super::tests::{Repository, manifest};
     use super::*;
+    use crate::source::Options;
     use crate::source::author::Parents;
-    use crate::source::{Location, Options};
 
     const PATH: &str = "promotions/dns/coredns.toml";
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn open(repository: &Repository) -> GitRepository {
-        GitRepository::open(&Location::from(repository.path()), Options::default()).unwrap()
+        GitRepository::open(&repository.path(), Options::default()).unwrap()
     }
 
     fn file(repository: &Repository) -> PathBuf {

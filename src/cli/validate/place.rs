@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use miette::{IntoDiagnostic as _, miette};
 
@@ -10,13 +11,13 @@ use crate::cli::{ExitCode, WithExitCode as _};
 use crate::desired::{self, code};
 use crate::model::{CommitId, Diagnostic, RepoPath, Roots, Severity, Tree};
 use crate::reconcile::read_tree;
-use crate::source::{GitRepository, Location, Options, Remark, SubPath};
+use crate::source::{GitRepository, Options, Remark, Repository, SubPath};
 
 /// A directory, and the repository that it lies in.
 pub(super) struct Place {
     pub directory: PathBuf,
     /// `None` where there is none.
-    pub repository: Option<GitRepository>,
+    pub repository: Option<Arc<GitRepository>>,
     /// The directory's files are there to look at, not only the repository's objects.
     pub is_checkout: bool,
 }
@@ -57,13 +58,26 @@ pub(super) fn open(directory: &Path) -> miette::Result<Place> {
         folder,
         ..Options::default()
     };
-    let repository = GitRepository::open(&Location::from(location), options)
+    let repository = GitRepository::open(&location, options)
         .into_diagnostic()
         .with_exit_code(ExitCode::Invalid)?;
     Ok(Place {
         directory: absolute,
-        repository: Some(repository),
+        repository: Some(Arc::new(repository)),
         is_checkout,
+    })
+}
+
+/// A repository elsewhere, of which commits are read.
+///
+/// # Errors
+/// Where nothing of it is here.
+pub(super) fn elsewhere(source: &Repository) -> miette::Result<Place> {
+    let repository = source.here().into_diagnostic()?;
+    Ok(Place {
+        directory: repository.path().to_owned(),
+        repository: Some(repository),
+        is_checkout: false,
     })
 }
 

@@ -337,7 +337,7 @@ fn refused(command: ValidateCommand) -> String {
 fn a_shallow_clone_is_refused_with_the_remedy() {
     let repository = Repository::new();
     let tip = repository.command();
-    let head = crate::source::GitRepository::open(&repository.path().into(), Default::default()).unwrap();
+    let head = crate::source::GitRepository::open(&repository.path(), Default::default()).unwrap();
     let head = crate::source::Source::head(&head).unwrap();
     fs::write(repository.path().join(".git/shallow"), format!("{head}\n")).unwrap();
     assert!(refused(tip).contains("fetch-depth: 0"));
@@ -424,7 +424,7 @@ fn a_moved_immutable_tag_is_found_without_a_base() {
 #[test]
 fn history_that_was_not_looked_at_is_said_in_every_format() {
     let repository = Repository::new();
-    let head = crate::source::GitRepository::open(&repository.path().into(), Default::default()).unwrap();
+    let head = crate::source::GitRepository::open(&repository.path(), Default::default()).unwrap();
     let head = crate::source::Source::head(&head).unwrap();
     fs::write(repository.path().join(".git/shallow"), format!("{head}\n")).unwrap();
     for format in [
