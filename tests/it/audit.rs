@@ -157,7 +157,9 @@ const CASES: &[(&str, Tamper, &[&str])] = &[
     ),
     (
         "a tag is moved",
-        |site| drop(site.disturb()),
+        |site| {
+            site.disturb();
+        },
         &["tag-moved europe team/app:v1"],
     ),
     (
@@ -214,7 +216,12 @@ const CASES: &[(&str, Tamper, &[&str])] = &[
     ),
     (
         "a blob is lost",
-        |site| assert!(site.store.lose_blob(&mirror(site), &site.image.blobs()[0].descriptor.digest)),
+        |site| {
+            assert!(
+                site.store
+                    .lose_blob(&mirror(site), &site.image.blobs()[0].descriptor.digest)
+            )
+        },
         &["incomplete europe team/app@image"],
     ),
     (

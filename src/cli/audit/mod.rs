@@ -72,7 +72,7 @@ impl AuditCommand {
     /// Where Git or the configuration cannot be read, or there is no such target.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let config = configuration(common)?;
-        let source = repository(common, &config)?;
+        let source = repository(common, &config)?.here().ended()?;
         let commit = match &common.revision {
             Some(revision) => source.resolve(revision),
             None => source.head(),

@@ -44,7 +44,7 @@ impl WhyCommand {
     /// Where Git cannot be read, or it never asked for such an image.
     pub fn run(self, common: &Common, output: &mut dyn Write) -> Result<ExitCode, Report> {
         let config = configuration(common)?;
-        let source = repository(common, &config)?;
+        let source = repository(common, &config)?.here().ended()?;
         let commit = match &common.revision {
             Some(revision) => source.resolve(revision),
             None => source.head(),

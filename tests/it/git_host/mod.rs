@@ -39,7 +39,6 @@ struct State {
 pub struct GitHost {
     root: PathBuf,
     /// Where it is its own: kept until its end.
-    #[expect(dead_code, reason = "is removed when it is dropped")]
     folder: Option<tempfile::TempDir>,
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,

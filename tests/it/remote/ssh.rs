@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use landfall::source::remote::{Fault, KnownHosts, Remote, RemoteOptions, SshIdentity};
@@ -41,7 +41,7 @@ impl FakeSsh {
     }
 }
 
-fn url(repository: &PathBuf) -> String {
+fn url(repository: &Path) -> String {
     format!("ssh://git@git.example.com:2222{}", repository.display())
 }
 
@@ -104,7 +104,8 @@ async fn a_path_with_quotes_is_one_word_to_the_other_side() {
 async fn what_ssh_says_when_it_fails_is_told_apart() {
     let host = GitHost::start().await;
     host.commit("main", &[("landfall.toml", "version = 1\n")]);
-    let is: [(&str, fn(&Fault) -> bool); 7] = [
+    type Is = fn(&Fault) -> bool;
+    let is: [(&str, Is); 7] = [
         ("Host key verification failed.", |fault| {
             matches!(fault, Fault::HostKey { .. })
         }),
