@@ -126,7 +126,7 @@ impl App {
         let question = self.question(Question::post(SERVICE, url, "application/json", body), &proof)?;
         let given: Token = self.services.json(question).await?;
         let end: Option<Timestamp> = given.expires_at.and_then(|end| end.parse().ok());
-        let life = end.and_then(|end| Duration::try_from(end.duration_since(now)).ok());
+        let life = end.and_then(|end| Duration::try_from(end.duration_since(Timestamp::now())).ok());
         Ok(Lease {
             credentials: Some(Credentials::Basic {
                 username: "x-access-token".to_owned(),

@@ -126,8 +126,9 @@ fn all_tags_of_a_repository_moved_at_once_are_put_right_in_as_many_plans_as_they
         let (plans, looks) = cost(&mut large, |large| large.run_for(MINUTE * 3));
         assert!(large.engine.is_settled(), "{:?}", large.engine.status());
         let steps = (size.all_images() * size.endpoints) as u64;
+        // Each step is planned for what it moves and for what it displaces, which is looked at on its own.
         assert!(
-            plans <= looks + 4 * steps,
+            plans <= looks + 8 * steps,
             "{plans} plans for {looks} looks and {steps} steps"
         );
         plans / size.all_images() as u64
