@@ -14,23 +14,7 @@ use crate::registry::{HttpRegistries, PrefixOptions, RegistryOptions, UploadMann
 /// # Errors
 /// Certificates that cannot be used, options that make no client.
 pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, AssemblyError> {
-    let defaults = ClientOptions::default();
-    let timeouts = &config.work.timeouts;
-    let client = ClientOptions {
-        timeouts: Timeouts {
-            connect: timeouts.connect.unwrap_or(defaults.timeouts.connect),
-            head: timeouts.head.unwrap_or(defaults.timeouts.head),
-            idle: timeouts.idle.unwrap_or(defaults.timeouts.idle),
-            body: timeouts.body.unwrap_or(defaults.timeouts.body),
-            commit: timeouts.commit.unwrap_or(defaults.timeouts.commit),
-            ..defaults.timeouts
-        },
-        concurrency: Concurrency {
-            requests: config.work.concurrency.unwrap_or(defaults.concurrency.requests),
-            ..defaults.concurrency
-        },
-        ..defaults
-    };
+    let client = client_options(config);
     let sources = Sources::new(config.environment.clone(), client.clone());
     let prefixes = config
         .registries
@@ -52,6 +36,27 @@ pub fn registries(config: &Arc<Config>) -> Result<AllowedRegistries, AssemblyErr
         registries: Arc::new(registries),
         config: Arc::clone(config),
     })
+}
+
+/// How every host is spoken with.
+pub(super) fn client_options(config: &Config) -> ClientOptions {
+    let defaults = ClientOptions::default();
+    let timeouts = &config.work.timeouts;
+    ClientOptions {
+        timeouts: Timeouts {
+            connect: timeouts.connect.unwrap_or(defaults.timeouts.connect),
+            head: timeouts.head.unwrap_or(defaults.timeouts.head),
+            idle: timeouts.idle.unwrap_or(defaults.timeouts.idle),
+            body: timeouts.body.unwrap_or(defaults.timeouts.body),
+            commit: timeouts.commit.unwrap_or(defaults.timeouts.commit),
+            ..defaults.timeouts
+        },
+        concurrency: Concurrency {
+            requests: config.work.concurrency.unwrap_or(defaults.concurrency.requests),
+            ..defaults.concurrency
+        },
+        ..defaults
+    }
 }
 
 fn budget_limits(settings: &BudgetSettings, concurrency: usize) -> BudgetLimits {

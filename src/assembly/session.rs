@@ -9,14 +9,14 @@ use crate::execute::{AssembledWorld, SystemClock};
 use crate::reconcile::cache::Cache;
 use crate::reconcile::state::State;
 use crate::reconcile::{Reconciler, Settings, StateJournal};
-use crate::signing::KeyFileSigners;
+use crate::signing::ConfiguredSigners;
 use crate::source::Repository;
 
 /// What the cache may hold: about 500,000 verdicts.
 pub const CACHE_BYTES: u64 = 256 << 20;
 
 /// The world outside.
-pub type RealWorld = AssembledWorld<AllowedRegistries, KeyFileSigners, StateJournal, SystemClock>;
+pub type RealWorld = AssembledWorld<AllowedRegistries, ConfiguredSigners, StateJournal, SystemClock>;
 
 /// An opened repository with the memory and the reconciler that go with it.
 pub struct Session {

@@ -160,10 +160,35 @@ pub(super) struct BudgetKeys {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("oneOf" = [{ "required": ["private-key"] }, { "required": ["plugin", "key"] }, { "required": ["pkcs11", "token", "key", "pin-file"] }]))]
 pub(super) struct SignerKeys {
     /// The file that holds the private key, as cosign writes it.
     #[schemars(extend("examples" = ["secrets/release.key"]))]
-    pub private_key: PathBuf,
+    pub private_key: Option<PathBuf>,
+    /// A program that signs with a key in a KMS or an HSM: one of Sigstore's KMS plugins, by its path.
+    #[schemars(extend("examples" = ["/usr/local/bin/sigstore-kms-example"]))]
+    pub plugin: Option<PathBuf>,
+    /// The PKCS#11 module of a token (an HSM, a smart card) that holds the key.
+    #[schemars(extend("examples" = ["/usr/lib/softhsm/libsofthsm2.so"]))]
+    pub pkcs11: Option<PathBuf>,
+    /// The token's label.
+    #[schemars(extend("examples" = ["release"]))]
+    pub token: Option<String>,
+    /// A file with the PIN of the token's user; under systemd, a credential.
+    #[schemars(extend("examples" = ["/run/credentials/landfall.service/pin"]))]
+    pub pin_file: Option<PathBuf>,
+    /// How the plugin names the key (what stands behind `://` where cosign is given it), or the key's label in the token.
+    #[schemars(extend("examples" = ["projects/acme/keys/release"]))]
+    pub key: Option<String>,
+    /// A transparency log (Rekor v2) that what is signed is entered in.
+    #[schemars(extend("examples" = ["https://log2025-1.rekor.sigstore.dev"]))]
+    pub log: Option<String>,
+    /// An authority (RFC 3161) that signs when it was signed.
+    #[schemars(extend("examples" = ["https://timestamp.sigstore.dev/api/v1/timestamp"]))]
+    pub timestamp: Option<String>,
+    /// The trusted_root.json that answers of `log` and `timestamp` are held against.
+    #[schemars(extend("examples" = ["trusted_root.json"]))]
+    pub trusted_root: Option<PathBuf>,
     /// A file that holds the key's password.
     #[schemars(extend("examples" = ["secrets/release.password"]))]
     pub password_file: Option<PathBuf>,

@@ -279,6 +279,7 @@ fn timeouts(keys: &TimeoutKeys) -> Timeouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::KeySettings;
     use crate::config::testing::{environment, parse};
 
     #[test]
@@ -291,7 +292,9 @@ mod tests {
         assert_eq!(config.limits, Limits::default());
         assert_eq!(config.work.requests_per_pass, Some(50_000));
         assert_eq!(config.work.timeouts.body, Some(Duration::from_secs(60)));
-        let signer = &config.signers["release"];
+        let KeySettings::KeyFile(signer) = &config.signers["release"].key else {
+            panic!("it is a file");
+        };
         assert_eq!(signer.private_key, Path::new("/etc/landfall/secrets/release.key"));
         let repository = "eu.registry.example.com/production/x".parse().unwrap();
         assert!(config.registry(&repository).unwrap().write.is_some());

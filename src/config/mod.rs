@@ -33,4 +33,4 @@ pub use platform::Platform;
 pub use registries::{ClientCertificate, RegistrySettings};
 pub use schema::schema;
 pub use secret::Secret;
-pub use signer::SignerSettings;
+pub use signer::{KeySettings, PluginSettings, PrivateKeySettings, SignerSettings, TokenSettings, WitnessSettings};

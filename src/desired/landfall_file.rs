@@ -102,7 +102,8 @@ table!(
         /// The file in this repository with its public key: PEM; ECDSA, Ed25519 or RSA.
         #[schemars(extend("examples" = ["keys/release.pub"]))]
         "public-key" => public_key: Located<KeyPath>,
-        /// How signatures are kept at a registry: as cosign 3's bundle, under cosign 2's `.sig` tag.
+        /// How signatures are kept at a registry: as cosign 3's bundle, under cosign 2's `.sig` tag, as a referrer of
+        /// cosign 2's with OCI 1.1.
         #[schemars(extend("default" = ["bundle", "tag"], "examples" = [["bundle"]]))]
         "formats" => formats: Option<Located<List<SignatureForm>>>,
         /// Files with earlier public keys: what they signed still counts.

@@ -102,7 +102,7 @@ fn signer(
     let public_key = read(&table.public_key, report);
     let previous: Vec<_> = table.previous.iter().flatten().map(|path| read(path, report)).collect();
     let (formats, formats_at) = match &table.formats {
-        None => (vec![SignatureForm::Bundle, SignatureForm::Tag], name.at),
+        None => (SignatureForm::DEFAULT.to_vec(), name.at),
         Some(list) => {
             let mut formats: Vec<_> = list.value.iter().map(|format| format.value).collect();
             formats.sort_unstable();

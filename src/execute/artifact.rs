@@ -12,7 +12,7 @@ use crate::model::{
 };
 use crate::trust::{
     PromotionRecord, PublicKey, ReferrerArtifact, SignatureEntry, VerificationError, bundle, referrer,
-    signature_manifest,
+    signature_manifest, signature_referrer,
 };
 
 /// An artifact that verifies: by whom it is signed.
@@ -25,8 +25,8 @@ pub(super) struct Verified {
 /// A signature or an attestation, ready to be attached anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Artifact {
-    /// A bundle, and the manifest by which it refers to the image.
-    Bundle(ReferrerArtifact),
+    /// A manifest that refers to the image, and the bundle or the payload in it.
+    Referrer(ReferrerArtifact),
     /// One layer under the `.sig` tag.
     Entry(SignatureEntry),
 }
@@ -42,7 +42,11 @@ pub(super) struct Expected<'a> {
 
 impl Artifact {
     /// The artifact of signed bytes: the same wherever and whenever it is built. `subject` names the image.
-    pub fn of_signed(signed: &SignedArtifact, subject: &Descriptor) -> Result<Self, VerificationError> {
+    pub fn of_signed(
+        kind: ArtifactKind,
+        signed: &SignedArtifact,
+        subject: &Descriptor,
+    ) -> Result<Self, VerificationError> {
         match signed {
             SignedArtifact::Bundle {
                 bundle,
@@ -51,7 +55,7 @@ impl Artifact {
             } => {
                 let bundle = Bytes::copy_from_slice(bundle.as_bytes());
                 let attached = referrer::attach_bundle(subject, bundle, predicate_type, *created);
-                Ok(Self::Bundle(attached))
+                Ok(Self::Referrer(attached))
             }
             SignedArtifact::Simple { payload, signature } => {
                 let payload = Bytes::copy_from_slice(payload.as_bytes());
@@ -60,7 +64,13 @@ impl Artifact {
                     annotations,
                     ..Descriptor::of(media_type::SIMPLE_SIGNING, &payload)
                 };
-                SignatureEntry::found(descriptor, payload).map(Self::Entry)
+                let entry = SignatureEntry::found(descriptor, payload)?;
+                Ok(match kind {
+                    ArtifactKind::Signature(SignatureForm::Referrer) => {
+                        Self::Referrer(signature_referrer::attach(subject, &entry))
+                    }
+                    _ => Self::Entry(entry),
+                })
             }
         }
     }
@@ -68,7 +78,7 @@ impl Artifact {
     /// What tells this artifact from another of its slot: see [`Evidence`].
     pub fn digest(&self) -> Digest {
         match self {
-            Self::Bundle(referrer) => referrer.descriptor.digest,
+            Self::Referrer(referrer) => referrer.descriptor.digest,
             Self::Entry(entry) => entry.id(),
         }
     }
@@ -83,15 +93,24 @@ impl Artifact {
             keys,
         } = *expected;
         let key = match (kind, self) {
-            (ArtifactKind::Signature(SignatureForm::Bundle), Self::Bundle(referrer)) => {
+            (ArtifactKind::Signature(SignatureForm::Bundle), Self::Referrer(referrer)) => {
                 bundle::verify_signature(bundle_of(referrer, limits)?, keys, image)?
             }
-            (ArtifactKind::Attestation(AttestationKind::Promotion), Self::Bundle(referrer)) => {
+            (ArtifactKind::Attestation(AttestationKind::Promotion), Self::Referrer(referrer)) => {
                 let statement = bundle::verify(bundle_of(referrer, limits)?, keys, image)?;
                 PromotionRecord::from_statement(&statement, public_reference, image)?;
                 statement.key
             }
             (ArtifactKind::Signature(SignatureForm::Tag), Self::Entry(entry)) => entry.verify(keys, image)?.key,
+            (ArtifactKind::Signature(SignatureForm::Referrer), Self::Referrer(referrer)) => {
+                let verdicts = entries_of(referrer, limits)?;
+                let mut verdicts = verdicts.iter().map(|entry| entry.verify(keys, image));
+                let first = verdicts.next().unwrap_or_else(|| {
+                    let reason = "it holds no signature".to_owned();
+                    Err(unreadable(reason))
+                });
+                first.or_else(|error| verdicts.find_map(Result::ok).ok_or(error))?.key
+            }
             _ => {
                 let what = "an artifact of another form than was asked for".to_owned();
                 return Err(VerificationError::Unsupported { what });
@@ -102,12 +121,7 @@ impl Artifact {
 }
 
 fn bundle_of<'a>(artifact: &'a ReferrerArtifact, limits: &Limits) -> Result<&'a [u8], VerificationError> {
-    let unreadable = |reason: String| VerificationError::Malformed {
-        what: "referrer manifest",
-        reason,
-    };
-    let manifest = Manifest::parse(&artifact.manifest, Some(&artifact.descriptor.media_type), limits)
-        .map_err(|error| unreadable(error.to_string()))?;
+    let manifest = manifest_of(artifact, limits)?;
     let layer = referrer::bundle_layer(&manifest).ok_or_else(|| unreadable("it holds no bundle".to_owned()))?;
     artifact
         .blobs
@@ -115,4 +129,27 @@ fn bundle_of<'a>(artifact: &'a ReferrerArtifact, limits: &Limits) -> Result<&'a 
         .find(|(blob, _)| blob.digest == layer.digest)
         .map(|(_, bytes)| &bytes[..])
         .ok_or_else(|| unreadable("its bundle is not there".to_owned()))
+}
+
+fn entries_of(artifact: &ReferrerArtifact, limits: &Limits) -> Result<Vec<SignatureEntry>, VerificationError> {
+    let manifest = manifest_of(artifact, limits)?;
+    let layers = signature_referrer::layers(&manifest).iter();
+    layers
+        .filter_map(|layer| {
+            let (_, payload) = artifact.blobs.iter().find(|(blob, _)| blob.digest == layer.digest)?;
+            Some(SignatureEntry::found(layer.clone(), payload.clone()))
+        })
+        .collect()
+}
+
+fn manifest_of(artifact: &ReferrerArtifact, limits: &Limits) -> Result<Manifest, VerificationError> {
+    Manifest::parse(&artifact.manifest, Some(&artifact.descriptor.media_type), limits)
+        .map_err(|error| unreadable(error.to_string()))
+}
+
+fn unreadable(reason: String) -> VerificationError {
+    VerificationError::Malformed {
+        what: "referrer manifest",
+        reason,
+    }
 }

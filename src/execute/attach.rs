@@ -35,10 +35,10 @@ impl<W: World> UnitTask<W> {
         self.ensure_admitted()?;
         let place = self.view.place(endpoint);
         let evidence = match &obtained.artifact {
-            Artifact::Bundle(bundle) => match self.standing_bundle(place, &obtained).await? {
+            Artifact::Referrer(referrer) => match self.standing_referrer(place, &obtained).await? {
                 Some(standing) => standing,
                 None => {
-                    self.put_bundle(place, bundle).await?;
+                    self.put_referrer(place, referrer).await?;
                     obtained.evidence
                 }
             },
@@ -50,25 +50,25 @@ impl<W: World> UnitTask<W> {
         Ok(Some(evidence))
     }
 
-    async fn put_bundle(&self, place: &Repository, bundle: &ReferrerArtifact) -> Result<(), Failure> {
-        let blobs: Vec<Descriptor> = bundle.blobs.iter().map(|(blob, _)| blob.clone()).collect();
+    async fn put_referrer(&self, place: &Repository, artifact: &ReferrerArtifact) -> Result<(), Failure> {
+        let blobs: Vec<Descriptor> = artifact.blobs.iter().map(|(blob, _)| blob.clone()).collect();
         let referrer = Referrer {
             subject: &self.view.digest,
-            entry: &bundle.descriptor,
+            entry: &artifact.descriptor,
             needs: Needs {
                 blobs: &blobs,
                 ..Needs::default()
             },
         };
-        let artifact = transfer::Artifact {
-            media_type: bundle.descriptor.media_type.clone(),
-            manifest: bundle.manifest.clone(),
-            blobs: bundle.blobs.clone(),
+        let sent = transfer::Artifact {
+            media_type: artifact.descriptor.media_type.clone(),
+            manifest: artifact.manifest.clone(),
+            blobs: artifact.blobs.clone(),
         };
         let send = self
             .shared
             .transfer
-            .put_referrer(self.world.registry(), place, &artifact)
+            .put_referrer(self.world.registry(), place, &sent)
             .boxed();
         self.put_listed(place, referrer, send).await
     }
@@ -111,13 +111,13 @@ impl<W: World> UnitTask<W> {
             ArtifactKind::Signature(SignatureForm::Tag) => {
                 self.read_entry(&digest, place).await.map(Artifact::Entry)?
             }
-            _ => self.read_bundle(&digest, place).await.map(Artifact::Bundle)?,
+            _ => self.read_referrer(&digest, place).await.map(Artifact::Referrer)?,
         };
         self.verify(kind, artifact)
             .map_err(|failure| failure.obstacle().clone())
     }
 
-    async fn read_bundle(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, Obstacle> {
+    async fn read_referrer(&self, digest: &Digest, place: &Repository) -> Result<ReferrerArtifact, Obstacle> {
         let (registry, limits) = (self.world.registry(), &self.shared.limits);
         let read = read_manifest(registry, place, digest, limits).await?;
         if read.manifest.subject.as_ref().map(|subject| subject.digest) != Some(self.view.digest) {

@@ -14,7 +14,7 @@ use super::unit::{StepResult, UnitTask};
 use super::world::{Clock, World};
 use crate::facts::Evidence;
 use crate::model::{ArtifactKind, AttestationKind, Descriptor, EndpointIndex, SignatureForm, Slot};
-use crate::signing::Signers;
+use crate::signing::{Signers, SigningError};
 use crate::trust::statement::predicate_type;
 use crate::trust::{Promotion, PromotionRecord, PublicKey, bundle, simple_signing, statement};
 
@@ -60,7 +60,7 @@ impl<W: World> UnitTask<W> {
                 let statement = self.promotion_record()?.statement();
                 self.sign_bundle(&statement, predicate_type::PROMOTION).await?
             }
-            ArtifactKind::Signature(SignatureForm::Tag) => self.sign_payload().await?,
+            ArtifactKind::Signature(SignatureForm::Tag | SignatureForm::Referrer) => self.sign_payload().await?,
         };
         let made = self.verified(kind, &signed, subject)?;
         let reference = &self.view.public_reference;
@@ -77,7 +77,7 @@ impl<W: World> UnitTask<W> {
         signed: &SignedArtifact,
         subject: &Descriptor,
     ) -> Result<Verified, Failure> {
-        let artifact = Artifact::of_signed(signed, subject).map_err(Failure::local)?;
+        let artifact = Artifact::of_signed(kind, signed, subject).map_err(Failure::local)?;
         self.verify(kind, artifact)
     }
 
@@ -100,8 +100,16 @@ impl<W: World> UnitTask<W> {
 
     async fn sign_bundle(&self, statement: &[u8], predicate_type: &str) -> Result<SignedArtifact, Failure> {
         let signature = self.signature(&bundle::message_to_sign(statement)).await?;
-        let bundle =
-            bundle::assemble(&self.current_key()?, statement, &signature).map_err(|error| self.not_the_key(&error))?;
+        let key = self.current_key()?;
+        if !key.verify(&bundle::message_to_sign(statement), &signature) {
+            // Before anybody is told of it.
+            return Err(self.not_the_key(&"the signature is by another key"));
+        }
+        let (signers, signer) = (self.world.signers(), self.view.signer()?);
+        let witness = signers.witness(signer, &self.view.digest, statement, &signature);
+        let witness = witness.await.map_err(|error| not_signed(&error))?;
+        let bundle = bundle::assemble_witnessed(&key, statement, &signature, &witness)
+            .map_err(|error| self.not_the_key(&error))?;
         Ok(SignedArtifact::Bundle {
             bundle: String::from_utf8(bundle).map_err(Failure::local)?,
             predicate_type: predicate_type.to_owned(),
@@ -123,10 +131,7 @@ impl<W: World> UnitTask<W> {
 
     async fn signature(&self, message: &[u8]) -> Result<Vec<u8>, Failure> {
         let signed = self.world.signers().sign(self.view.signer()?, message).await;
-        signed.map_err(|error| match &error.help {
-            Some(help) => Failure::local(format_args!("{error}: {help}")),
-            None => Failure::local(error),
-        })
+        signed.map_err(|error| not_signed(&error))
     }
 
     fn promotion_record(&self) -> Result<PromotionRecord, Failure> {
@@ -155,6 +160,13 @@ impl<W: World> UnitTask<W> {
             "signer `{name}`: what it signed does not verify with its public key in the manifests ({error}): \
              its private key is another one"
         ))
+    }
+}
+
+fn not_signed(error: &SigningError) -> Failure {
+    match &error.help {
+        Some(help) => Failure::local(format_args!("{error}: {help}")),
+        None => Failure::local(error),
     }
 }
 

@@ -8,13 +8,14 @@ use super::failure::Failure;
 use super::unit::UnitTask;
 use super::world::World;
 use crate::facts::Evidence;
-use crate::model::{Descriptor, Digest, Repository, media_type};
+use crate::model::{ArtifactKind, Descriptor, Digest, Repository, SignatureForm, media_type};
 use crate::registry::{ManifestAt, Registry};
+use crate::trust::referrer::SIGNATURES;
 
 impl<W: World> UnitTask<W> {
-    /// A bundle of the same kind and by the same signer as `wanted` that stands there: the one with the lowest digest.
+    /// An artifact of the same kind and by the same signer as `wanted` that stands there: the one with the lowest digest.
     /// `None` where there is none, or `wanted` itself stands.
-    pub(super) async fn standing_bundle(
+    pub(super) async fn standing_referrer(
         &self,
         place: &Repository,
         wanted: &Verified,
@@ -25,7 +26,7 @@ impl<W: World> UnitTask<W> {
         let listed = listed.map_err(|error| Failure::reading(&error))?.descriptors;
         let mut candidates: Vec<Digest> = listed
             .iter()
-            .filter(|listed| may_be_bundle(listed))
+            .filter(|listed| may_be(kind, listed))
             .map(|listed| listed.digest)
             .collect();
         candidates.sort_unstable();
@@ -52,10 +53,11 @@ impl<W: World> UnitTask<W> {
     }
 }
 
-/// The list's artifact type alone proves nothing, but what is of another one is no bundle.
-fn may_be_bundle(listed: &Descriptor) -> bool {
+/// The list's artifact type alone proves nothing, but what is of another one is none.
+fn may_be(kind: ArtifactKind, listed: &Descriptor) -> bool {
     match listed.artifact_type.as_deref() {
         None | Some("" | media_type::OCI_EMPTY) => true,
+        Some(artifact_type) if kind == ArtifactKind::Signature(SignatureForm::Referrer) => artifact_type == SIGNATURES,
         Some(artifact_type) => artifact_type.starts_with("application/vnd.dev.sigstore.bundle"),
     }
 }

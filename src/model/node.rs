@@ -59,9 +59,10 @@ pub enum ArtifactKind {
 }
 
 impl ArtifactKind {
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self::Signature(SignatureForm::Bundle),
         Self::Signature(SignatureForm::Tag),
+        Self::Signature(SignatureForm::Referrer),
         Self::Attestation(AttestationKind::Promotion),
     ];
 

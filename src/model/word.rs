@@ -36,8 +36,16 @@ words!(
         Bundle = "bundle",
         /// cosign v2: a layer of the manifest under `sha256-<hex>.sig`.
         Tag = "tag",
+        /// cosign v2 with OCI 1.1, containers/image: the same payload in a manifest that refers to the image.
+        Referrer = "referrer",
     }
 );
+
+impl SignatureForm {
+    /// What is made where nothing else is asked for.
+    pub const DEFAULT: [Self; 2] = [Self::Bundle, Self::Tag];
+}
+
 words!(
     /// What landfall attests about a promotion.
     AttestationKind {

@@ -9,7 +9,8 @@ use super::verification::{Expected, Verifier};
 use crate::facts::{Evidence, Twice};
 use crate::model::{Admission, ArtifactKind, AttestationKind, Descriptor, Digest, Manifest, SignatureForm, media_type};
 use crate::registry::{FetchedManifest, ManifestAt, Referrers, Registry};
-use crate::trust::{referrer, signature_manifest};
+use crate::trust::referrer::{SIGNATURES, bundle_layer};
+use crate::trust::{signature_manifest, signature_referrer};
 
 /// What was found, in the order of the artifacts' digests.
 #[derive(Debug, Default)]
@@ -33,10 +34,11 @@ pub(super) async fn find<R: Registry>(
     let mut signed = Signed::default();
     let mut said: Vec<(Digest, Evidence)> = Vec::new();
     for artifact in candidates(place, expected, referrers)? {
-        match bundle(place, verifier, expected, &artifact).await? {
+        let (form, verdict) = referrer(place, verifier, expected, &artifact).await?;
+        match verdict {
             Verdict::Nothing => {}
             Verdict::Signature { by, says } => {
-                let kind = ArtifactKind::Signature(SignatureForm::Bundle);
+                let kind = ArtifactKind::Signature(form);
                 let evidence = Evidence {
                     kind,
                     digest: artifact,
@@ -106,8 +108,8 @@ fn twice(mut said: Vec<(Digest, Evidence)>) -> Vec<Twice> {
         .collect()
 }
 
-/// The referrers that can be bundles. The list's artifact type alone proves nothing: go-containerregistry gives the
-/// config's media type for it.
+/// The referrers that can be bundles, or hold signatures of the older form. The list's artifact type alone proves nothing:
+/// go-containerregistry gives the config's media type for it.
 fn candidates<R: Registry>(
     place: &Place<'_, R>,
     expected: &Expected,
@@ -116,7 +118,7 @@ fn candidates<R: Registry>(
     let mut candidates: Vec<Digest> = referrers
         .descriptors
         .iter()
-        .filter(|listed| may_be_bundle(listed))
+        .filter(|listed| may_count(listed))
         .map(|listed| listed.digest)
         .collect();
     candidates.sort_unstable();
@@ -133,65 +135,100 @@ fn candidates<R: Registry>(
     Ok(candidates)
 }
 
-fn may_be_bundle(listed: &Descriptor) -> bool {
+fn may_count(listed: &Descriptor) -> bool {
     match listed.artifact_type.as_deref() {
-        None | Some("" | media_type::OCI_EMPTY) => true,
+        None | Some("" | media_type::OCI_EMPTY | SIGNATURES) => true,
         Some(artifact_type) => artifact_type.starts_with("application/vnd.dev.sigstore.bundle"),
     }
 }
 
 /// The verdict on a referrer, where its manifest and its bundle are there. Its empty configuration is not looked for, at no
 /// depth: clients do not read it, and a bundle that counted as gone without it would be made a second time.
-async fn bundle<R: Registry>(
+async fn referrer<R: Registry>(
     place: &Place<'_, R>,
     verifier: &Verifier,
     expected: &Expected,
     artifact: &Digest,
-) -> Result<Verdict, LookError> {
+) -> Result<(SignatureForm, Verdict), LookError> {
+    let nothing = Ok((SignatureForm::Bundle, Verdict::Nothing));
     let known = verifier.known(expected, artifact);
     if known == Some(Verdict::Nothing) {
-        return Ok(Verdict::Nothing);
+        return nothing;
     }
     let Some(fetched) = place.fetch(ManifestAt::Digest(artifact)).await? else {
-        return Ok(Verdict::Nothing);
+        return nothing;
     };
-    let layer = match bundle_of(place, expected, &fetched) {
-        Ok(layer) => layer,
+    let layer = match held(place, expected, &fetched) {
+        Ok(Held::Bundle(layer)) => layer,
+        Ok(Held::Signatures(layers)) => {
+            let verdict = first_signature(place, verifier, expected, layers).await?;
+            return Ok((SignatureForm::Referrer, verdict));
+        }
         Err(why) => {
             verifier.dismiss(expected, artifact, &why);
-            return Ok(Verdict::Nothing);
+            return nothing;
         }
     };
-    if let Some(known) = known {
-        let there = place.has_blob(&layer).await?;
-        return Ok(if there { known } else { Verdict::Nothing });
-    }
-    Ok(match place.small_blob(&layer).await? {
-        Some(bytes) => verifier.bundle(expected, artifact, &bytes),
-        None => Verdict::Nothing,
-    })
+    let verdict = match known {
+        Some(known) if place.has_blob(&layer).await? => known,
+        Some(_) => Verdict::Nothing,
+        None => match place.small_blob(&layer).await? {
+            Some(bytes) => verifier.bundle(expected, artifact, &bytes),
+            None => Verdict::Nothing,
+        },
+    };
+    Ok((SignatureForm::Bundle, verdict))
 }
 
-/// The layer with the bundle, or why this can be none. Said of the bytes alone, for it is remembered by their digest:
-/// what one registry says of them must not count against them at another.
-fn bundle_of<R>(place: &Place<'_, R>, expected: &Expected, fetched: &FetchedManifest) -> Result<Descriptor, String> {
+/// What a referrer holds that may count.
+enum Held {
+    Bundle(Box<Descriptor>),
+    Signatures(Vec<Descriptor>),
+}
+
+/// The first of a manifest's layers that is a signature of ours.
+async fn first_signature<R: Registry>(
+    place: &Place<'_, R>,
+    verifier: &Verifier,
+    expected: &Expected,
+    layers: Vec<Descriptor>,
+) -> Result<Verdict, LookError> {
+    for layer in layers {
+        let Some(entry) = signature_manifest::entry_id(&layer) else {
+            continue;
+        };
+        let verdict = payload(place, verifier, expected, &entry, layer).await?;
+        if verdict != Verdict::Nothing {
+            return Ok(verdict);
+        }
+    }
+    Ok(Verdict::Nothing)
+}
+
+/// The layer with the bundle or those with signatures, or why this can be neither. Said of the bytes alone, for it is
+/// remembered by their digest: what one registry says of them must not count against them at another.
+fn held<R>(place: &Place<'_, R>, expected: &Expected, fetched: &FetchedManifest) -> Result<Held, String> {
     let manifest = Manifest::parse(&fetched.bytes, None, place.limits).map_err(|error| error.to_string())?;
     match &manifest.subject {
         Some(subject) if subject.digest == expected.image => {}
         Some(subject) => return Err(format!("its subject is {}", subject.digest)),
         None => return Err("it has no subject".to_owned()),
     }
-    let layer = referrer::bundle_layer(&manifest).ok_or("it holds no bundle")?.clone();
+    let signatures = signature_referrer::layers(&manifest);
+    if !signatures.is_empty() {
+        return Ok(Held::Signatures(signatures.to_vec()));
+    }
+    let layer = bundle_layer(&manifest).ok_or("it holds no bundle")?.clone();
     if !is_small(place, &layer) {
         return Err(format!(
             "its bundle has {} bytes: at most {} are read",
             layer.size, place.limits.small_blob
         ));
     }
-    Ok(layer)
+    Ok(Held::Bundle(Box::new(layer)))
 }
 
-/// The verdict on one layer of a `.sig` manifest, where its payload is there.
+/// The verdict on one layer of a manifest of signatures, where its payload is there.
 async fn payload<R: Registry>(
     place: &Place<'_, R>,
     verifier: &Verifier,

@@ -96,7 +96,7 @@ impl Verifier {
         self.settle(expected, artifact, verdict)
     }
 
-    /// Judges one layer of a `.sig` manifest; `artifact` is its entry's identity.
+    /// Judges one layer of a manifest of signatures; `artifact` is its entry's identity.
     pub fn entry(&self, expected: &Expected, artifact: &Digest, layer: Descriptor, payload: Bytes) -> Verdict {
         let verdict = SignatureEntry::found(layer, payload)
             .and_then(|entry| Ok((entry.says(), entry.verify(&expected.keys.keys, &expected.image)?)))

@@ -83,7 +83,9 @@ pub(super) fn of_carried(carried: &[Carried]) -> impl Iterator<Item = Capability
 
 pub(super) fn of_artifact(slot: Slot) -> Option<Capability> {
     match slot {
-        Slot::Signature(SignatureForm::Bundle) | Slot::Attestation(_) => Some(Capability::Artifact),
+        Slot::Signature(SignatureForm::Bundle | SignatureForm::Referrer) | Slot::Attestation(_) => {
+            Some(Capability::Artifact)
+        }
         Slot::Signature(SignatureForm::Tag) => Some(Capability::OciImage),
         Slot::Gate | Slot::Image | Slot::Tag(_) => None,
     }

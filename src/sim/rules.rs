@@ -39,6 +39,7 @@ struct Allowed {
 struct Needs {
     bundle: bool,
     tag_form: bool,
+    referrer_form: bool,
     attestation: bool,
     /// Where the artifacts must stand; the primary, where they stand only there.
     artifacts_at: Repository,
@@ -256,6 +257,9 @@ fn lacking(store: &Store, digest: &Digest, needs: &Needs, verdicts: &Verdicts) -
     if needs.tag_form && !has(&artifacts.entries) {
         lacks.push("its .sig");
     }
+    if needs.referrer_form && !has(&artifacts.signature_referrers) {
+        lacks.push("its signature referrer");
+    }
     if needs.attestation && !has(&artifacts.attestations) {
         lacks.push("its promotion record");
     }
@@ -360,6 +364,7 @@ fn needs(graph: &Graph, id: UnitId, needs: &mut BTreeMap<(Repository, Digest), N
             Needs {
                 bundle: has(Slot::Signature(crate::model::SignatureForm::Bundle)),
                 tag_form: has(Slot::Signature(crate::model::SignatureForm::Tag)),
+                referrer_form: has(Slot::Signature(crate::model::SignatureForm::Referrer)),
                 attestation: has(Slot::Attestation(crate::model::AttestationKind::Promotion)),
                 artifacts_at,
                 public_reference: graph.public_reference(unit.repository),

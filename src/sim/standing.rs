@@ -6,6 +6,7 @@ use super::registry::{Contents, RegistryState, Store};
 use super::verdicts::{BundleVerdict, Verdicts};
 use crate::model::{Descriptor, Digest, Repository, SignerIdentity, Tag};
 use crate::trust::referrer::bundle_layer;
+use crate::trust::signature_referrer;
 
 /// What a client would find of one image.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct Standing {
     pub bundles: BTreeSet<(Digest, SignerIdentity)>,
     /// Entries under `.sig` that verify.
     pub entries: BTreeSet<(Digest, SignerIdentity)>,
+    /// Manifests that refer to the image and hold an entry that verifies.
+    pub signature_referrers: BTreeSet<(Digest, SignerIdentity)>,
     /// Promotion records that verify for the public reference.
     pub attestations: BTreeSet<(Digest, SignerIdentity)>,
 }
@@ -51,6 +54,12 @@ impl Standing {
             let Some(manifest) = stored.and_then(|stored| stored.parsed.as_deref()) else {
                 continue;
             };
+            for layer in signature_referrer::layers(manifest) {
+                let payload = blob(registry, contents, layer);
+                let entry =
+                    payload.and_then(|payload| verdicts.entry(layer, payload.clone(), digest, public_reference));
+                standing.signature_referrers.extend(entry.map(|(_, by)| (referrer, by)));
+            }
             let Some(layer) = bundle_layer(manifest) else { continue };
             let Some(bytes) = blob(registry, contents, layer) else {
                 continue;
@@ -69,7 +78,8 @@ impl Standing {
         if let Some(manifest) = signatures.and_then(|at| contents.manifests.get(at)?.parsed.as_deref()) {
             for layer in &manifest.layers {
                 let payload = blob(registry, contents, layer);
-                let entry = payload.and_then(|payload| verdicts.entry(layer, payload.clone(), digest));
+                let entry =
+                    payload.and_then(|payload| verdicts.entry(layer, payload.clone(), digest, public_reference));
                 standing.entries.extend(entry);
             }
         }

@@ -20,7 +20,7 @@ pub(super) enum BundleVerdict {
 pub struct Verdicts {
     keys: Vec<PublicKey>,
     bundles: Mutex<HashMap<(Digest, Digest, Repository), BundleVerdict>>,
-    entries: Mutex<HashMap<(Digest, Digest), Option<SignerIdentity>>>,
+    entries: Mutex<HashMap<(Digest, Digest, Repository), Option<SignerIdentity>>>,
 }
 
 impl Verdicts {
@@ -55,16 +55,18 @@ impl Verdicts {
             })
     }
 
-    /// Which entry it is and whose, where a layer under `.sig` is one that verifies.
+    /// Which entry it is and whose, where a layer is one that verifies.
     pub(super) fn entry(
         &self,
         layer: &Descriptor,
         payload: bytes::Bytes,
         image: &Digest,
+        public_reference: &Repository,
     ) -> Option<(Digest, SignerIdentity)> {
         let entry = SignatureEntry::found(layer.clone(), payload).ok()?;
         let mut known = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let by = *known.entry((entry.id(), *image)).or_insert_with(|| {
+        let place = (entry.id(), *image, public_reference.clone());
+        let by = *known.entry(place).or_insert_with(|| {
             let verified = entry.verify(&self.keys, image).ok()?;
             Some(SignerIdentity::Key(verified.key))
         });

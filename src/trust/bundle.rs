@@ -6,13 +6,14 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use sigstore_types::{TimestampVerificationData, TransparencyLogEntry};
 
 use super::dsse::{self, Envelope};
 use super::limits::LIMITS;
 use super::statement::{Statement, predicate_type};
 use super::verification::{VerificationError, VerifiedStatement, shown};
-use super::{PublicKey, verification};
+use super::{LogRule, PublicKey, TrustRoots, Witness, keyless, verification};
 use crate::model::{Digest, media_type};
 
 const WHAT: &str = "bundle";
@@ -63,18 +64,44 @@ pub fn message_to_sign(statement: &[u8]) -> Vec<u8> {
 /// The bundle of a statement and the key's signature (DER) over its [`message_to_sign`]: the same bytes whenever it is
 /// made of the same parts. A signature that is not the key's is an error.
 pub fn assemble(key: &PublicKey, statement: &[u8], signature: &[u8]) -> Result<Vec<u8>, VerificationError> {
+    assemble_witnessed(key, statement, signature, &Witness::default())
+}
+
+/// The same, with what others say of the signature.
+pub fn assemble_witnessed(
+    key: &PublicKey,
+    statement: &[u8],
+    signature: &[u8],
+    witness: &Witness,
+) -> Result<Vec<u8>, VerificationError> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Assembled {
+    struct Assembled<'a> {
         media_type: &'static str,
-        verification_material: Material,
+        verification_material: Material<'a>,
         dsse_envelope: Envelope,
     }
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Material {
+    struct Material<'a> {
         public_key: KeyIdentifier,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tlog_entries: Option<[&'a Value; 1]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        timestamp_verification_data: Option<Timestamps<'a>>,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Timestamps<'a> {
+        rfc3161_timestamps: [Timestamp<'a>; 1],
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Timestamp<'a> {
+        signed_timestamp: &'a str,
     }
 
     verification::signer([key], &dsse::message(statement), signature)?;
@@ -82,10 +109,38 @@ pub fn assemble(key: &PublicKey, statement: &[u8], signature: &[u8]) -> Result<V
         media_type: media_type::SIGSTORE_BUNDLE,
         verification_material: Material {
             public_key: KeyIdentifier { hint: key.hint() },
+            tlog_entries: witness.entry().map(|entry| [entry]),
+            timestamp_verification_data: witness.timestamp().map(|signed_timestamp| Timestamps {
+                rfc3161_timestamps: [Timestamp { signed_timestamp }],
+            }),
         },
         dsse_envelope: Envelope::new(statement, signature),
     })
     .expect("plain structs of texts always serialise"))
+}
+
+/// Verifies that what others say of the key's signature holds, and is of this signature: by the trust root's keys.
+pub fn verify_witness(
+    key: &PublicKey,
+    digest: &Digest,
+    statement: &[u8],
+    signature: &[u8],
+    witness: &Witness,
+    roots: &TrustRoots,
+) -> Result<(), VerificationError> {
+    if witness.is_empty() {
+        return Ok(());
+    }
+    let bundle = assemble_witnessed(key, statement, signature, witness)?;
+    let rule = LogRule {
+        signature: witness.entry().is_some(),
+        certificate: false,
+    };
+    let times = keyless::witnessed_by_key(&bundle, roots, key, digest, rule)?;
+    if witness.timestamp().is_some() && times.is_empty() {
+        return Err(VerificationError::malformed(WHAT, "its timestamp says no time"));
+    }
+    Ok(())
 }
 
 /// Verifies that one of `keys` signed a statement about `digest`. What the statement says is handed out unjudged:

@@ -18,9 +18,11 @@ mod public_key;
 pub mod referrer;
 mod signature_entry;
 pub mod signature_manifest;
+pub mod signature_referrer;
 pub mod simple_signing;
 pub mod statement;
 mod verification;
+mod witness;
 
 pub use algorithm::KeyAlgorithm;
 pub use key_error::KeyError;
@@ -39,3 +41,4 @@ pub use signature_entry::SignatureEntry;
 pub use signature_manifest::MergedManifest;
 pub use simple_signing::VerifiedPayload;
 pub use verification::{VerificationError, VerifiedStatement};
+pub use witness::Witness;

@@ -137,7 +137,7 @@ impl PromotionRecord {
         }
         if record.public_reference != *public_reference {
             return Err(VerificationError::OtherReference {
-                found: record.public_reference,
+                found: record.public_reference.to_string(),
                 expected: public_reference.clone(),
             });
         }

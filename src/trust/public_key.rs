@@ -99,7 +99,8 @@ impl PublicKey {
     }
 
     /// The SubjectPublicKeyInfo.
-    pub(super) fn der(&self) -> &[u8] {
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
         &self.der
     }
 

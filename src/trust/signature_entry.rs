@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::PublicKey;
 use super::simple_signing::{self, VerifiedPayload};
-use super::verification::{VerificationError, signer};
-use crate::model::{Descriptor, Digest, media_type};
+use super::verification::{VerificationError, shown, signer};
+use crate::model::{Descriptor, Digest, Repository, media_type};
 
 /// The annotation that holds a layer's signature, base64 of DER.
 pub const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
@@ -88,6 +88,24 @@ impl SignatureEntry {
         }
     }
 
+    /// Verifies that one of `keys` signed `digest` here under exactly this name. What the same key signed under another
+    /// name is another image's signature, though the bytes of the image be the same.
+    pub fn verify_as(
+        &self,
+        keys: &[PublicKey],
+        digest: &Digest,
+        public_reference: &Repository,
+    ) -> Result<VerifiedPayload, VerificationError> {
+        let verified = self.verify(keys, digest)?;
+        if verified.docker_reference != public_reference.to_string() {
+            return Err(VerificationError::OtherReference {
+                found: shown(&verified.docker_reference),
+                expected: public_reference.clone(),
+            });
+        }
+        Ok(verified)
+    }
+
     /// Verifies that one of `keys` signed `digest` here, see [`simple_signing::verify`].
     pub fn verify(&self, keys: &[PublicKey], digest: &Digest) -> Result<VerifiedPayload, VerificationError> {
         simple_signing::verify(&self.payload, self.signature(), keys, digest)
@@ -121,7 +139,14 @@ mod tests {
         let payload = Bytes::from(simple_signing::payload(&reference, &digest));
         let signature = key.sign(&payload).unwrap();
         let entry = SignatureEntry::new(key.public_key(), payload.clone(), &signature).unwrap();
-        assert!(entry.verify(&[key.public_key().clone()], &digest).is_ok());
+        let keys = [key.public_key().clone()];
+        assert!(entry.verify(&keys, &digest).is_ok());
+        assert!(entry.verify_as(&keys, &digest, &reference).is_ok());
+        let other = "registry.example.com/dns".parse().unwrap();
+        assert!(matches!(
+            entry.verify_as(&keys, &digest, &other),
+            Err(VerificationError::OtherReference { .. })
+        ));
         assert!(SignatureEntry::found(entry.descriptor().clone(), Bytes::from_static(b"other")).is_err());
         assert!(SignatureEntry::found(Descriptor::of("", b"a"), Bytes::from_static(b"a")).is_err());
         let other = PrivateKey::generate().unwrap();

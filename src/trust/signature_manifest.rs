@@ -139,7 +139,7 @@ fn write(mut document: Document, added: &[&Descriptor], limits: &Limits) -> Resu
 
 /// The image config that cosign makes (go-containerregistry, `pkg/v1/config.go`): it lists the layers without
 /// compression, and payloads are never compressed, so that these are the layers themselves.
-fn config_of(layers: impl Iterator<Item = Digest>) -> Vec<u8> {
+pub(super) fn config_of(layers: impl Iterator<Item = Digest>) -> Vec<u8> {
     /// In the order that Go's `encoding/json` writes; times are Go's zero.
     #[derive(Serialize)]
     struct Config {

@@ -65,7 +65,7 @@ pub enum VerificationError {
     #[error("its predicate type is `{found}`: expected `{expected}`")]
     Predicate { found: String, expected: String },
     #[error("it is for `{found}`, not for `{expected}`")]
-    OtherReference { found: Repository, expected: Repository },
+    OtherReference { found: String, expected: Repository },
     #[error("its certificate, log entry or timestamp does not hold: {reason}")]
     Untrusted { reason: String },
     #[error("it is by {found}, who is none of those that count here")]

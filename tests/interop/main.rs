@@ -11,6 +11,8 @@ mod doctor;
 #[path = "../faults/mod.rs"]
 mod faults;
 mod keys;
+mod keys_elsewhere;
+mod mutations;
 mod pairings;
 mod promotion;
 mod registry;
@@ -25,3 +27,4 @@ mod software;
 mod stage;
 mod tools;
 mod verification;
+mod witnesses;

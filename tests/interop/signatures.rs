@@ -6,8 +6,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use landfall::model::{Digest, Limits, Manifest, Repository, Tag, media_type};
 use landfall::trust::{
-    Merge, PrivateKey, SignatureEntry, VerificationError, bundle, referrer, signature_manifest, simple_signing,
-    statement,
+    Merge, PrivateKey, ReferrerArtifact, SignatureEntry, VerificationError, bundle, referrer, signature_manifest,
+    signature_referrer, simple_signing, statement,
 };
 
 use crate::cosign::Cosign;
@@ -248,4 +248,81 @@ async fn signatures_of_several_tools_share_a_tag_and_none_is_lost() {
         signature_manifest::merge(Some(&manifest), &entries, &Limits::default()),
         Ok(Merge::AlreadyThere)
     );
+}
+
+/// Attaches our signature in the third form.
+pub async fn attach_signature(registry: &Registry, image: &Image, key: &PrivateKey) -> ReferrerArtifact {
+    let payload = Bytes::from(simple_signing::payload(&public_reference(), &image.descriptor.digest));
+    let signature = key.sign(&payload).unwrap();
+    let entry = SignatureEntry::new(key.public_key(), payload, &signature).unwrap();
+    let artifact = signature_referrer::attach(&image.descriptor, &entry);
+    registry.push_referrer(image, artifact.clone()).await;
+    artifact
+}
+
+/// Signs, or verifies, with cosign in the third form.
+fn third_form(cosign: &Cosign, arguments: &[&str], reference: &str) -> Result<(), String> {
+    let output = cosign
+        .command("cosign")
+        .env("COSIGN_EXPERIMENTAL", "1")
+        .args(arguments)
+        .args(["--allow-http-registry", OLD_FORM])
+        .arg(reference)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8(output.stderr).unwrap())
+}
+
+#[tokio::test]
+#[ignore = "needs scripts/interop-tools"]
+async fn the_third_form_of_ours_is_the_one_that_cosign_writes_and_verifies() {
+    for software in [Software::WithReferrers, Software::DockerRegistry] {
+        let (registry, cosign) = (Registry::start(software), Cosign::new());
+        let key = cosign.generate("ours");
+        let verify = [
+            "verify",
+            "--experimental-oci11",
+            "--insecure-ignore-tlog",
+            "--key",
+            "ours.pub",
+        ];
+        let image = registry.push_image("dns/coredns").await;
+        let reference = registry.reference(&image);
+        assert!(third_form(&cosign, &verify, &reference).is_err());
+        let ours = attach_signature(&registry, &image, &key).await;
+        third_form(&cosign, &verify, &reference).unwrap();
+
+        // cosign's of the same image differs in the signature only.
+        let sign = [
+            "sign",
+            "--yes",
+            "--tlog-upload=false",
+            "--use-signing-config=false",
+            "--registry-referrers-mode=oci-1-1",
+            "--sign-container-identity",
+            "registry.example.com/dns/coredns",
+            "--key",
+            "ours.key",
+        ];
+        third_form(&cosign, &sign, &reference).unwrap();
+        let listed = registry.referrers(image.repository, &image.descriptor.digest).await;
+        let theirs = listed
+            .iter()
+            .find(|listed| listed.digest != ours.descriptor.digest)
+            .unwrap();
+        let made = registry
+            .manifest(image.repository, &theirs.digest.to_string())
+            .await
+            .unwrap();
+        let without_signature = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            let start = text.find(signature_manifest::SIGNATURE).unwrap() + signature_manifest::SIGNATURE.len() + 3;
+            let end = start + text[start..].find('"').unwrap();
+            text.replacen(&text[start..end], "", 1)
+        };
+        assert_eq!(without_signature(&made), without_signature(&ours.manifest));
+    }
 }

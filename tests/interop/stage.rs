@@ -51,6 +51,13 @@ impl Stage {
 
     /// Of the source's site, the image is `app`, of the others' `team/app`.
     pub async fn between(source: Site, endpoints: Vec<Site>) -> Self {
+        let (name, pair) = &KEYS[0];
+        let configuration = format!("private-key = \"{name}.key\"\npassword-file = \"release.password\"\n");
+        Self::signed_by(source, endpoints, &pair.public_pem, &configuration).await
+    }
+
+    /// With this public key in Git, and this in config.toml about where the private one is.
+    pub async fn signed_by(source: Site, endpoints: Vec<Site>, public_key: &str, signer: &str) -> Self {
         let made = ImageRecipe::multi(2).make(Seed(1));
         let image = source.registry.push(source.repository, &made).await;
         let sbom = sbom_of(&made);
@@ -60,6 +67,7 @@ impl Stage {
         for (name, pair) in KEYS.iter() {
             cosign.write_pair(name, pair);
         }
+        cosign.write(&format!("{KEY}.pub"), public_key);
         let mut stage = Self {
             source,
             endpoints,
@@ -69,19 +77,19 @@ impl Stage {
             sbom: sbom_digest,
             commit: CommitId([0; 20]),
         };
-        stage.write_configuration();
+        stage.write_configuration(signer);
         stage.commit();
         stage
     }
 
-    fn write_configuration(&self) {
+    fn write_configuration(&self, signer: &str) {
         self.cosign.write("release.password", PASSWORD);
         self.cosign.write("registry.password", servers::PASSWORD);
         let prefixes: Vec<String> = self.endpoints.iter().map(Site::prefix).collect();
         let mut configuration = format!(
             "allow-writes = {prefixes:?}\n\n[git]\nurl = \"releases\"\n\n\
              [storage]\nstate = \"state\"\ncache = \"cache\"\n\n\
-             [signers.{KEY}]\nprivate-key = \"{KEY}.key\"\npassword-file = \"release.password\"\n"
+             [signers.{KEY}]\n{signer}"
         );
         let sites = self.endpoints.iter().chain([&self.source]);
         let servers: BTreeMap<_, _> = sites
@@ -138,6 +146,7 @@ impl Stage {
             .arg("--config")
             .arg(self.cosign.path("config.toml"))
             .env_remove("RUST_LOG")
+            .env("SOFTHSM2_CONF", self.cosign.path("softhsm2.conf"))
             .output()
             .unwrap()
     }
@@ -146,6 +155,12 @@ impl Stage {
     pub fn apply(&self, why: &str) {
         let output = self.landfall(&["apply", "--format", "json"]);
         assert_eq!(output.status.code(), Some(0), "{why}: {output:?}");
+    }
+
+    /// `landfall apply`, which must not converge.
+    pub fn apply_in_vain(&self) {
+        let output = self.landfall(&["apply", "--format", "json"]);
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
     }
 
     /// The kinds of steps that `landfall plan` lists.

@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("credentials", &["model", "config", "http", "registry"]),
     ("transfer", &["model", "registry"]),
     ("trust", &["model"]),
-    ("signing", &["model", "trust"]),
+    ("signing", &["model", "http", "trust"]),
     ("gather", &["model", "registry", "trust"]),
     ("observe", &["model", "graph", "facts", "registry", "transfer", "trust"]),
     (

@@ -281,6 +281,7 @@ impl EvidenceKind {
         match self {
             Self::Bundle => "signature",
             Self::Tag => "signature (`.sig`)",
+            Self::Referrer => "signature (referrer)",
             Self::Record => "promotion record",
             Self::Other => "attestation",
         }
@@ -302,7 +303,12 @@ fn unsigned(signer: &Signer, evidence: &[Evidence]) -> Option<(FindingKind, Stri
     if missing.is_empty() {
         return None;
     }
-    let signed = |found: &&Evidence| matches!(found.kind, EvidenceKind::Bundle | EvidenceKind::Tag);
+    let signed = |found: &&Evidence| {
+        matches!(
+            found.kind,
+            EvidenceKind::Bundle | EvidenceKind::Tag | EvidenceKind::Referrer
+        )
+    };
     let ours = evidence.iter().filter(is_ours).filter(signed).count();
     let foreign = evidence.iter().filter(|found| !is_ours(found)).filter(signed).count();
     let detail = format!("signer {} has none in the form {}", signer.name, missing.join(", "));

@@ -8,7 +8,9 @@ use super::{Looking, why};
 use crate::model::{Descriptor, Digest, Manifest, Repository, Tag, media_type};
 use crate::registry::{ErrorKind, ManifestAt, Registry, RegistryError};
 use crate::trust::statement::predicate_type;
-use crate::trust::{PromotionRecord, SignatureEntry, VerifiedStatement, bundle, referrer, signature_manifest};
+use crate::trust::{
+    PromotionRecord, SignatureEntry, VerifiedStatement, bundle, referrer, signature_manifest, signature_referrer,
+};
 
 /// What was found beside an image.
 #[derive(Debug, Default)]
@@ -37,7 +39,7 @@ pub(super) async fn look<R: Registry>(
         .map_err(|error| why(&error))?;
     for listed in &referrers.descriptors {
         beside.referrers.push(listed.digest);
-        if may_be_bundle(listed) {
+        if may_count(listed) {
             bundle_of(looking, place, image, &listed.digest, &mut beside).await?;
         }
     }
@@ -85,7 +87,22 @@ async fn bundle_of<R: Registry>(
         return Ok(());
     };
     let speaks_of = manifest.subject.as_ref().map(|subject| subject.digest);
-    let Some(layer) = referrer::bundle_layer(&manifest).filter(|_| speaks_of == Some(*image)) else {
+    if speaks_of != Some(*image) {
+        return Ok(());
+    }
+    for layer in signature_referrer::layers(&manifest) {
+        let Some(payload) = small_blob(looking, place, layer).await? else {
+            continue;
+        };
+        let found = SignatureEntry::found(layer.clone(), payload);
+        let verified = found.and_then(|found| found.verify(looking.keys.all(), image));
+        beside.evidence.push(Evidence {
+            kind: EvidenceKind::Referrer,
+            artifact: *artifact,
+            by: verified.ok().map(|verified| verified.key),
+        });
+    }
+    let Some(layer) = referrer::bundle_layer(&manifest) else {
         return Ok(());
     };
     let Some(bytes) = small_blob(looking, place, layer).await? else {
@@ -174,9 +191,9 @@ fn served<T>(answer: Result<Option<T>, RegistryError>) -> Result<Option<T>, NotS
 }
 
 /// A list's artifact type is a hint: go-containerregistry's registry gives the configuration's media type for it.
-fn may_be_bundle(listed: &Descriptor) -> bool {
+fn may_count(listed: &Descriptor) -> bool {
     match listed.artifact_type.as_deref() {
-        None | Some("" | media_type::OCI_EMPTY) => true,
+        None | Some("" | media_type::OCI_EMPTY | referrer::SIGNATURES) => true,
         Some(artifact_type) => artifact_type.starts_with("application/vnd.dev.sigstore.bundle"),
     }
 }

@@ -51,6 +51,8 @@ pub enum EvidenceKind {
     Bundle,
     /// A layer under cosign's `.sig` tag.
     Tag,
+    /// The same in a manifest that refers to the image.
+    Referrer,
     /// A promotion record.
     Record,
     /// A bundle with another statement; where it does not verify with our keys, nobody knows which.
@@ -64,6 +66,7 @@ impl EvidenceKind {
         match form {
             SignatureForm::Bundle => Self::Bundle,
             SignatureForm::Tag => Self::Tag,
+            SignatureForm::Referrer => Self::Referrer,
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn compare(
         previous(name, known, table, (old, new), remarks);
         let formats = |table: &SignerTable| match &table.formats {
             Some(list) => values(Some(&list.value)),
-            None => SignatureForm::ALL.to_vec(),
+            None => SignatureForm::DEFAULT.to_vec(),
         };
         Table {
             what: format!("signer `{name}`"),

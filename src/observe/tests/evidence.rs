@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use super::fixture::{Fixture, MIRROR, PRIMARY, promotion_by, repository, signature_by};
 use crate::facts::{Answer, Ask, Depth, Evidence, EvidenceAnswer};
-use crate::model::{Carried, CarriedKind, Digest, Limits, Repository, SignatureForm, Tag, media_type};
+use crate::model::{Carried, CarriedKind, Descriptor, Digest, Limits, Repository, SignatureForm, Tag, media_type};
 use crate::sim::registry::{Behaviour, Failure as Trouble, Fault, Operation};
-use crate::trust::{PrivateKey, statement};
+use crate::trust::{PrivateKey, signature_referrer, statement};
 
 fn bundle(key: &PrivateKey, digest: Digest) -> Evidence {
     signature_by(key, SignatureForm::Bundle, digest)
@@ -168,6 +168,24 @@ async fn a_signature_of_another_image_does_not_count_here() {
     let fixture = Fixture::new().promoted();
     let statement = statement::signature(&Digest::of(b"another"));
     fixture.attach(&fixture.at(PRIMARY), &fixture.bundle(&fixture.key, &statement));
+    assert_eq!(fixture.evidence(PRIMARY).await.found, []);
+}
+
+#[tokio::test]
+async fn a_signature_that_refers_to_the_image_counts_until_its_payload_is_lost() {
+    let fixture = Fixture::new().promoted();
+    let at = fixture.at(PRIMARY);
+    let root = fixture.image.root_manifest();
+    let subject = Descriptor::of(&root.media_type, &root.bytes);
+    let entry = fixture.entry(&fixture.key);
+    let digest = fixture.attach(&at, &signature_referrer::attach(&subject, &entry));
+    for _ in 0..2 {
+        assert_eq!(
+            fixture.evidence(PRIMARY).await.found,
+            [signature_by(&fixture.key, SignatureForm::Referrer, digest)]
+        );
+    }
+    fixture.store.lose_blob(&at, &entry.descriptor().digest);
     assert_eq!(fixture.evidence(PRIMARY).await.found, []);
 }
 

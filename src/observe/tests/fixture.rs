@@ -291,7 +291,12 @@ impl Fixture {
     }
 
     pub fn entry(&self, key: &PrivateKey) -> SignatureEntry {
-        let payload = Bytes::from(simple_signing::payload(&self.public_reference(), &self.image.root()));
+        self.entry_as(key, &self.public_reference())
+    }
+
+    /// A signature of the image under this name.
+    pub fn entry_as(&self, key: &PrivateKey, name: &Repository) -> SignatureEntry {
+        let payload = Bytes::from(simple_signing::payload(name, &self.image.root()));
         let signature = key.sign(&payload).unwrap();
         SignatureEntry::new(key.public_key(), payload, &signature).unwrap()
     }

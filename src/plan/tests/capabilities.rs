@@ -160,7 +160,7 @@ proptest! {
                         .is_some_and(|known| known.can(capability) == Some(false))
                 };
                 match step.node.slot {
-                    Slot::Signature(SignatureForm::Bundle) | Slot::Attestation(_) => {
+                    Slot::Signature(SignatureForm::Bundle | SignatureForm::Referrer) | Slot::Attestation(_) => {
                         prop_assert!(!lacks(Capability::Artifact), "{step:?}");
                     }
                     Slot::Signature(SignatureForm::Tag) => prop_assert!(!lacks(Capability::OciImage), "{step:?}"),

@@ -138,6 +138,9 @@ impl Run {
                         }
                         Slot::Signature(crate::model::SignatureForm::Bundle) => ("bundles", &standing.bundles),
                         Slot::Signature(crate::model::SignatureForm::Tag) => ("entries in .sig", &standing.entries),
+                        Slot::Signature(crate::model::SignatureForm::Referrer) => {
+                            ("signature referrers", &standing.signature_referrers)
+                        }
                         Slot::Attestation(_) => ("promotion records", &standing.attestations),
                     };
                     let present = claim.signer.as_ref().map(|signer| signer.identity());

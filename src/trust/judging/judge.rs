@@ -64,7 +64,7 @@ fn of_bundle(bytes: &[u8], demand: &Demand<'_>) -> Result<Proof, VerificationErr
     let stated = stated(statement, demand)?;
     let mut times = Vec::new();
     if demand.log.signature {
-        times = keyless::logged_by_key(bytes, roots(demand)?, key, &demand.image)?;
+        times = keyless::witnessed_by_key(bytes, roots(demand)?, key, &demand.image, demand.log)?;
     }
     Ok(by_key(key, stated, times, demand))
 }

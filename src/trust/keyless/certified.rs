@@ -7,7 +7,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use sigstore_verify::types::bundle::VerificationMaterialContent;
-use sigstore_verify::types::{Artifact, Bundle, DerPublicKey, Sha256Hash, SignatureContent};
+use sigstore_verify::types::{
+    Artifact, Bundle, DerPublicKey, KindVersion, Sha256Hash, SignatureContent, TransparencyLogEntry,
+};
 use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy, VerificationResult};
 
 use super::roots::refused;
@@ -93,16 +95,18 @@ pub(super) fn certified(
     })
 }
 
-/// That the log has what the key signed: the times that a log or an authority signed, none where nobody did.
-pub(in crate::trust) fn logged_by_key(
+/// That the log has what the key signed, where the rule asks for it: the times that a log or an authority signed, none where
+/// nobody did.
+pub(in crate::trust) fn witnessed_by_key(
     bundle: &[u8],
     roots: &TrustRoots,
     key: &PublicKey,
     digest: &Digest,
+    rule: LogRule,
 ) -> Result<Vec<Timestamp>, VerificationError> {
     let bundle = parse(bundle)?;
     let artifact = Artifact::from_digest(Sha256Hash::from(*digest.as_bytes()));
-    by_key(&bundle, artifact, roots, key, LogRule::default())
+    by_key(&bundle, artifact, roots, key, rule)
 }
 
 /// The same for an assembled bundle over this artifact.
@@ -156,10 +160,35 @@ fn verify(
     policy: &dyn Policy,
     rule: LogRule,
 ) -> Result<VerificationResult, VerificationError> {
-    if rule.signature && bundle.verification_material.tlog_entries.is_empty() {
+    let entries = &bundle.verification_material.tlog_entries;
+    if rule.signature && entries.is_empty() {
         return Err(VerificationError::NotLogged);
     }
+    for entry in entries {
+        check_log(entry, roots)?;
+    }
     roots.verifier.verify(artifact, bundle, policy).map_err(refused)
+}
+
+/// What sigstore-go asks of an entry and the crate does not: that the log which it names is known, and that the signature
+/// on a checkpoint of Rekor v2 bears the name of the log that made it.
+fn check_log(entry: &TransparencyLogEntry, roots: &TrustRoots) -> Result<(), VerificationError> {
+    let untrusted = |reason: &str| VerificationError::Untrusted {
+        reason: reason.to_owned(),
+    };
+    if !roots.knows_log(entry.log_id.key_id.as_bytes()) {
+        return Err(untrusted("its log entry is of an unknown log"));
+    }
+    let Some(proof) = &entry.inclusion_proof else {
+        return Ok(());
+    };
+    let note = proof.checkpoint.envelope();
+    let origin = note.lines().next().unwrap_or_default();
+    let signed = format!("\u{2014} {origin} ");
+    if entry.kind_version == KindVersion::HashedRekordV002 && !note.lines().any(|line| line.starts_with(&signed)) {
+        return Err(untrusted("its log's checkpoint is not signed in the log's name"));
+    }
+    Ok(())
 }
 
 fn parse(bundle: &[u8]) -> Result<Bundle, VerificationError> {

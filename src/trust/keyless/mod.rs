@@ -9,7 +9,7 @@ mod roots;
 mod shape;
 
 pub use certified::{Certified, LogRule};
-pub(super) use certified::{blob_by_key, certified_blob, certified_statement, logged_by_key};
+pub(super) use certified::{blob_by_key, certified_blob, certified_statement, witnessed_by_key};
 pub use identity::{CertificateIdentity, SubjectKind, WorkloadClaims};
 pub(super) use layer::{LayerContent, LayerMaterial};
 pub use pattern::{IdentityPattern, PatternError, TextPattern};

@@ -1,5 +1,6 @@
 //! Trust roots: `trusted_root.json`, as Sigstore's TUF repositories and `cosign trusted-root create` write it.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use sigstore_verify::Verifier;
@@ -15,6 +16,8 @@ pub struct TrustRoots {
     pub(super) verifier: Verifier,
     fingerprint: Digest,
     has_certificate_logs: bool,
+    /// The identifiers of transparency logs.
+    logs: HashSet<Vec<u8>>,
 }
 
 /// Why a document is no trust root.
@@ -40,6 +43,11 @@ impl TrustRoots {
             verifier: Verifier::new(&root).map_err(malformed)?,
             fingerprint: Digest::of(json),
             has_certificate_logs: !root.ctlogs.is_empty(),
+            logs: root
+                .tlogs
+                .iter()
+                .map(|log| log.log_id.key_id.as_bytes().to_vec())
+                .collect(),
         })
     }
 
@@ -55,6 +63,11 @@ impl TrustRoots {
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
+    }
+
+    /// Whether this is the identifier of one of its transparency logs.
+    pub(super) fn knows_log(&self, identifier: &[u8]) -> bool {
+        self.logs.contains(identifier)
     }
 
     /// Whether certificates of this root can carry proof that they were logged.

@@ -39,6 +39,20 @@ impl Sigstack {
         }
     }
 
+    /// Where the services behind the issuers' port listen: the log by 4, the timestamp authority by 6.
+    fn service(&self, offset: u16) -> String {
+        let (host, port) = self.issuers.rsplit_once(':').unwrap();
+        format!("{host}:{}", port.parse::<u16>().unwrap() + offset)
+    }
+
+    pub fn log(&self) -> String {
+        self.service(4)
+    }
+
+    pub fn timestamp_authority(&self) -> String {
+        format!("{}/api/v1/timestamp", self.service(6))
+    }
+
     pub fn trusted_root(&self) -> PathBuf {
         self.state.path().join("trusted_root.json")
     }

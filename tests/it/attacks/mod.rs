@@ -3,14 +3,16 @@
 
 mod generate;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use landfall::model::{Descriptor, Digest, Limits, Repository};
+use landfall::trust::judging::{AcceptedSigner, Demand, Form, Found, Piece, Wanted, judge};
 use landfall::trust::{
-    Merge, PrivateKeyFile, PromotionRecord, PublicKey, SignatureEntry, bundle, fallback_index, signature_manifest,
-    simple_signing,
+    IdentityPattern, LogRule, Merge, PrivateKeyFile, PromotionRecord, PublicKey, SignatureEntry, TextPattern,
+    TrustRoots, bundle, fallback_index, signature_manifest, simple_signing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,8 @@ struct Attack {
 enum Against {
     /// `bundle.json` as a signature of the image.
     Signature,
+    /// `bundle.json` as a signature of the image by whom `identity.json` names, where `trusted_root.json` says who certifies.
+    Keyless,
     /// `bundle.json` as the promotion record of the image at its public reference.
     PromotionRecord,
     /// `payload.json` and `signature` as a layer of a `.sig` manifest.
@@ -48,6 +52,13 @@ enum Against {
     PrivateKey,
     /// `key.pub` itself.
     PublicKey,
+}
+
+/// `identity.json`.
+#[derive(Deserialize)]
+struct Identity {
+    subject: String,
+    issuer: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -73,6 +84,28 @@ impl Attack {
             Against::Signature => bundle::verify_signature(&read("bundle.json"), &keys(), &self.digest)
                 .map(drop)
                 .map_err(|error| error.to_string()),
+            Against::Keyless => {
+                let identity: Identity = serde_json::from_slice(&read("identity.json")).unwrap();
+                let found = Found {
+                    form: Form::Bundle,
+                    digest: self.digest,
+                    piece: Piece::Bundle(read("bundle.json").into()),
+                };
+                let roots = TrustRoots::from_json(&read("trusted_root.json")).unwrap();
+                let signers = [AcceptedSigner::Certificate(IdentityPattern {
+                    subject: TextPattern::Exact(identity.subject),
+                    issuer: TextPattern::Exact(identity.issuer),
+                })];
+                let demand = Demand {
+                    image: self.digest,
+                    wanted: Wanted::Signature,
+                    signers: &signers,
+                    roots: Some(&roots),
+                    log: LogRule::default(),
+                    annotations: &BTreeMap::new(),
+                };
+                judge(&found, &demand).map(drop).map_err(|error| error.to_string())
+            }
             Against::PromotionRecord => {
                 PromotionRecord::verify(&read("bundle.json"), &keys(), &self.public_reference, &self.digest)
                     .map(drop)

@@ -1,6 +1,7 @@
 //! Makes the corpus anew, with keys that are thrown away:
 //! `cargo test --test it -- --ignored make_the_attacks`. Read the refusals in the difference before committing them.
 
+mod keyless;
 mod metadata;
 mod signatures;
 mod statements;
@@ -41,16 +42,30 @@ impl Scene {
     }
 
     fn write_padded(&self, name: &str, against: Against, attack: &str, files: &[(&str, Vec<u8>)], padding: usize) {
+        self.write_of(self.image, name, against, attack, files, padding);
+    }
+
+    fn write_of(
+        &self,
+        digest: Digest,
+        name: &str,
+        against: Against,
+        attack: &str,
+        files: &[(&str, Vec<u8>)],
+        padding: usize,
+    ) {
         let folder = corpus().join(name);
         fs::create_dir_all(&folder).unwrap();
-        fs::write(folder.join("key.pub"), self.ours.public_key().to_pem()).unwrap();
+        if against != Against::Keyless {
+            fs::write(folder.join("key.pub"), self.ours.public_key().to_pem()).unwrap();
+        }
         for (name, content) in files {
             fs::write(folder.join(name), content).unwrap();
         }
         let mut attack = Attack {
             attack: attack.to_owned(),
             against,
-            digest: self.image,
+            digest,
             public_reference: self.reference.clone(),
             refusal: None,
             padding,
@@ -165,4 +180,12 @@ fn make_the_attacks() {
     metadata::payloads(&scene);
     metadata::shared_metadata(&scene);
     metadata::keys(&scene);
+    keyless::keyless(&scene);
+}
+
+/// Those that are made of what is kept; the others stay as they are.
+#[test]
+#[ignore = "writes testdata/attacks"]
+fn make_the_attacks_on_keyless_signatures() {
+    keyless::keyless(&Scene::new());
 }
