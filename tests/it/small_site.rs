@@ -82,7 +82,8 @@ impl Site {
         site
     }
 
-    fn allowed(&self) -> String {
+    /// The line of config.toml that lets this site be written to.
+    pub fn allowed(&self) -> String {
         format!(
             "allow-writes = [\"{}/images\", \"{}/images\"]\n",
             self.primary.registry(),

@@ -42,6 +42,9 @@ impl Engine {
             self.facts
                 .forget_failure(Ask::Source(downstream), EndpointIndex::PRIMARY);
             self.touched.insert(downstream);
+            // What its source can give decides whether others may take a tag away from it.
+            let displacing = self.displacing(downstream);
+            self.touched.extend(displacing);
         }
     }
 

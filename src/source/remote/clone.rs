@@ -64,7 +64,7 @@ impl CloneOnDisk {
 
     /// Whether there is a clone that can be relied on.
     pub fn is_usable(&self) -> bool {
-        !self.mark().exists() && self.open().is_ok()
+        !self.mark().exists() && self.open().is_ok_and(|repository| has_readable_tips(&repository))
     }
 
     fn mark(&self) -> PathBuf {
@@ -246,4 +246,22 @@ impl CloneOnDisk {
             _ => self.disk(error.to_string()),
         }
     }
+}
+
+/// Whether the commit of each branch can be read: objects that are there, and are something else, were damaged here.
+fn has_readable_tips(repository: &gix::Repository) -> bool {
+    let Ok(references) = repository.references() else {
+        return false;
+    };
+    let Ok(tips) = references.prefixed("refs/heads/") else {
+        return false;
+    };
+    for tip in tips {
+        let Ok(tip) = tip else { return false };
+        let commit = tip.target().try_id().map(ToOwned::to_owned);
+        if commit.is_some_and(|commit| repository.find_commit(commit).is_err()) {
+            return false;
+        }
+    }
+    true
 }

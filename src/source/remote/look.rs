@@ -11,12 +11,16 @@ use super::{Fault, RemoteUrl};
 /// What everything but a pack may come to: capabilities, and a few references.
 const ANSWERS: u64 = 4 << 20;
 
+/// What a short pack may come with beside a sixteenth of its limit: side-band frames, and what the host says meanwhile.
+const FRAMES: u64 = 64 << 10;
+
 /// Shared by all who read in one look. gix's errors are texts; what happened at the edges is kept here as it is.
 #[derive(Debug)]
 pub(super) struct Look {
     pub limits: FetchLimits,
     began: Instant,
     allowed: AtomicU64,
+    expects_pack: AtomicBool,
     taken: AtomicU64,
     fault: Mutex<Option<Fault>>,
     /// Ends what is computed meanwhile. Of this look alone: the next one has its own time.
@@ -29,6 +33,7 @@ impl Look {
             limits,
             began: Instant::now(),
             allowed: AtomicU64::new(ANSWERS),
+            expects_pack: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             fault: Mutex::default(),
             interrupted,
@@ -40,10 +45,13 @@ impl Look {
         self.limits.time.saturating_sub(self.began.elapsed())
     }
 
-    /// From now on a pack may come.
+    /// From now on a pack may come, with what frames it and tells of its progress.
     pub fn expect_pack(&self) {
-        self.allowed
-            .store(self.limits.pack_bytes.saturating_add(ANSWERS), Ordering::Relaxed);
+        let pack = self.limits.pack_bytes;
+        let framed = pack.saturating_add(pack / 16).saturating_add(FRAMES);
+        let taken = self.taken.load(Ordering::Relaxed);
+        self.allowed.store(taken.saturating_add(framed), Ordering::Relaxed);
+        self.expects_pack.store(true, Ordering::Relaxed);
     }
 
     /// Counts bytes that came.
@@ -56,14 +64,14 @@ impl Look {
         if taken <= allowed {
             return Ok(());
         }
-        Err(self.fail(if allowed == ANSWERS {
-            Fault::NotGit {
-                reason: format!("it lists more than {ANSWERS} bytes where a few lines were expected"),
-            }
-        } else {
+        Err(self.fail(if self.expects_pack.load(Ordering::Relaxed) {
             Fault::TooLarge {
                 limit: self.limits.pack_bytes,
                 key: "pack",
+            }
+        } else {
+            Fault::NotGit {
+                reason: format!("it lists more than {ANSWERS} bytes where a few lines were expected"),
             }
         }))
     }

@@ -27,7 +27,7 @@ impl Elsewhere {
 
     /// `more` comes below [git].
     fn configure(&self, more: &str) {
-        self.site.configure("");
+        self.site.configure(&self.site.allowed());
         let path = self.site.path("config.toml");
         let text = fs::read_to_string(&path).unwrap();
         let text = text.replace("url = \"releases\"\n", &format!("url = \"{}\"\n{more}", self.url()));
