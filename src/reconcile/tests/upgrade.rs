@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Process, commit, process};
-use crate::model::{ArtifactKind, NodeId, SignerIdentity, Tag, UnitId};
+use crate::model::{ArtifactKind, NodeId, SignatureForm, SignerIdentity, Tag, UnitId};
 use crate::reconcile::Following;
 use crate::reconcile::state::{JournalKey, State};
 use crate::sim::History;
@@ -59,8 +59,10 @@ fn unit(process: &Process, tag: &str) -> UnitId {
     graph.wanted().find(has).unwrap()
 }
 
+/// Of what the first schema knew: it had no signatures as referrers.
 fn nodes(unit: UnitId) -> impl Iterator<Item = NodeId> {
-    ArtifactKind::ALL.into_iter().map(move |kind| NodeId {
+    let known = |kind: &ArtifactKind| *kind != ArtifactKind::Signature(SignatureForm::Referrer);
+    ArtifactKind::ALL.into_iter().filter(known).map(move |kind| NodeId {
         unit,
         slot: kind.slot(),
     })

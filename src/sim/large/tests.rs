@@ -133,5 +133,6 @@ fn all_tags_of_a_repository_moved_at_once_are_put_right_in_as_many_plans_as_they
         );
         plans / size.all_images() as u64
     });
-    assert!(per_image[1] <= per_image[0] + 2, "{per_image:?}");
+    // Some more where there are more: what is not known yet of what somebody else's image lists is asked of all its neighbours.
+    assert!(per_image[1] <= per_image[0] + per_image[0] / 4, "{per_image:?}");
 }
