@@ -232,7 +232,8 @@ pub(super) fn fault_of(error: &HttpError, look: &Look) -> Fault {
         HttpErrorKind::Malformed => Fault::NotGit { reason },
         HttpErrorKind::NotAllowed => Fault::NotAllowed { reason },
         HttpErrorKind::Throttled => Fault::Throttled {
-            retry_after: error.retry_after,
+            // Less was not asked for by the host: the client holds back by itself after 503.
+            retry_after: error.retry_after.filter(|wait| wait.as_secs() > 0),
         },
     }
 }
