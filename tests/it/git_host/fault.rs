@@ -14,13 +14,16 @@ pub enum Fault {
     Garbage,
     /// Every pack ends after so many bytes, and with it the connection.
     CutPack(usize),
-    /// A byte in the middle of every pack is another.
+    /// A byte of every pack is another.
     FlippedPack,
     /// Packs begin and never end.
     Stall,
     /// It knows Git's protocol before its second version only.
     OldProtocol,
 }
+
+/// Behind signature, version and number of objects, in the first object.
+const FIRST_OBJECT: usize = 14;
 
 impl Fault {
     /// What is answered without asking git.
@@ -54,8 +57,9 @@ impl Fault {
             }
             Self::FlippedPack if is_pack => {
                 let mut bytes = bytes.to_vec();
-                let middle = bytes.len() / 2;
-                bytes[middle] ^= 0x55;
+                // Elsewhere in the answer stands what git tells of its progress.
+                let pack = bytes.windows(4).position(|window| window == b"PACK").unwrap();
+                bytes[pack + FIRST_OBJECT] ^= 0x55;
                 bytes.into()
             }
             Self::Stall if is_pack => {
