@@ -34,7 +34,7 @@ pub struct GitHubApp {
     /// The number of the app's installation. Where left out, GitHub is asked which one has the repository.
     #[schemars(extend("examples" = [12_345_678]))]
     pub installation: Option<u64>,
-    /// Where GitHub's API is. Where left out: https://api.github.com, or /api/v3 at another host.
+    /// Where GitHub's API is. Where left out: `https://api.github.com`, or `/api/v3` at another host.
     #[schemars(extend("examples" = ["https://github.example.com/api/v3"]))]
     pub api: Option<String>,
 }

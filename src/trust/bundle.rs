@@ -2,7 +2,7 @@
 //!
 //! Entries of a transparency log and timestamps beside a key's signature are read, not judged: the key decides, as for
 //! cosign's `--insecure-ignore-tlog`; [`super::judging`] also asks the log. Bundles with certificates never count here, see
-//! [`super::keyless`], and message signatures nowhere: cosign does not take them for an image either.
+//! `trust::keyless`, and message signatures nowhere: cosign does not take them for an image either.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
